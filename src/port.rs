@@ -105,5 +105,9 @@ pub trait Guard: Send {
     ///
     /// # Errors
     /// [`GuardError::Conflict`] if the revision moved; [`GuardError::Unknown`] if the outcome is open.
-    fn swap(&mut self, expected: Option<GuardRevision>, value: &GuardValue) -> Result<GuardRevision, GuardError>;
+    fn swap(
+        &mut self,
+        expected: Option<GuardRevision>,
+        value: &GuardValue,
+    ) -> Result<GuardRevision, GuardError>;
 }
