@@ -1,6 +1,7 @@
 //! Lotproof: a signed, append-only, provable ledger for battery lots.
 pub mod id;
 pub mod identifier;
+pub mod policy;
 pub mod port;
 pub mod quantity;
 pub mod time;
