@@ -366,11 +366,11 @@ mod tests {
         ),
         (
             "urn:epc:id:sgtin:9521231.100001.P%30001",
-            "https://id.gs1.org/01/19521231000016/21/P0001",
+            "https://id.gs1.org/01/19521231000013/21/P0001",
         ),
         (
             "urn:epc:idpat:sgtin:9521231.100001.*",
-            "https://id.gs1.org/01/19521231000016",
+            "https://id.gs1.org/01/19521231000013",
         ),
         (
             "urn:epc:id:sscc:9521230.0000000001",
