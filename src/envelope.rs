@@ -180,6 +180,16 @@ impl Envelope {
         &self.header
     }
 
+    /// Its events, unread.
+    pub fn events(&self) -> &[Bytes] {
+        &self.events
+    }
+
+    /// The statement hash: what the next statement of the feed names.
+    pub fn hash(&self) -> Hash {
+        crate::signature::statement_hash(&self.dsse.payload)
+    }
+
     /// The envelope as received.
     pub const fn bytes(&self) -> &Bytes {
         &self.dsse.bytes

@@ -1,4 +1,5 @@
 //! Lotproof: a signed, append-only, provable ledger for battery lots.
+pub mod admission;
 pub mod code;
 pub mod entry;
 pub mod envelope;
@@ -7,6 +8,7 @@ pub mod id;
 pub mod identifier;
 pub mod port;
 pub mod quantity;
+pub mod register;
 pub mod signature;
 pub mod time;
 pub mod wire;
