@@ -41,7 +41,9 @@ pub enum CheckpointError {
     #[error("checkpoint extension lines are not accepted")]
     ExtensionLines,
     /// The first line cannot be an origin.
-    #[error("origin is empty, longer than {KEY_NAME_LEN_MAX} bytes, or has a space, plus or control character")]
+    #[error(
+        "origin is empty, longer than {KEY_NAME_LEN_MAX} bytes, or has a space, plus or control character"
+    )]
     BadOrigin,
     /// The second line is no decimal in its one spelling, or too large.
     #[error("size is not a decimal number up to {TREE_SIZE_MAX} in its one spelling")]
@@ -75,7 +77,11 @@ impl Origin {
     /// # Errors
     /// If the name is empty, longer than 255 bytes, or has a space, plus sign or control character.
     pub fn new(name: &str) -> Result<Self, CheckpointError> {
-        if is_key_name(name) { Ok(Self(name.to_owned())) } else { Err(CheckpointError::BadOrigin) }
+        if is_key_name(name) {
+            Ok(Self(name.to_owned()))
+        } else {
+            Err(CheckpointError::BadOrigin)
+        }
     }
 
     /// The name.
@@ -133,7 +139,10 @@ impl Checkpoint {
     /// # Errors
     /// If it is not exactly three lines, each in its one spelling.
     pub fn parse(text: &str) -> Result<Self, CheckpointError> {
-        let mut lines = text.strip_suffix('\n').ok_or(CheckpointError::BadForm)?.split('\n');
+        let mut lines = text
+            .strip_suffix('\n')
+            .ok_or(CheckpointError::BadForm)?
+            .split('\n');
         let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
             return Err(CheckpointError::BadForm);
         };
@@ -141,14 +150,24 @@ impl Checkpoint {
             return Err(CheckpointError::ExtensionLines);
         }
         let origin = Origin::new(origin)?;
-        let size =
-            plain_decimal(size).filter(|size| *size <= TREE_SIZE_MAX).ok_or(CheckpointError::BadSize)?;
-        let root = BASE64_STANDARD.decode(root).ok().and_then(|bytes| Hash::from_slice(&bytes));
+        let size = plain_decimal(size)
+            .filter(|size| *size <= TREE_SIZE_MAX)
+            .ok_or(CheckpointError::BadSize)?;
+        let root = BASE64_STANDARD
+            .decode(root)
+            .ok()
+            .and_then(|bytes| Hash::from_slice(&bytes));
         let root = root.ok_or(CheckpointError::BadRoot)?;
         if size == 0 && root != empty_root() {
             return Err(CheckpointError::NotEmptyRoot { got: root });
         }
-        Ok(Self { origin, head: LogHead { size: TreeSize::new(size), root } })
+        Ok(Self {
+            origin,
+            head: LogHead {
+                size: TreeSize::new(size),
+                root,
+            },
+        })
     }
 
     /// Signs the checkpoint: one line for each key of the log, in the order given. Deterministic.
@@ -159,7 +178,10 @@ impl Checkpoint {
     /// If there are no or too many signers, or the size or root is one that no log can have.
     pub fn sign(&self, signers: &[&NoteSigner]) -> Result<SignedCheckpoint, CheckpointError> {
         let note = Note::sign(&self.to_string(), signers).map_err(CheckpointError::Note)?;
-        let keys: Vec<VerifierKey> = signers.iter().map(|signer| signer.verifier_key().clone()).collect();
+        let keys: Vec<VerifierKey> = signers
+            .iter()
+            .map(|signer| signer.verifier_key().clone())
+            .collect();
         SignedCheckpoint::verify(note.to_string(), &self.origin, &keys)
     }
 }
@@ -197,7 +219,10 @@ impl SignedCheckpoint {
         if checkpoint.origin == *origin {
             Ok(Self { checkpoint, bytes })
         } else {
-            Err(CheckpointError::OtherOrigin { expected: origin.clone(), got: checkpoint.origin })
+            Err(CheckpointError::OtherOrigin {
+                expected: origin.clone(),
+                got: checkpoint.origin,
+            })
         }
     }
 

@@ -36,7 +36,7 @@
 //! [`TREE_SIZE_MAX`], which is what a signed 64-bit integer of another implementation can hold.
 //!
 //! Deliberately absent: storage and network (whoever has subtree roots implements
-//! [`HashReader`](proof::HashReader)); cosignatures and the witness protocol; tlog-proof files; checkpoint
+//! [`HashReader`]); cosignatures and the witness protocol; tlog-proof files; checkpoint
 //! extension lines, which nobody could audit, so that they are refused; signature types other than Ed25519,
 //! whose lines are ignored as the specification asks; pruned logs.
 

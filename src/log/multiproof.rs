@@ -119,7 +119,10 @@ pub fn root(size: TreeSize, rows: &[(LeafIndex, Hash)], hashes: &[Hash]) -> Resu
     if unused.is_empty() {
         Ok(root)
     } else {
-        Err(MultiproofError::SurplusHash { surplus: unused.len(), got: hashes.len() })
+        Err(MultiproofError::SurplusHash {
+            surplus: unused.len(),
+            got: hashes.len(),
+        })
     }
 }
 
@@ -129,13 +132,17 @@ pub fn root(size: TreeSize, rows: &[(LeafIndex, Hash)], hashes: &[Hash]) -> Resu
 /// As [`root`], and if the root is not the head's.
 pub fn verify(head: &LogHead, rows: &[(LeafIndex, Hash)], hashes: &[Hash]) -> Result<(), MultiproofError> {
     let got = root(head.size, rows, hashes)?;
-    if got == head.root { Ok(()) } else { Err(MultiproofError::RootMismatch { expected: head.root, got }) }
+    if got == head.root {
+        Ok(())
+    } else {
+        Err(MultiproofError::RootMismatch {
+            expected: head.root,
+            got,
+        })
+    }
 }
 
-fn check_rows(
-    size: TreeSize,
-    mut indices: impl Iterator<Item = LeafIndex>,
-) -> Result<(), MultiproofError> {
+fn check_rows(size: TreeSize, mut indices: impl Iterator<Item = LeafIndex>) -> Result<(), MultiproofError> {
     if size.get() > TREE_SIZE_MAX {
         return Err(MultiproofError::SizeTooLarge { size });
     }
@@ -150,7 +157,10 @@ fn check_rows(
     if size.contains(previous) {
         Ok(())
     } else {
-        Err(MultiproofError::IndexOutOfRange { index: previous, size })
+        Err(MultiproofError::IndexOutOfRange {
+            index: previous,
+            size,
+        })
     }
 }
 
@@ -191,4 +201,211 @@ fn fold(start: u64, end: u64, rows: &[(LeafIndex, Hash)], unused: &mut &[Hash]) 
     let left = fold(start, middle, left, unused)?;
     let right = fold(middle, end, right, unused)?;
     Some(node_hash(left, right))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::log::{
+        proof::{prove_inclusion, verify_inclusion},
+        vector_tests::tree,
+    };
+
+    fn rows_of(tree: &impl HashReader, indices: &[u64]) -> Vec<(LeafIndex, Hash)> {
+        indices
+            .iter()
+            .map(|index| (LeafIndex::new(*index), tree.subtree(0, *index).unwrap()))
+            .collect()
+    }
+
+    fn indices_of(rows: &[(LeafIndex, Hash)]) -> Vec<LeafIndex> {
+        rows.iter().map(|(index, _)| *index).collect()
+    }
+
+    fn flip(hash: Hash, bit: usize) -> Hash {
+        let mut bytes = *hash.as_bytes();
+        bytes[bit % 256 / 8] ^= 1 << (bit % 8);
+        Hash::new(bytes)
+    }
+
+    #[test]
+    fn hashes_are_the_maximal_subtrees_without_a_row_left_to_right() {
+        let tree = tree(7);
+        let leaf = |index| tree.subtree(0, index).unwrap();
+        let pair = |index| tree.subtree(1, index).unwrap();
+        let right = node_hash(pair(2), leaf(6));
+        for (rows, expected) in [
+            (&[1, 4][..], vec![leaf(0), pair(1), leaf(5), leaf(6)]),
+            (&[0], vec![leaf(1), pair(1), right]),
+            (&[2, 3], vec![pair(0), right]),
+            (&[6], vec![tree.subtree(2, 0).unwrap(), pair(2)]),
+            (&[0, 1, 2, 3, 4, 5, 6], vec![]),
+        ] {
+            let rows = rows_of(&tree, rows);
+            let hashes = build(tree.size(), &indices_of(&rows), &tree).unwrap();
+            assert_eq!(hashes, expected);
+            assert_eq!(verify(&tree.head(), &rows, &hashes), Ok(()));
+        }
+    }
+
+    #[test]
+    fn every_set_of_rows_of_a_small_tree_proves_itself() {
+        for size in 1..=10_u64 {
+            let tree = tree(size);
+            for set in 1_u64..1 << size {
+                let picked: Vec<u64> = (0..size).filter(|index| set >> index & 1 == 1).collect();
+                let rows = rows_of(&tree, &picked);
+                let hashes = build(tree.size(), &indices_of(&rows), &tree).unwrap();
+                assert_eq!(verify(&tree.head(), &rows, &hashes), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn one_row_needs_the_hashes_of_its_inclusion_path() {
+        let tree = tree(100);
+        for index in (0..100).map(LeafIndex::new) {
+            let mut path = prove_inclusion(index, tree.size(), &tree).unwrap();
+            let mut hashes = build(tree.size(), &[index], &tree).unwrap();
+            path.sort();
+            hashes.sort();
+            assert_eq!(hashes, path);
+        }
+    }
+
+    #[test]
+    fn refuses_rows_that_are_none_unsorted_repeated_or_beyond_the_log() {
+        let tree = tree(7);
+        let at = LeafIndex::new;
+        for (indices, error) in [
+            (&[][..], MultiproofError::NoRows),
+            (
+                &[2, 1],
+                MultiproofError::NotAscending {
+                    previous: at(2),
+                    next: at(1),
+                },
+            ),
+            (
+                &[1, 1],
+                MultiproofError::NotAscending {
+                    previous: at(1),
+                    next: at(1),
+                },
+            ),
+            (
+                &[7],
+                MultiproofError::IndexOutOfRange {
+                    index: at(7),
+                    size: tree.size(),
+                },
+            ),
+            (
+                &[1, u64::MAX],
+                MultiproofError::IndexOutOfRange {
+                    index: at(u64::MAX),
+                    size: tree.size(),
+                },
+            ),
+        ] {
+            let rows: Vec<_> = indices.iter().map(|index| (at(*index), Hash::ZERO)).collect();
+            assert_eq!(root(tree.size(), &rows, &[Hash::ZERO; 9]), Err(error));
+            assert_eq!(
+                build(tree.size(), &indices_of(&rows), &tree),
+                Err(BuildError::Rows(error))
+            );
+        }
+        let size = TreeSize::new(TREE_SIZE_MAX + 1);
+        let row = (LeafIndex::GENESIS, Hash::ZERO);
+        assert_eq!(
+            root(size, &[row], &[]),
+            Err(MultiproofError::SizeTooLarge { size })
+        );
+        assert!(root(TreeSize::EMPTY, &[row], &[]).is_err());
+    }
+
+    #[test]
+    fn the_longest_log_is_walked_without_trouble() {
+        let size = TreeSize::new(TREE_SIZE_MAX);
+        let rows = [LeafIndex::GENESIS, LeafIndex::new(TREE_SIZE_MAX - 1)].map(|row| (row, Hash::ZERO));
+        // Leaf 0 has 62 siblings below the left child of the root, the last leaf 61 below the right one.
+        let hashes = [Hash::ZERO; 200];
+        assert_eq!(
+            root(size, &rows, &hashes),
+            Err(MultiproofError::SurplusHash {
+                surplus: 77,
+                got: 200
+            })
+        );
+        assert!(root(size, &rows, &hashes[..123]).is_ok());
+        assert_eq!(
+            root(size, &rows, &hashes[..122]),
+            Err(MultiproofError::MissingHash { got: 122 })
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_rows_prove_themselves_and_nothing_else(
+            size in 1_u64..600,
+            picks in prop::collection::vec(any::<prop::sample::Index>(), 1..40),
+            at: prop::sample::Index,
+            bit: prop::sample::Index,
+            other_size in 1_u64..600,
+        ) {
+            let tree = tree(600);
+            let head = tree.head_at(TreeSize::new(size))?;
+            let picked: BTreeSet<u64> = picks.iter().map(|pick| pick.index(600) as u64 % size).collect();
+            let picked: Vec<u64> = picked.into_iter().collect();
+            let rows = rows_of(&tree, &picked);
+            let hashes = build(head.size, &indices_of(&rows), &tree)?;
+            prop_assert_eq!(root(head.size, &rows, &hashes), Ok(head.root));
+            prop_assert_eq!(verify(&head, &rows, &hashes), Ok(()));
+            for (index, leaf) in &rows {
+                let path = prove_inclusion(*index, head.size, &tree)?;
+                prop_assert_eq!(verify_inclusion(*index, *leaf, &head, &path), Ok(()));
+            }
+
+            // A changed hash.
+            if !hashes.is_empty() {
+                let mut wrong = hashes.clone();
+                let place = at.index(wrong.len());
+                wrong[place] = flip(wrong[place], bit.index(256));
+                prop_assert!(verify(&head, &rows, &wrong).is_err());
+                let mut shorter = hashes.clone();
+                shorter.remove(place);
+                let missing = Err(MultiproofError::MissingHash { got: shorter.len() });
+                prop_assert_eq!(root(head.size, &rows, &shorter), missing);
+            }
+            let longer = [hashes.as_slice(), &[Hash::ZERO]].concat();
+            let surplus = Err(MultiproofError::SurplusHash { surplus: 1, got: longer.len() });
+            prop_assert_eq!(root(head.size, &rows, &longer), surplus);
+
+            // A changed row: another hash, another place, one row fewer.
+            let place = at.index(rows.len());
+            let mut wrong = rows.clone();
+            wrong[place].1 = flip(wrong[place].1, bit.index(256));
+            prop_assert!(verify(&head, &wrong, &hashes).is_err());
+            for other in [0, size / 2, size - 1, size].map(LeafIndex::new) {
+                let mut wrong = rows.clone();
+                if wrong[place].0 != other {
+                    wrong[place].0 = other;
+                    prop_assert!(verify(&head, &wrong, &hashes).is_err());
+                }
+            }
+            let mut wrong = rows.clone();
+            wrong.remove(place);
+            prop_assert!(verify(&head, &wrong, &hashes).is_err());
+
+            // Another size of the same log, with its own root.
+            if other_size != size {
+                let other = tree.head_at(TreeSize::new(other_size))?;
+                prop_assert!(verify(&other, &rows, &hashes).is_err());
+            }
+        }
+    }
 }

@@ -46,7 +46,9 @@ const PRIVATE_PREFIX: &str = "PRIVATE+KEY+";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Empty, too long, or with a space, a plus sign or a control character.
-    #[error("key name is empty, longer than {KEY_NAME_LEN_MAX} bytes, or has a space, plus or control character")]
+    #[error(
+        "key name is empty, longer than {KEY_NAME_LEN_MAX} bytes, or has a space, plus or control character"
+    )]
     BadName,
     /// Not `name+id+base64`.
     #[error("key is not of the form name+id+base64")]
@@ -157,14 +159,14 @@ impl fmt::Debug for KeyId {
     }
 }
 
-/// Whether signature lines may carry this name: not empty, no Unicode space, no plus, no control character.
+/// Whether signature lines may carry this name: not empty, no Unicode space, no plus.
 fn is_name(name: &str) -> bool {
-    !name.is_empty() && !name.chars().any(|c| c == '+' || c.is_whitespace() || c.is_control())
+    !name.is_empty() && !name.chars().any(|c| c == '+' || c.is_whitespace())
 }
 
-/// As [`is_name`], and short enough for a key of ours.
+/// As [`is_name`], and fit for a key that is trusted or signs here: short, no control characters.
 pub(super) fn is_key_name(name: &str) -> bool {
-    is_name(name) && name.len() <= KEY_NAME_LEN_MAX
+    is_name(name) && name.len() <= KEY_NAME_LEN_MAX && !name.chars().any(char::is_control)
 }
 
 /// A named public key that is trusted to sign notes (a *vkey*).
@@ -189,7 +191,11 @@ impl VerifierKey {
         if !canonical || key.is_weak() {
             return Err(KeyError::BadKey);
         }
-        Ok(Self { name: name.to_owned(), id: KeyId::of(name, TYPE_ED25519, public_key), key })
+        Ok(Self {
+            name: name.to_owned(),
+            id: KeyId::of(name, TYPE_ED25519, public_key),
+            key,
+        })
     }
 
     /// The name on its signature lines.
@@ -232,7 +238,14 @@ impl FromStr for VerifierKey {
     fn from_str(vkey: &str) -> Result<Self, KeyError> {
         let (name, id, public_key) = split_key(vkey)?;
         let key = Self::new(name, &public_key)?;
-        if key.id == id { Ok(key) } else { Err(KeyError::WrongId { expected: key.id, got: id }) }
+        if key.id == id {
+            Ok(key)
+        } else {
+            Err(KeyError::WrongId {
+                expected: key.id,
+                got: id,
+            })
+        }
     }
 }
 
@@ -279,7 +292,11 @@ impl NoteSigner {
         let (name, id, seed) = split_key(text.strip_prefix(PRIVATE_PREFIX).ok_or(KeyError::BadForm)?)?;
         let signer = Self::from_seed(name, &seed)?;
         let expected = signer.verifier_key.id;
-        if expected == id { Ok(signer) } else { Err(KeyError::WrongId { expected, got: id }) }
+        if expected == id {
+            Ok(signer)
+        } else {
+            Err(KeyError::WrongId { expected, got: id })
+        }
     }
 
     /// The text form of the private key, for its file. Whoever has it can sign in this name.
@@ -300,13 +317,21 @@ impl NoteSigner {
     fn sign(&self, text: &str) -> NoteSignature {
         let VerifierKey { name, id, .. } = &self.verifier_key;
         let signature = self.key.sign(text.as_bytes());
-        NoteSignature { name: name.clone(), id: *id, bytes: signature.to_bytes().to_vec() }
+        NoteSignature {
+            name: name.clone(),
+            id: *id,
+            bytes: signature.to_bytes().to_vec(),
+        }
     }
 }
 
 impl fmt::Debug for NoteSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NoteSigner({}+{}, private key redacted)", self.verifier_key.name, self.verifier_key.id)
+        write!(
+            f,
+            "NoteSigner({}+{}, private key redacted)",
+            self.verifier_key.name, self.verifier_key.id
+        )
     }
 }
 
@@ -345,7 +370,11 @@ impl NoteSignature {
         if signature.is_empty() {
             return None;
         }
-        Some(Self { name: name.to_owned(), id: KeyId(*id), bytes: signature.to_vec() })
+        Some(Self {
+            name: name.to_owned(),
+            id: KeyId(*id),
+            bytes: signature.to_vec(),
+        })
     }
 }
 
@@ -388,7 +417,10 @@ impl Note {
             let signature = NoteSignature::parse(line);
             signatures.push(signature.ok_or(NoteError::BadSignatureLine { line: number })?);
         }
-        Ok(Self { text: format!("{text}\n"), signatures })
+        Ok(Self {
+            text: format!("{text}\n"),
+            signatures,
+        })
     }
 
     /// Signs a text, one line for each signer in the order given. Deterministic.
@@ -405,7 +437,10 @@ impl Note {
             return Err(NoteError::TooManySignatures);
         }
         let signatures = signers.iter().map(|signer| signer.sign(text)).collect();
-        let note = Self { text: text.to_owned(), signatures };
+        let note = Self {
+            text: text.to_owned(),
+            signatures,
+        };
         match note.to_string().len() {
             got if got > NOTE_LEN_MAX => Err(NoteError::TooLong { got }),
             _ => Ok(note),
@@ -430,7 +465,9 @@ impl Note {
         let mut signed: Vec<&VerifierKey> = Vec::new();
         for line in &self.signatures {
             let named = || (line.name.clone(), line.id);
-            let mut matching = keys.iter().filter(|key| key.name == line.name && key.id == line.id);
+            let mut matching = keys
+                .iter()
+                .filter(|key| key.name == line.name && key.id == line.id);
             let Some(key) = matching.next() else {
                 continue;
             };
@@ -448,14 +485,20 @@ impl Note {
             }
             signed.push(key);
         }
-        if signed.is_empty() { Err(NoteError::NoKnownSignature) } else { Ok(signed) }
+        if signed.is_empty() {
+            Err(NoteError::NoKnownSignature)
+        } else {
+            Ok(signed)
+        }
     }
 }
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.text)?;
-        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
+        self.signatures
+            .iter()
+            .try_for_each(|signature| writeln!(f, "{signature}"))
     }
 }
 

@@ -88,9 +88,15 @@ pub fn verify_inclusion(
 ) -> Result<(), ProofError> {
     bound(path)?;
     if !head.size.contains(index) {
-        return Err(ProofError::IndexOutOfRange { index, size: head.size });
+        return Err(ProofError::IndexOutOfRange {
+            index,
+            size: head.size,
+        });
     }
-    let mut climb = Climb { node: index.get(), last: head.size.get() - 1 };
+    let mut climb = Climb {
+        node: index.get(),
+        last: head.size.get() - 1,
+    };
     let mut root = leaf;
     for sibling in path {
         root = match climb.step() {
@@ -115,7 +121,10 @@ pub fn verify_inclusion(
 pub fn verify_consistency(old: &LogHead, new: &LogHead, proof: &[Hash]) -> Result<(), ProofError> {
     bound(proof)?;
     if old.size > new.size {
-        return Err(ProofError::Shrunk { old: old.size, new: new.size });
+        return Err(ProofError::Shrunk {
+            old: old.size,
+            new: new.size,
+        });
     }
     let wrong_length = ProofError::WrongLength { got: proof.len() };
     if old.size == TreeSize::EMPTY || old.size == new.size {
@@ -125,14 +134,21 @@ pub fn verify_consistency(old: &LogHead, new: &LogHead, proof: &[Hash]) -> Resul
         if old.size == TreeSize::EMPTY {
             expect_old_root(old.root, empty_root())?;
         }
-        return if old.size == new.size { expect_root(new.root, old.root) } else { Ok(()) };
+        return if old.size == new.size {
+            expect_root(new.root, old.root)
+        } else {
+            Ok(())
+        };
     }
 
     // Both climbs start at the largest subtree that ends where the old log ended. If that is the whole old
     // log, its root is known and left out of the proof.
     let ends_at = old.size.get() - 1;
     let shift = ends_at.trailing_ones();
-    let mut climb = Climb { node: ends_at >> shift, last: (new.size.get() - 1) >> shift };
+    let mut climb = Climb {
+        node: ends_at >> shift,
+        last: (new.size.get() - 1) >> shift,
+    };
     let (start, rest) = if old.size.get().is_power_of_two() {
         (old.root, proof)
     } else {
@@ -165,11 +181,19 @@ fn bound(proof: &[Hash]) -> Result<(), ProofError> {
 }
 
 fn expect_root(expected: Hash, got: Hash) -> Result<(), ProofError> {
-    if expected == got { Ok(()) } else { Err(ProofError::RootMismatch { expected, got }) }
+    if expected == got {
+        Ok(())
+    } else {
+        Err(ProofError::RootMismatch { expected, got })
+    }
 }
 
 fn expect_old_root(expected: Hash, got: Hash) -> Result<(), ProofError> {
-    if expected == got { Ok(()) } else { Err(ProofError::OldRootMismatch { expected, got }) }
+    if expected == got {
+        Ok(())
+    } else {
+        Err(ProofError::OldRootMismatch { expected, got })
+    }
 }
 
 /// A walk from a node to the root: its position among the nodes of its level, and that of the last one.
@@ -434,7 +458,10 @@ impl MemoryTree {
     /// # Errors
     /// If the tree has fewer.
     pub fn head_at(&self, size: TreeSize) -> Result<LogHead, ProveError<NoSuchSubtree>> {
-        Ok(LogHead { size, root: root_at(size, self)? })
+        Ok(LogHead {
+            size,
+            root: root_at(size, self)?,
+        })
     }
 }
 
@@ -463,3 +490,7 @@ impl HashReader for MemoryTree {
             .ok_or(NoSuchSubtree { level, index })
     }
 }
+
+#[cfg(test)]
+#[path = "proof_tests.rs"]
+mod tests;

@@ -32,7 +32,10 @@ pub struct LogHead {
 impl LogHead {
     /// The head of the log without entries.
     pub fn empty() -> Self {
-        Self { size: TreeSize::EMPTY, root: empty_root() }
+        Self {
+            size: TreeSize::EMPTY,
+            root: empty_root(),
+        }
     }
 }
 
@@ -82,9 +85,16 @@ impl Frontier {
         }
         let expected = size.get().count_ones() as usize;
         if hashes.len() != expected {
-            return Err(FrontierError::WrongCount { size, expected, got: hashes.len() });
+            return Err(FrontierError::WrongCount {
+                size,
+                expected,
+                got: hashes.len(),
+            });
         }
-        Ok(Self { size: size.get(), peaks: hashes })
+        Ok(Self {
+            size: size.get(),
+            peaks: hashes,
+        })
     }
 
     /// The subtree roots, largest subtree first: what to store beside the size.
@@ -104,7 +114,10 @@ impl Frontier {
 
     /// Size and root together.
     pub fn head(&self) -> LogHead {
-        LogHead { size: self.size(), root: self.root() }
+        LogHead {
+            size: self.size(),
+            root: self.root(),
+        }
     }
 
     /// Appends the leaf with this hash.
@@ -159,14 +172,18 @@ mod tests {
 
     #[test]
     fn extending_is_pushing_one_by_one() {
-        let leaves: Vec<Hash> = (0..77_u64).map(|number| leaf_hash(&number.to_be_bytes())).collect();
+        let leaves: Vec<Hash> = (0..77_u64)
+            .map(|number| leaf_hash(&number.to_be_bytes()))
+            .collect();
         for split in 0..leaves.len() {
             let (first, second) = leaves.split_at(split);
             let mut extended = Frontier::new();
             extended.extend(first);
             extended.extend(second);
             let mut pushed = Frontier::new();
-            leaves.iter().for_each(|leaf| pushed.push(*leaf));
+            for leaf in &leaves {
+                pushed.push(*leaf);
+            }
             assert_eq!(extended, pushed);
         }
     }
@@ -176,7 +193,11 @@ mod tests {
         let size = TreeSize::new(6);
         assert_eq!(
             Frontier::from_hashes(size, vec![Hash::ZERO]),
-            Err(FrontierError::WrongCount { size, expected: 2, got: 1 })
+            Err(FrontierError::WrongCount {
+                size,
+                expected: 2,
+                got: 1
+            })
         );
         assert!(Frontier::from_hashes(size, vec![Hash::ZERO; 3]).is_err());
         let size = TreeSize::new(TREE_SIZE_MAX + 1);
@@ -186,7 +207,11 @@ mod tests {
         );
         let mut last = Frontier::from_hashes(TreeSize::new(TREE_SIZE_MAX), vec![Hash::ZERO; 63]).unwrap();
         last.push(Hash::ZERO);
-        assert_eq!(last.hashes().len(), 1, "pushing past the limit merges and does not overflow");
+        assert_eq!(
+            last.hashes().len(),
+            1,
+            "pushing past the limit merges and does not overflow"
+        );
     }
 
     #[test]
