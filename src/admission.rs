@@ -194,7 +194,13 @@ impl Decided {
     /// The entry that it becomes.
     pub fn to_entry(&self) -> Entry {
         let envelope = self.prepared.statement.envelope_bytes().clone();
-        Entry { recorded_at: self.recorded_at, body: Body::Statement { envelope, outcome: self.outcome } }
+        Entry {
+            recorded_at: self.recorded_at,
+            body: Body::Statement {
+                envelope,
+                outcome: self.outcome,
+            },
+        }
     }
 }
 
@@ -254,7 +260,14 @@ struct OpenEvent {
 /// What follows an event's part: the event that stays open, or that the part is out of place. An event
 /// without part, and part 1 of another, abandon what was open.
 fn next_open(open: Option<&OpenEvent>, event: &CheckedEvent) -> Result<Option<OpenEvent>, Refusal> {
-    let Some(EventPart { number, count, scalars }) = event.part() else { return Ok(None) };
+    let Some(EventPart {
+        number,
+        count,
+        scalars,
+    }) = event.part()
+    else {
+        return Ok(None);
+    };
     if number > 1 {
         let fits = open.is_some_and(|open| {
             open.next == number && open.count == count && open.scalars == scalars && open.id == event.id()
@@ -263,7 +276,12 @@ fn next_open(open: Option<&OpenEvent>, event: &CheckedEvent) -> Result<Option<Op
             return Err(Refusal::PartOutOfPlace);
         }
     }
-    Ok((number < count).then(|| OpenEvent { id: event.id().to_owned(), next: number + 1, count, scalars }))
+    Ok((number < count).then(|| OpenEvent {
+        id: event.id().to_owned(),
+        next: number + 1,
+        count,
+        scalars,
+    }))
 }
 
 /// Why an entry cannot follow a log's prefix.
@@ -325,7 +343,9 @@ impl LedgerState {
     /// [`FoldError`] if the bytes are not a genesis that can be followed.
     pub fn from_genesis(entry_bytes: &Bytes) -> Result<Self, FoldError> {
         let entry = Entry::decode(entry_bytes)?;
-        let Body::Record(Record::Genesis(genesis)) = entry.body else { return Err(FoldError::GenesisPlace) };
+        let Body::Record(Record::Genesis(genesis)) = entry.body else {
+            return Err(FoldError::GenesisPlace);
+        };
         Ok(Self {
             log_id: LogId::new(Hash::of(&[&[0], entry_bytes])),
             register: Register::from_genesis(&genesis)?,
@@ -384,7 +404,10 @@ impl LedgerState {
             return Err(if row.hash == hash {
                 NoPlace::Duplicate { index: row.index }
             } else {
-                NoPlace::Equivocation { first: row.index, is_news: !feed.equivocated }
+                NoPlace::Equivocation {
+                    first: row.index,
+                    is_news: !feed.equivocated,
+                }
             });
         }
         let parameters = self.register.parameters();
@@ -407,7 +430,11 @@ impl LedgerState {
             Ok(()) => Outcome::Admitted,
             Err(refusal) => Outcome::Refused(refusal),
         };
-        Ok(Decided { prepared, outcome, recorded_at })
+        Ok(Decided {
+            prepared,
+            outcome,
+            recorded_at,
+        })
     }
 
     /// Whether a statement in its place is admitted: its events' bytes first, then whose word it is, then
@@ -432,11 +459,18 @@ impl LedgerState {
         let mut open = feed.open.clone();
         for event in events {
             open = next_open(open.as_ref(), event)?;
-            if event.part().is_some_and(|part| part.count > self.register.parameters().event_parts_max) {
+            if event
+                .part()
+                .is_some_and(|part| part.count > self.register.parameters().event_parts_max)
+            {
                 return Err(Refusal::PartOutOfPlace);
             }
             self.authorise(event, party, authority)?;
-            if !event.is_reported() && event.facilities().any(|place| self.register.facility(place).is_none()) {
+            if !event.is_reported()
+                && event
+                    .facilities()
+                    .any(|place| self.register.facility(place).is_none())
+            {
                 return Err(Refusal::UnknownFacility);
             }
             if recorded_at.is_before_by_more_than(event.event_time().as_nanos(), skew_ms) {
@@ -461,7 +495,11 @@ impl LedgerState {
         let subject = match decoded.kind.as_ref() {
             Some(Kind::ActApproved(approved)) => {
                 let place = EventPlace::from_wire(&approved.act.unwrap_or_default());
-                return if self.register.has_act(place) { Ok(()) } else { Err(Refusal::Unauthorised) };
+                return if self.register.has_act(place) {
+                    Ok(())
+                } else {
+                    Err(Refusal::Unauthorised)
+                };
             }
             Some(Kind::PartyEnrolled(v1::PartyEnrolled { fixture: true, .. })) if !takes_fixtures => {
                 return Err(Refusal::Unauthorised);
@@ -475,14 +513,24 @@ impl LedgerState {
             Some(Kind::SuccessionDeclared(declared)) => &declared.party,
             _ => return Ok(()),
         };
-        if subject == party { Ok(()) } else { Err(Refusal::WrongParty) }
+        if subject == party {
+            Ok(())
+        } else {
+            Err(Refusal::WrongParty)
+        }
     }
 
     /// Takes a decided statement into the state, at the next index.
     pub fn take(&mut self, decided: &Decided) -> Taken {
         let statement = &decided.prepared.statement;
         let events = decided.prepared.events().unwrap_or_default();
-        self.take_statement(statement.header(), statement.hash(), events, decided.outcome, decided.recorded_at)
+        self.take_statement(
+            statement.header(),
+            statement.hash(),
+            events,
+            decided.outcome,
+            decided.recorded_at,
+        )
     }
 
     /// Takes a record of the ledger's own, or evidence, into the state, at the next index.
@@ -491,12 +539,18 @@ impl LedgerState {
     /// [`FoldError`] if it cannot stand there; the state is as before.
     pub fn take_own(&mut self, entry: &Entry) -> Result<Taken, FoldError> {
         if entry.recorded_at < self.recorded_at {
-            return Err(FoldError::TimeReversed { last: self.recorded_at, got: entry.recorded_at });
+            return Err(FoldError::TimeReversed {
+                last: self.recorded_at,
+                got: entry.recorded_at,
+            });
         }
         match &entry.body {
             Body::Statement { .. } | Body::Record(Record::Genesis(_)) => return Err(FoldError::GenesisPlace),
             Body::Record(Record::GuardReseeded(_) | Record::ClockAccepted(_)) => {}
-            Body::Evidence { first_index, envelope } => {
+            Body::Evidence {
+                first_index,
+                envelope,
+            } => {
                 let second = Envelope::decode(envelope.clone())?;
                 let header = second.header();
                 let feed = self.feeds.get_mut(&header.feed).ok_or(FoldError::Evidence)?;
@@ -522,16 +576,25 @@ impl LedgerState {
     /// [`FoldError`] if it cannot follow this prefix; the state is as before.
     pub fn take_entry(&mut self, bytes: &Bytes) -> Result<Taken, FoldError> {
         let entry = Entry::decode(bytes)?;
-        let Body::Statement { envelope, outcome } = &entry.body else { return self.take_own(&entry) };
+        let Body::Statement { envelope, outcome } = &entry.body else {
+            return self.take_own(&entry);
+        };
         if entry.recorded_at < self.recorded_at {
-            return Err(FoldError::TimeReversed { last: self.recorded_at, got: entry.recorded_at });
+            return Err(FoldError::TimeReversed {
+                last: self.recorded_at,
+                got: entry.recorded_at,
+            });
         }
         let envelope = Envelope::decode(envelope.clone())?;
         let header = envelope.header();
-        let last = self.feeds.get(&header.feed).map_or((FeedSequence::NONE, Hash::ZERO), |feed| {
-            (feed.last(), feed.last_hash())
-        });
-        if last.0.next() != Some(header.sequence) || last.1 != header.previous || self.log_id != header.log_id {
+        let last = self
+            .feeds
+            .get(&header.feed)
+            .map_or((FeedSequence::NONE, Hash::ZERO), |feed| {
+                (feed.last(), feed.last_hash())
+            });
+        if last.0.next() != Some(header.sequence) || last.1 != header.previous || self.log_id != header.log_id
+        {
             return Err(FoldError::FeedBroken);
         }
         let events = match outcome {
@@ -551,8 +614,17 @@ impl LedgerState {
     ) -> Taken {
         let index = self.size.next_index();
         let feed = self.feeds.entry(header.feed).or_default();
-        assert_eq!(feed.last().next(), Some(header.sequence), "only the next statement of a feed is taken");
-        feed.rows.push(FeedRow { index, hash, recorded_at, outcome });
+        assert_eq!(
+            feed.last().next(),
+            Some(header.sequence),
+            "only the next statement of a feed is taken"
+        );
+        feed.rows.push(FeedRow {
+            index,
+            hash,
+            recorded_at,
+            outcome,
+        });
         let mut taken = Taken::default();
         if outcome == Outcome::Admitted {
             for event in events {
@@ -560,8 +632,13 @@ impl LedgerState {
             }
             if self.register.key(header.feed).is_some_and(|key| key.authority) {
                 for (number, event) in (0..).zip(events) {
-                    let place = EventPlace { leaf_index: index, event_number: number };
-                    taken.effective_acts.extend(self.register.take(place, header.feed, event));
+                    let place = EventPlace {
+                        leaf_index: index,
+                        event_number: number,
+                    };
+                    taken
+                        .effective_acts
+                        .extend(self.register.take(place, header.feed, event));
                 }
             }
         } else {
@@ -582,7 +659,11 @@ impl LedgerState {
 /// # Errors
 /// [`FoldError`] if the genesis contradicts itself or is out of form.
 pub fn genesis_entry(genesis: v1::Genesis, recorded_at: RecordedAt) -> Result<Bytes, FoldError> {
-    let bytes = Entry { recorded_at, body: Body::Record(Record::Genesis(genesis)) }.encode();
+    let bytes = Entry {
+        recorded_at,
+        body: Body::Record(Record::Genesis(genesis)),
+    }
+    .encode();
     LedgerState::from_genesis(&bytes)?;
     Ok(bytes)
 }

@@ -99,13 +99,28 @@ impl Entry {
     pub fn encode(&self) -> Bytes {
         let (kind, outcome, body) = match &self.body {
             Body::Statement { envelope, outcome } => (1, outcome.number(), envelope.clone()),
-            Body::Record(record) => {
-                (2, 0, v1::LedgerRecord { record: Some(record.clone()) }.encode_to_vec().into())
-            }
-            Body::Evidence { first_index, envelope } => {
-                let evidence =
-                    v1::EquivocationEvidence { first_index: first_index.get(), envelope: envelope.to_vec() };
-                (3, NoEntryCode::Equivocation.number(), evidence.encode_to_vec().into())
+            Body::Record(record) => (
+                2,
+                0,
+                v1::LedgerRecord {
+                    record: Some(record.clone()),
+                }
+                .encode_to_vec()
+                .into(),
+            ),
+            Body::Evidence {
+                first_index,
+                envelope,
+            } => {
+                let evidence = v1::EquivocationEvidence {
+                    first_index: first_index.get(),
+                    envelope: envelope.to_vec(),
+                };
+                (
+                    3,
+                    NoEntryCode::Equivocation.number(),
+                    evidence.encode_to_vec().into(),
+                )
             }
         };
         let mut out = BytesMut::with_capacity(HEADER_LEN + body.len());
@@ -139,7 +154,10 @@ impl Entry {
         let wrong_outcome = EntryError::Outcome { kind, outcome };
         let content = bytes.slice(HEADER_LEN..);
         let body = match kind {
-            1 => Body::Statement { outcome: Outcome::from_number(outcome).ok_or(wrong_outcome)?, envelope: content },
+            1 => Body::Statement {
+                outcome: Outcome::from_number(outcome).ok_or(wrong_outcome)?,
+                envelope: content,
+            },
             2 if outcome != 0 => return Err(wrong_outcome),
             2 => {
                 shape::check(&shape::LEDGER_RECORD, &content, &mut |_| {})?;
@@ -150,15 +168,25 @@ impl Entry {
             3 => {
                 let mut first_index = LeafIndex::GENESIS;
                 let mut envelope = Bytes::new();
-                shape::check(&shape::EQUIVOCATION_EVIDENCE, &content, &mut |met| match met.field.number {
-                    1 => first_index = LeafIndex::new(met.number()),
-                    _ => envelope = content.slice_ref(met.value),
-                })?;
-                Body::Evidence { first_index, envelope }
+                shape::check(
+                    &shape::EQUIVOCATION_EVIDENCE,
+                    &content,
+                    &mut |met| match met.field.number {
+                        1 => first_index = LeafIndex::new(met.number()),
+                        _ => envelope = content.slice_ref(met.value),
+                    },
+                )?;
+                Body::Evidence {
+                    first_index,
+                    envelope,
+                }
             }
             _ => return Err(EntryError::Kind(kind)),
         };
-        Ok(Self { recorded_at: RecordedAt::from_nanos(nanos), body })
+        Ok(Self {
+            recorded_at: RecordedAt::from_nanos(nanos),
+            body,
+        })
     }
 }
 
@@ -171,13 +199,22 @@ mod tests {
         let recorded_at = RecordedAt::from_nanos(1_770_000_000_000_000_000);
         let envelope = Bytes::from_static(b"envelope");
         [
-            Body::Statement { envelope: envelope.clone(), outcome: Outcome::Admitted },
-            Body::Statement { envelope: envelope.clone(), outcome: Outcome::Refused(Refusal::TimeAhead) },
+            Body::Statement {
+                envelope: envelope.clone(),
+                outcome: Outcome::Admitted,
+            },
+            Body::Statement {
+                envelope: envelope.clone(),
+                outcome: Outcome::Refused(Refusal::TimeAhead),
+            },
             Body::Record(v1::ledger_record::Record::ClockAccepted(v1::ClockAccepted {
                 clock: 5,
                 reason: "leap".into(),
             })),
-            Body::Evidence { first_index: LeafIndex::new(7), envelope },
+            Body::Evidence {
+                first_index: LeafIndex::new(7),
+                envelope,
+            },
         ]
         .map(|body| Entry { recorded_at, body })
         .into()
@@ -206,6 +243,9 @@ mod tests {
         assert_eq!(with(3, 7), Err(EntryError::Outcome { kind: 1, outcome: 7 }));
         assert!(matches!(with(4, 0xff), Err(EntryError::RecordedAt(_))));
         let oversize = Bytes::from(vec![1; ENTRY_LEN_MAX + 1]);
-        assert_eq!(Entry::decode(&oversize), Err(EntryError::Oversize(ENTRY_LEN_MAX + 1)));
+        assert_eq!(
+            Entry::decode(&oversize),
+            Err(EntryError::Oversize(ENTRY_LEN_MAX + 1))
+        );
     }
 }

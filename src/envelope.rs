@@ -98,20 +98,28 @@ impl DsseEnvelope {
     pub fn decode(bytes: Bytes, payload_type: &'static str) -> Result<Self, DecodeError> {
         if bytes.len() > wire::ENVELOPE_LEN_MAX {
             let (len, max) = (bytes.len(), wire::ENVELOPE_LEN_MAX);
-            return Err(DecodeError::Oversize { what: "envelope", len, max });
+            return Err(DecodeError::Oversize {
+                what: "envelope",
+                len,
+                max,
+            });
         }
         let mut payload: &[u8] = &[];
         let mut got_type: &[u8] = &[];
         let mut signature: &[u8] = &[];
         let mut signatures = 0;
         let mut key_id = false;
-        shape::check(&shape::ENVELOPE, &bytes, &mut |met: Met<'_>| match (met.depth, met.field.number) {
-            (0, 1) => payload = met.value,
-            (0, 2) => got_type = met.value,
-            (0, 3) => signatures += 1,
-            (1, 1) => signature = met.value,
-            _ => key_id = true,
-        })?;
+        shape::check(
+            &shape::ENVELOPE,
+            &bytes,
+            &mut |met: Met<'_>| match (met.depth, met.field.number) {
+                (0, 1) => payload = met.value,
+                (0, 2) => got_type = met.value,
+                (0, 3) => signatures += 1,
+                (1, 1) => signature = met.value,
+                _ => key_id = true,
+            },
+        )?;
         if signatures != 1 {
             return Err(DecodeError::Signatures(signatures));
         }
@@ -120,11 +128,21 @@ impl DsseEnvelope {
         }
         if got_type != payload_type.as_bytes() {
             let got = String::from_utf8_lossy(got_type).chars().take(100).collect();
-            return Err(DecodeError::PayloadType { expected: payload_type, got });
+            return Err(DecodeError::PayloadType {
+                expected: payload_type,
+                got,
+            });
         }
-        let signature = signature.try_into().map_err(|_| DecodeError::SignatureLength(signature.len()))?;
+        let signature = signature
+            .try_into()
+            .map_err(|_| DecodeError::SignatureLength(signature.len()))?;
         let payload = bytes.slice_ref(payload);
-        Ok(Self { bytes, payload, payload_type, signature })
+        Ok(Self {
+            bytes,
+            payload,
+            payload_type,
+            signature,
+        })
     }
 
     /// The encoding of an envelope around `payload` with this signature.
@@ -132,7 +150,10 @@ impl DsseEnvelope {
         v1::Envelope {
             payload: Bytes::copy_from_slice(payload),
             payload_type: payload_type.to_owned(),
-            signatures: vec![v1::Signature { sig: signature.to_vec(), keyid: String::new() }],
+            signatures: vec![v1::Signature {
+                sig: signature.to_vec(),
+                keyid: String::new(),
+            }],
         }
         .encode_to_vec()
         .into()
@@ -200,7 +221,11 @@ impl Envelope {
 fn decode_statement(payload: &Bytes) -> Result<(Header, Vec<Bytes>), DecodeError> {
     if payload.len() > wire::STATEMENT_LEN_MAX {
         let (len, max) = (payload.len(), wire::STATEMENT_LEN_MAX);
-        return Err(DecodeError::Oversize { what: "statement", len, max });
+        return Err(DecodeError::Oversize {
+            what: "statement",
+            len,
+            max,
+        });
     }
     let mut events = Vec::new();
     let mut header_len = 0;
@@ -228,7 +253,10 @@ fn decode_statement(payload: &Bytes) -> Result<(Header, Vec<Bytes>), DecodeError
     }
     let max = wire::STATEMENT_EVENTS_MAX;
     if events.is_empty() || events.len() > max {
-        return Err(DecodeError::EventCount { max, got: events.len() });
+        return Err(DecodeError::EventCount {
+            max,
+            got: events.len(),
+        });
     }
     if let Some(at) = events.iter().position(Bytes::is_empty) {
         return Err(DecodeError::EmptyEvent(at));
@@ -246,7 +274,11 @@ fn decode_statement(payload: &Bytes) -> Result<(Header, Vec<Bytes>), DecodeError
 
 /// The shape was checked, so protobuf decoding and lengths cannot fail; if they do, the bytes are refused.
 fn unreachable_shape() -> DecodeError {
-    DecodeError::Shape(ShapeError::Encoding { message: "Statement", why: "does not decode", offset: 0 })
+    DecodeError::Shape(ShapeError::Encoding {
+        message: "Statement",
+        why: "does not decode",
+        offset: 0,
+    })
 }
 
 /// The encoding of a statement, which is what gets signed.

@@ -66,11 +66,15 @@ impl EventError {
     pub const fn refusal(&self) -> Refusal {
         match self {
             Self::NoKind | Self::Shape(ShapeError::UnknownField { .. }) => Refusal::UnknownEvent,
-            Self::Serial(_) | Self::Shape(ShapeError::Form { form: Form::Identifier, .. }) => {
-                Refusal::IdentifierNotNormal
-            }
+            Self::Serial(_)
+            | Self::Shape(ShapeError::Form {
+                form: Form::Identifier,
+                ..
+            }) => Refusal::IdentifierNotNormal,
             Self::SealedAndPresent(_) => Refusal::SealedAndPresent,
-            Self::Shape(ShapeError::Encoding { .. } | ShapeError::Missing { .. } | ShapeError::Form { .. })
+            Self::Shape(
+                ShapeError::Encoding { .. } | ShapeError::Missing { .. } | ShapeError::Form { .. },
+            )
             | Self::Part { .. }
             | Self::CertificationScope(_)
             | Self::SealedPath { .. } => Refusal::MalformedEvent,
@@ -150,7 +154,9 @@ impl CheckedEvent {
 
     /// The facilities it names as places of its own acts.
     pub fn facilities(&self) -> impl Iterator<Item = &str> {
-        self.facilities.iter().filter_map(|facility| std::str::from_utf8(facility).ok())
+        self.facilities
+            .iter()
+            .filter_map(|facility| std::str::from_utf8(facility).ok())
     }
 
     /// The issuer's id of the event.
@@ -181,9 +187,16 @@ pub fn check(bytes: &Bytes) -> Result<CheckedEvent, EventError> {
     let mut slices = Vec::new();
     shape::check(&shape::EVENT, bytes, &mut |met| seen.meet(met, &mut slices))?;
     let kind = seen.kind.ok_or(EventError::NoKind)?;
-    let decoded = seen.needs_decoding.then(|| v1::Event::decode(bytes.clone())).transpose();
+    let decoded = seen
+        .needs_decoding
+        .then(|| v1::Event::decode(bytes.clone()))
+        .transpose();
     let decoded = decoded
-        .map_err(|_| ShapeError::Encoding { message: "Event", why: "does not decode", offset: 0 })?
+        .map_err(|_| ShapeError::Encoding {
+            message: "Event",
+            why: "does not decode",
+            offset: 0,
+        })?
         .unwrap_or_default();
     if let Some(certification) = &decoded.certification
         && !(1..=32).contains(&certification.scope.len())
@@ -200,7 +213,11 @@ pub fn check(bytes: &Bytes) -> Result<CheckedEvent, EventError> {
             if !sliced || number == 0 || count < 2 || number > count || count > crate::wire::EVENT_PARTS_MAX {
                 return Err(EventError::Part { number, count });
             }
-            Some(EventPart { number, count, scalars: seen.scalars() })
+            Some(EventPart {
+                number,
+                count,
+                scalars: seen.scalars(),
+            })
         }
     };
     sealed::check(bytes, kind.0, &decoded.sealed)?;
@@ -209,7 +226,11 @@ pub fn check(bytes: &Bytes) -> Result<CheckedEvent, EventError> {
         event_time: EventTime::from_nanos(seen.event_time),
         part,
         reported: seen.reported,
-        facilities: seen.facilities.iter().map(|facility| bytes.slice_ref(facility)).collect(),
+        facilities: seen
+            .facilities
+            .iter()
+            .map(|facility| bytes.slice_ref(facility))
+            .collect(),
         id: bytes.slice_ref(seen.id),
         bytes: bytes.clone(),
     })

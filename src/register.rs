@@ -14,8 +14,7 @@ use crate::{
     event::CheckedEvent,
     id::{FeedId, FeedSequence, LeafIndex},
     wire::{
-        self,
-        shape,
+        self, shape,
         v1::{self, event::Kind},
     },
 };
@@ -57,7 +56,10 @@ pub struct EventPlace {
 impl EventPlace {
     /// From the wire's way of naming an event.
     pub fn from_wire(reference: &v1::EventReference) -> Self {
-        Self { leaf_index: LeafIndex::new(reference.leaf_index), event_number: reference.event_number }
+        Self {
+            leaf_index: LeafIndex::new(reference.leaf_index),
+            event_number: reference.event_number,
+        }
     }
 }
 
@@ -121,7 +123,10 @@ impl Register {
         let keys = key_set(&genesis.authority_keys).ok_or(GenesisError::Keys)?;
         let threshold = usize::try_from(genesis.threshold).unwrap_or(usize::MAX);
         if threshold == 0 || threshold > keys.len() {
-            return Err(GenesisError::Threshold { threshold: genesis.threshold, keys: keys.len() });
+            return Err(GenesisError::Threshold {
+                threshold: genesis.threshold,
+                keys: keys.len(),
+            });
         }
         let parameters = genesis.parameters.unwrap_or_default();
         check_parameters(&parameters)?;
@@ -199,7 +204,12 @@ impl Register {
     }
 
     /// Takes an admitted event of an authority key's feed and returns the acts that take effect with it.
-    pub fn take(&mut self, place: EventPlace, feed: FeedId, event: &CheckedEvent) -> Vec<(EventPlace, v1::Event)> {
+    pub fn take(
+        &mut self,
+        place: EventPlace,
+        feed: FeedId,
+        event: &CheckedEvent,
+    ) -> Vec<(EventPlace, v1::Event)> {
         let event = event.decode();
         let place = match &event.kind {
             Some(Kind::ActApproved(approved)) => {
@@ -210,24 +220,41 @@ impl Register {
                 place
             }
             _ => {
-                let act = Act { event, approvals: BTreeSet::from([feed]), effective: false };
+                let act = Act {
+                    event,
+                    approvals: BTreeSet::from([feed]),
+                    effective: false,
+                };
                 self.acts.insert(place, act);
                 place
             }
         };
-        let ready = self.acts.get(&place).is_some_and(|act| !act.effective && self.standing(act) >= self.threshold);
+        let ready = self
+            .acts
+            .get(&place)
+            .is_some_and(|act| !act.effective && self.standing(act) >= self.threshold);
         if !ready {
             return Vec::new();
         }
-        let Some(act) = self.acts.get_mut(&place) else { return Vec::new() };
+        let Some(act) = self.acts.get_mut(&place) else {
+            return Vec::new();
+        };
         act.effective = true;
         let event = std::mem::take(&mut act.event);
-        if self.effect(&event) { vec![(place, event)] } else { Vec::new() }
+        if self.effect(&event) {
+            vec![(place, event)]
+        } else {
+            Vec::new()
+        }
     }
 
     /// Distinct keys of today's authority behind an act.
     fn standing(&self, act: &Act) -> usize {
-        let current = |feed: &&FeedId| self.keys.get(*feed).is_some_and(|key| key.authority && !key.closed);
+        let current = |feed: &&FeedId| {
+            self.keys
+                .get(*feed)
+                .is_some_and(|key| key.authority && !key.closed)
+        };
         act.approvals.iter().filter(current).count()
     }
 
@@ -240,7 +267,8 @@ impl Register {
                 self.parties.insert(party.party.clone(), party.clone());
             }
             Kind::FacilityRegistered(facility) => {
-                self.facilities.insert(facility.facility.clone(), facility.clone());
+                self.facilities
+                    .insert(facility.facility.clone(), facility.clone());
             }
             Kind::KeyAuthorised(act) => {
                 let Some(key) = feed(&act.key) else { return false };
@@ -248,31 +276,55 @@ impl Register {
                     return false;
                 }
                 let party = act.party.clone();
-                self.keys.insert(key, KeyRecord { party, authority: false, ..self.authority_key() });
+                self.keys.insert(
+                    key,
+                    KeyRecord {
+                        party,
+                        authority: false,
+                        ..self.authority_key()
+                    },
+                );
             }
             Kind::KeyRotated(act) => {
-                let (Some(key), Some(successor)) = (feed(&act.key), feed(&act.successor)) else { return false };
-                let Some(party) = self.open_party_key(key).map(|record| record.party.clone()) else { return false };
+                let (Some(key), Some(successor)) = (feed(&act.key), feed(&act.successor)) else {
+                    return false;
+                };
+                let Some(party) = self.open_party_key(key).map(|record| record.party.clone()) else {
+                    return false;
+                };
                 if self.keys.contains_key(&successor) {
                     return false;
                 }
-                self.keys.insert(successor, KeyRecord { party, authority: false, ..self.authority_key() });
+                self.keys.insert(
+                    successor,
+                    KeyRecord {
+                        party,
+                        authority: false,
+                        ..self.authority_key()
+                    },
+                );
                 return self.end_feed(key, act.last_sequence);
             }
             Kind::KeyRetired(act) => {
                 return feed(&act.key).is_some_and(|key| self.end_feed(key, act.last_sequence));
             }
             Kind::KeyCompromised(act) => {
-                let Some(record) = feed(&act.key).and_then(|key| self.open_party_key(key)) else { return false };
+                let Some(record) = feed(&act.key).and_then(|key| self.open_party_key(key)) else {
+                    return false;
+                };
                 record.closed = true;
                 record.compromised_since = Some(act.since);
             }
             Kind::FeedClosed(act) => {
-                let Some(record) = feed(&act.key).and_then(|key| self.open_party_key(key)) else { return false };
+                let Some(record) = feed(&act.key).and_then(|key| self.open_party_key(key)) else {
+                    return false;
+                };
                 record.closed = true;
             }
             Kind::ParametersChanged(act) => {
-                let Some(parameters) = parse_parameters(&act.parameters) else { return false };
+                let Some(parameters) = parse_parameters(&act.parameters) else {
+                    return false;
+                };
                 if act.rules_version != 1 {
                     return false;
                 }
@@ -291,7 +343,9 @@ impl Register {
     }
 
     fn open_party_key(&mut self, key: FeedId) -> Option<&mut KeyRecord> {
-        self.keys.get_mut(&key).filter(|record| !record.authority && !record.closed)
+        self.keys
+            .get_mut(&key)
+            .filter(|record| !record.authority && !record.closed)
     }
 
     fn end_feed(&mut self, key: FeedId, last_sequence: u64) -> bool {
@@ -302,9 +356,15 @@ impl Register {
     }
 
     fn change_authority(&mut self, act: &v1::AuthorityChanged) -> bool {
-        let Some(keys) = key_set(&act.keys) else { return false };
+        let Some(keys) = key_set(&act.keys) else {
+            return false;
+        };
         let threshold = usize::try_from(act.threshold).unwrap_or(usize::MAX);
-        let taken = |key: &FeedId| self.keys.get(key).is_some_and(|record| !record.authority || record.closed);
+        let taken = |key: &FeedId| {
+            self.keys
+                .get(key)
+                .is_some_and(|record| !record.authority || record.closed)
+        };
         if threshold == 0 || threshold > keys.len() || keys.iter().any(taken) {
             return false;
         }
@@ -324,7 +384,11 @@ impl Register {
 fn key_set(keys: &[Vec<u8>]) -> Option<BTreeSet<FeedId>> {
     let ascending = keys.is_sorted_by(|a, b| a < b);
     ((1..=16).contains(&keys.len()) && ascending)
-        .then(|| keys.iter().map(|key| FeedId::from_slice(key)).collect::<Option<_>>())
+        .then(|| {
+            keys.iter()
+                .map(|key| FeedId::from_slice(key))
+                .collect::<Option<_>>()
+        })
         .flatten()
 }
 
@@ -333,9 +397,21 @@ fn check_parameters(parameters: &v1::Parameters) -> Result<(), GenesisError> {
         Ok(value) if value >= 1 && value <= max => Ok(()),
         _ => Err(GenesisError::Parameter(name)),
     };
-    within("statement_len_max", parameters.statement_len_max, wire::STATEMENT_LEN_MAX)?;
-    within("statement_events_max", parameters.statement_events_max, wire::STATEMENT_EVENTS_MAX)?;
-    within("event_parts_max", parameters.event_parts_max, wire::EVENT_PARTS_MAX as usize)
+    within(
+        "statement_len_max",
+        parameters.statement_len_max,
+        wire::STATEMENT_LEN_MAX,
+    )?;
+    within(
+        "statement_events_max",
+        parameters.statement_events_max,
+        wire::STATEMENT_EVENTS_MAX,
+    )?;
+    within(
+        "event_parts_max",
+        parameters.event_parts_max,
+        wire::EVENT_PARTS_MAX as usize,
+    )
 }
 
 /// The parameters that an act carries, if they are canonical and in range.

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 
 use crate::{
-    envelope::{Envelope, Header, DsseEnvelope, encode_statement},
+    envelope::{DsseEnvelope, Envelope, Header, encode_statement},
     id::{FeedId, Hash},
 };
 
@@ -25,7 +25,9 @@ const STATEMENT_TAG: &[u8] = b"lotproof/v1/statement\0";
 /// DSSE's pre-authentication encoding: what is signed for a payload and its type.
 pub fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(payload.len() + payload_type.len() + 32);
-    out.extend_from_slice(format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).as_bytes());
+    out.extend_from_slice(
+        format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).as_bytes(),
+    );
     out.extend_from_slice(payload);
     out
 }
@@ -56,7 +58,8 @@ pub fn verify(dsse: &DsseEnvelope, key: FeedId) -> Result<&Bytes, VerifyError> {
         return Err(VerifyError::WeakKey);
     }
     let message = pre_authentication_encoding(dsse.payload_type, &dsse.payload);
-    key.verify_strict(&message, &Signature::from_bytes(&dsse.signature)).map_err(|_| VerifyError::Signature)?;
+    key.verify_strict(&message, &Signature::from_bytes(&dsse.signature))
+        .map_err(|_| VerifyError::Signature)?;
     Ok(&dsse.payload)
 }
 
@@ -135,7 +138,10 @@ impl SigningKey {
     pub fn sign_statement(&self, header: &Header, events: &[Bytes]) -> (Bytes, Hash) {
         debug_assert_eq!(header.feed, self.feed(), "a feed is its signing key");
         let statement = encode_statement(header, events);
-        (self.seal(crate::wire::STATEMENT_TYPE, &statement), statement_hash(&statement))
+        (
+            self.seal(crate::wire::STATEMENT_TYPE, &statement),
+            statement_hash(&statement),
+        )
     }
 }
 

@@ -40,7 +40,9 @@ impl Opening {
     /// # Panics
     /// If the path is longer than 65,535 bytes, which no event's is.
     pub fn digest(&self) -> Hash {
-        let len = u16::try_from(self.path.len()).expect("paths are at most 64 bytes").to_be_bytes();
+        let len = u16::try_from(self.path.len())
+            .expect("paths are at most 64 bytes")
+            .to_be_bytes();
         Hash::of(&[TAG, self.salt.as_bytes(), &len, self.path.as_bytes(), &self.value])
     }
 }
@@ -49,7 +51,10 @@ impl Opening {
 pub(super) fn check(event: &[u8], kind: u32, seals: &[v1::Sealed]) -> Result<(), EventError> {
     let mut last: Option<&str> = None;
     for seal in seals {
-        let wrong = |why| EventError::SealedPath { path: seal.path.clone(), why };
+        let wrong = |why| EventError::SealedPath {
+            path: seal.path.clone(),
+            why,
+        };
         if last.is_some_and(|last| last >= seal.path.as_str()) {
             return Err(wrong("not after the path before it"));
         }
@@ -62,7 +67,9 @@ pub(super) fn check(event: &[u8], kind: u32, seals: &[v1::Sealed]) -> Result<(),
         match find(&shape::EVENT, event, &numbers) {
             Found::NoSuchField => return Err(wrong("leads to no field")),
             Found::NoSuchPosition => return Err(wrong("leads beyond a list or into an absent message")),
-            Found::Absent(field) if !field.sealable => return Err(wrong("leads to a field that is never sealed")),
+            Found::Absent(field) if !field.sealable => {
+                return Err(wrong("leads to a field that is never sealed"));
+            }
             Found::Absent(_) => {}
             Found::Present(_) => return Err(EventError::SealedAndPresent(seal.path.clone())),
         }
@@ -78,8 +85,12 @@ enum Found<'a> {
 }
 
 fn find<'a>(shape: &'static Shape, bytes: &'a [u8], path: &[u32]) -> Found<'a> {
-    let Some((number, rest)) = path.split_first() else { return Found::NoSuchField };
-    let Some(field) = shape.field(*number) else { return Found::NoSuchField };
+    let Some((number, rest)) = path.split_first() else {
+        return Found::NoSuchField;
+    };
+    let Some(field) = shape.field(*number) else {
+        return Found::NoSuchField;
+    };
     let (position, rest) = match (field.presence, rest) {
         (Presence::Repeated, [position, rest @ ..]) => (*position, rest),
         (Presence::Repeated, []) => return Found::NoSuchField,
@@ -110,22 +121,34 @@ pub fn seal(event: &[u8], paths: &[(String, Hash)]) -> Result<(Vec<u8>, Vec<Open
     let mut event = event.to_vec();
     let mut openings = Vec::new();
     for (path, salt) in paths {
-        let wrong = |why| EventError::SealedPath { path: path.clone(), why };
+        let wrong = |why| EventError::SealedPath {
+            path: path.clone(),
+            why,
+        };
         let numbers: Option<Vec<u32>> = path.split('.').map(|number| number.parse().ok()).collect();
         let numbers = numbers.ok_or_else(|| wrong("not numbers"))?;
         let value = match find(&shape::EVENT, &event, &numbers) {
             Found::Present(value) => value.to_vec(),
             _ => return Err(wrong("leads to no field that is present")),
         };
-        event = without(&shape::EVENT, &event, &numbers).ok_or_else(|| wrong("leads to a field that is never sealed"))?;
-        openings.push(Opening { path: path.clone(), salt: *salt, value });
+        event = without(&shape::EVENT, &event, &numbers)
+            .ok_or_else(|| wrong("leads to a field that is never sealed"))?;
+        openings.push(Opening {
+            path: path.clone(),
+            salt: *salt,
+            value,
+        });
     }
     openings.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut decoded: v1::Event = prost::Message::decode(event.as_slice())
-        .map_err(|_| EventError::SealedPath { path: String::new(), why: "event does not decode" })?;
-    decoded.sealed.extend(
-        openings.iter().map(|opening| v1::Sealed { path: opening.path.clone(), digest: opening.digest().as_bytes().to_vec() }),
-    );
+    let mut decoded: v1::Event =
+        prost::Message::decode(event.as_slice()).map_err(|_| EventError::SealedPath {
+            path: String::new(),
+            why: "event does not decode",
+        })?;
+    decoded.sealed.extend(openings.iter().map(|opening| v1::Sealed {
+        path: opening.path.clone(),
+        digest: opening.digest().as_bytes().to_vec(),
+    }));
     decoded.sealed.sort_by(|a, b| a.path.cmp(&b.path));
     Ok((prost::Message::encode_to_vec(&decoded), openings))
 }
@@ -177,12 +200,21 @@ pub fn open(event: &v1::Event, openings: &[Opening]) -> Result<v1::Event, EventE
     let mut opened = event.clone();
     let mut encoded = prost::Message::encode_to_vec(event);
     for opening in openings {
-        let Some(seal) = event.sealed.iter().find(|seal| seal.path == opening.path) else { continue };
-        let wrong = |why| EventError::SealedPath { path: opening.path.clone(), why };
+        let Some(seal) = event.sealed.iter().find(|seal| seal.path == opening.path) else {
+            continue;
+        };
+        let wrong = |why| EventError::SealedPath {
+            path: opening.path.clone(),
+            why,
+        };
         if seal.digest != opening.digest().as_bytes() {
             return Err(wrong("the opening does not match the digest"));
         }
-        let numbers: Option<Vec<u32>> = opening.path.split('.').map(|number| number.parse().ok()).collect();
+        let numbers: Option<Vec<u32>> = opening
+            .path
+            .split('.')
+            .map(|number| number.parse().ok())
+            .collect();
         let numbers = numbers.ok_or_else(|| wrong("not numbers"))?;
         encoded = with(&shape::EVENT, &encoded, &numbers, &opening.value)
             .ok_or_else(|| wrong("leads to no field"))?;
@@ -190,7 +222,9 @@ pub fn open(event: &v1::Event, openings: &[Opening]) -> Result<v1::Event, EventE
             .map_err(|_| wrong("the opened event does not decode"))?;
         encoded = prost::Message::encode_to_vec(&opened);
     }
-    opened.sealed.retain(|seal| !openings.iter().any(|opening| opening.path == seal.path));
+    opened
+        .sealed
+        .retain(|seal| !openings.iter().any(|opening| opening.path == seal.path));
     Ok(opened)
 }
 
@@ -220,7 +254,9 @@ fn with(shape: &'static Shape, bytes: &[u8], path: &[u32], value: &[u8]) -> Opti
         }
         return Some(out);
     }
-    let Kind::Message(inner) = &field.kind else { return None };
+    let Kind::Message(inner) = &field.kind else {
+        return None;
+    };
     let mut found = false;
     shape::check(shape, bytes, &mut |met: Met<'_>| {
         if met.depth > 0 {

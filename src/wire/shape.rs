@@ -153,7 +153,10 @@ pub struct Met<'a> {
 impl Met<'_> {
     /// The number of a varint field, as it stands on the wire.
     pub fn number(&self) -> u64 {
-        self.value.iter().rev().fold(0, |number, byte| (number << 7) | u64::from(byte & 0x7f))
+        self.value
+            .iter()
+            .rev()
+            .fold(0, |number, byte| (number << 7) | u64::from(byte & 0x7f))
     }
 }
 
