@@ -43,6 +43,9 @@ use crate::{
 
 /// How much may wait to be written, in bytes.
 const BACKLOG_LEN_MAX: usize = 8 << 20;
+/// How much is worth writing at once, in bytes, and how long to wait for that much.
+const GATHER_LEN: usize = 256 << 10;
+const GATHER_TIME: Duration = Duration::from_millis(5);
 /// Milliseconds between sled's own flushes: how much a killed process has to fold again.
 const FLUSH_EVERY_MS: u64 = 500;
 
@@ -240,12 +243,43 @@ struct Pending {
     /// The tree's edge as far as it has been folded.
     edge: Arc<Edge>,
     closing: bool,
+    /// Somebody waits for what is pending to be written.
+    hurry: bool,
+}
+
+/// What is pending, for the writer and everybody else.
+struct Queue {
+    pending: Mutex<Pending>,
+    /// There is something to write.
+    work: Condvar,
+    /// Something has been written, or never will be.
+    done: Condvar,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is pending in a round of its own, and wakes the writer if that is worth it.
+    fn change(&self, change: impl FnOnce(&mut Pending, u64)) {
+        let mut pending = self.lock();
+        let idle = pending.written == pending.round;
+        pending.round += 1;
+        let round = pending.round;
+        change(&mut pending, round);
+        let wake = idle || pending.len >= GATHER_LEN;
+        drop(pending);
+        if wake {
+            self.work.notify_all();
+        }
+    }
 }
 
 /// The index as readers and the store share it.
 pub(super) struct Index {
     rows: Arc<Rows>,
-    pending: Arc<(Mutex<Pending>, Condvar)>,
+    queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -266,14 +300,19 @@ impl Index {
             last: None,
             edge: Arc::new(edge),
             closing: false,
+            hurry: false,
         };
         let rows = Arc::new(rows);
-        let pending = Arc::new((Mutex::new(pending), Condvar::new()));
+        let queue = Queue {
+            pending: Mutex::new(pending),
+            work: Condvar::new(),
+            done: Condvar::new(),
+        };
+        let queue = Arc::new(queue);
         let writer = {
-            let (rows, pending) = (Arc::clone(&rows), Arc::clone(&pending));
-            thread::Builder::new()
-                .name("lotproof-index".to_owned())
-                .spawn(move || write_behind(&rows, &pending))
+            let (rows, queue) = (Arc::clone(&rows), Arc::clone(&queue));
+            let builder = thread::Builder::new().name("lotproof-index".to_owned());
+            builder.spawn(move || write_behind(&rows, &queue))
         };
         let writer = writer.map_err(|source| StoreError::Io {
             doing: "start the index writer".to_owned(),
@@ -281,13 +320,13 @@ impl Index {
         })?;
         Ok(Self {
             rows,
-            pending,
+            queue,
             writer: Mutex::new(Some(writer)),
         })
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
-        self.pending.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     /// Waits until there is room for another commit.
@@ -297,7 +336,12 @@ impl Index {
 
     /// Waits until everything given so far is in sled.
     pub(super) fn drain(&self) -> Result<(), StoreError> {
-        let round = self.pending().round;
+        let round = {
+            let mut pending = self.pending();
+            pending.hurry = true;
+            pending.round
+        };
+        self.queue.work.notify_all();
         self.wait_while(|pending| pending.written < round)
     }
 
@@ -305,8 +349,8 @@ impl Index {
         let mut pending = self.pending();
         while self.rows.failure().is_none() && !pending.closing && condition(&pending) {
             pending = self
-                .pending
-                .1
+                .queue
+                .done
                 .wait(pending)
                 .unwrap_or_else(PoisonError::into_inner);
         }
@@ -324,31 +368,23 @@ impl Index {
         leaves: impl IntoIterator<Item = Hash>,
         last: Option<LastFrame>,
     ) {
-        let mut pending = self.pending();
-        pending.round += 1;
-        let round = pending.round;
-        for row in frames {
-            pending.put(round, row.key(), Some(row.value().into()));
-        }
-        let before = pending.leaves.len();
-        pending.leaves.extend(leaves);
-        let added = pending.leaves.len() - before;
-        pending.len += added * 32;
-        pending.size += u64::try_from(added).unwrap_or(0);
-        pending.last = last;
-        drop(pending);
-        self.pending.1.notify_all();
+        self.queue.change(|pending, round| {
+            for row in frames {
+                pending.put(round, row.key(), Some(row.value().into()));
+            }
+            let before = pending.leaves.len();
+            pending.leaves.extend(leaves);
+            let added = pending.leaves.len() - before;
+            pending.len += added * 32;
+            pending.size += u64::try_from(added).unwrap_or(0);
+            pending.last = last;
+        });
     }
 
     /// Puts or removes one row.
     fn put(&self, key: Vec<u8>, value: Option<Bytes>) -> Result<(), StoreError> {
         self.wait_for_room()?;
-        let mut pending = self.pending();
-        pending.round += 1;
-        let round = pending.round;
-        pending.put(round, key, value);
-        drop(pending);
-        self.pending.1.notify_all();
+        self.queue.change(|pending, round| pending.put(round, key, value));
         Ok(())
     }
 
@@ -442,14 +478,15 @@ impl Index {
     /// Declares the index unusable; the next opening rebuilds it.
     pub(super) fn distrust(&self, why: String) -> StoreError {
         let error = self.rows.fail(why);
-        self.pending.1.notify_all();
+        self.queue.done.notify_all();
         error
     }
 
     /// Writes what is pending, closes sled and makes its files durable.
     pub(super) fn close(&self) -> Result<(), StoreError> {
         self.pending().closing = true;
-        self.pending.1.notify_all();
+        self.queue.work.notify_all();
+        self.queue.done.notify_all();
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if writer.is_some_and(|writer| writer.join().is_err()) {
             self.rows.fail("the index writer panicked".to_owned());
@@ -488,16 +525,19 @@ fn row_len(key: &[u8], value: Option<&Bytes>) -> usize {
 }
 
 /// The writer thread: until closed, takes what is pending and puts it into sled.
-fn write_behind(rows: &Rows, shared: &(Mutex<Pending>, Condvar)) {
-    let (pending, changed) = shared;
-    let lock = || pending.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut edge = Edge::clone(&lock().edge);
+fn write_behind(rows: &Rows, queue: &Queue) {
+    let mut edge = Edge::clone(&queue.lock().edge);
     loop {
         let (round, size, last, given, leaves) = {
-            let mut pending = lock();
+            let mut pending = queue.lock();
             while pending.written == pending.round && !pending.closing {
-                pending = changed.wait(pending).unwrap_or_else(PoisonError::into_inner);
+                pending = queue.work.wait(pending).unwrap_or_else(PoisonError::into_inner);
             }
+            let more = |pending: &mut Pending| {
+                pending.len < GATHER_LEN && !pending.closing && !std::mem::take(&mut pending.hurry)
+            };
+            let gathered = queue.work.wait_timeout_while(pending, GATHER_TIME, more);
+            let (pending, _) = gathered.unwrap_or_else(PoisonError::into_inner);
             if pending.written == pending.round {
                 return;
             }
@@ -528,12 +568,12 @@ fn write_behind(rows: &Rows, shared: &(Mutex<Pending>, Condvar)) {
             batch.insert(&head::KEY, head.encode());
         }
         let applied = rows.apply(batch);
-        let mut pending = lock();
+        let mut pending = queue.lock();
         if applied.is_err() {
             // What is pending stays readable; nobody waits for it any longer.
             pending.closing = true;
             drop(pending);
-            changed.notify_all();
+            queue.done.notify_all();
             return;
         }
         let mut freed = folded * 32;
@@ -553,7 +593,7 @@ fn write_behind(rows: &Rows, shared: &(Mutex<Pending>, Condvar)) {
         pending.leaves_from = pending.leaves_from.max(done);
         pending.edge = Arc::new(edge.clone());
         drop(pending);
-        changed.notify_all();
+        queue.done.notify_all();
     }
 }
 
