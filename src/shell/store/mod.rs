@@ -56,6 +56,8 @@ pub use self::reader::{Reader, ScrubReport};
 /// After so many unclean ends in a row the index is rebuilt, whatever it looks like: should something in
 /// it kill the process, this ends the loop.
 const UNCLEAN_MAX: u32 = 8;
+/// The same, if the last of them was while the index was being opened.
+const UNCLEAN_OPENING_MAX: u32 = 3;
 
 /// How a store is opened.
 #[derive(Clone, Debug)]
@@ -125,6 +127,10 @@ impl Store {
             unclean: unclean + 1,
         };
         let mut distrusted = why_not(previous.as_ref(), &state);
+        if distrusted.is_some() {
+            // It stays so until it is rebuilt.
+            state.index = IndexState::Suspect;
+        }
         state.save(&state_path)?;
 
         let mut trusted = None;
@@ -161,7 +167,9 @@ impl Store {
                 let why = distrusted.as_deref().unwrap_or_default();
                 tracing::warn!(why, entries = size, "rebuilding the index from the value log");
             }
+            state.index = IndexState::Suspect;
             state.unclean = 1;
+            state.save(&state_path)?;
             opening::remove(&index_folder)?;
             let rows = open_rows(&index_folder, options, &state, &state_path)?;
             let edge = opening::rebuild(&rows, &log)?;
@@ -311,14 +319,16 @@ fn why_not(previous: Option<&State>, now: &State) -> Option<String> {
         return Some("there is no state file that says how it was left".to_owned());
     };
     let why = match previous.index {
-        IndexState::Open if previous.boot.is_empty() || previous.boot != now.boot => {
+        IndexState::Open | IndexState::Opening if previous.boot.is_empty() || previous.boot != now.boot => {
             "the machine stopped while it was open"
         }
         IndexState::Open if previous.unclean >= UNCLEAN_MAX => {
             "the store did not end cleanly many times in a row"
         }
-        IndexState::Clean | IndexState::Open => return None,
-        IndexState::Opening => "the process ended while it was being opened",
+        IndexState::Opening if previous.unclean >= UNCLEAN_OPENING_MAX => {
+            "the process ended while it was being opened"
+        }
+        IndexState::Clean | IndexState::Open | IndexState::Opening => return None,
         IndexState::Suspect => "something in it did not hold",
     };
     Some(why.to_owned())

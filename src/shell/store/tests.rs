@@ -223,7 +223,8 @@ fn state_that_ends_while_opening_or_too_often_uncleanly_makes_the_index_new() {
     let state = State::load(&path).unwrap();
     assert_eq!((state.index, state.size), (IndexState::Clean, 100));
     let cases = [
-        (IndexState::Opening, 1, true),
+        (IndexState::Opening, 1, false),
+        (IndexState::Opening, UNCLEAN_OPENING_MAX, true),
         (IndexState::Suspect, 1, true),
         (IndexState::Open, 1, false),
         (IndexState::Open, UNCLEAN_MAX, true),
