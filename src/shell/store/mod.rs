@@ -22,6 +22,7 @@ mod index;
 mod keys;
 mod opening;
 mod reader;
+mod rows;
 mod state;
 mod tree;
 mod value_log;
@@ -39,10 +40,11 @@ use bytes::Bytes;
 
 use self::{
     files::failed,
-    index::{Index, Rows},
+    index::Index,
     keys::frame::FrameRow,
     opening::Unusable,
     reader::Shared,
+    rows::Rows,
     state::{IndexState, State},
     value_log::ValueLog,
 };
