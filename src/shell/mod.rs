@@ -2,6 +2,8 @@
 //! core and performs effects; it decides nothing about lots.
 
 pub mod conformance;
+pub mod durable;
+pub mod key_file;
 pub mod memory;
 #[cfg(feature = "store")]
 pub mod store;
