@@ -19,12 +19,12 @@ use rayon::prelude::*;
 use super::{
     files,
     hashing::{leaf_hash, root_of},
-    index::Rows,
     keys::{
         frame::FrameRow,
         head::{self, Head},
         tile::{HALF_U64, TileKey},
     },
+    rows::Rows,
     tree::{Edge, LEVELS, TILE_U64, unfinished},
     value_log::{
         LastFrame, ValueLog,
