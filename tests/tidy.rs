@@ -1,0 +1,1 @@
+//! Repository hygiene, as a test.
