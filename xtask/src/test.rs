@@ -313,6 +313,25 @@ mod tests {
         assert_eq!(summary("test wire::round_trip ... ok"), None);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_test_that_names_itself_skipped_is_not_counted_as_passed() {
+        let mut command = Command::new("sh");
+        let script = "echo 'test result: ok. 5 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out'; \
+                      echo 'skipped: corpus: no such folder' >&2; exit 3";
+        command.args(["-c", script]);
+        let (counts, outcome) = observed(command).unwrap();
+        assert_eq!(
+            counts,
+            Counts {
+                passed: 4,
+                failed: 0,
+                skipped: 2
+            }
+        );
+        assert!(outcome.is_err());
+    }
+
     #[test]
     fn names_what_the_core_may_not_depend_on() {
         assert_eq!(

@@ -14,8 +14,10 @@
 //! Sequences mean something only within one epoch, which is why a purge takes a [`BusPosition`]: one from
 //! an earlier epoch purges nothing, since the same number may by now stand for an unread message.
 //!
-//! A push consumer with flow control was chosen over a pull consumer: it was measured to be faster, needs no
-//! bookkeeping of requests under way, and JetStream stops sending at 32 MiB unanswered all the same.
+//! A push consumer with flow control was chosen over a pull consumer: it needs no bookkeeping of requests
+//! under way, and JetStream stops sending at 32 MiB unanswered all the same. Measured on two cores, it
+//! drains messages of 450 bytes a third faster; at 46 kB the pull consumer is ahead, but either is far
+//! beyond what the ledger does with such messages.
 
 use std::{sync::Arc, time::Duration};
 
