@@ -5,5 +5,7 @@ pub mod conformance;
 pub mod durable;
 pub mod key_file;
 pub mod memory;
+#[cfg(feature = "nats")]
+pub mod nats;
 #[cfg(feature = "store")]
 pub mod store;
