@@ -1,4 +1,6 @@
 //! Lotproof: a signed, append-only, provable ledger for battery lots.
+pub mod epcis;
+pub mod event;
 pub mod id;
 pub mod identifier;
 pub mod port;

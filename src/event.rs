@@ -1,0 +1,3 @@
+//! Events in the ledger's own vocabulary.
+
+pub mod parts;
