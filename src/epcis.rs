@@ -11,7 +11,8 @@
 //! EPCIS words is found by reading the result, and written as extensions under [`NAMESPACE`]. So
 //!
 //! - for foreign documents, `export(import(x))` equals `x` in [`normal_form`], or the event was refused by name;
-//! - for our events, `import(export(e))` is `e`, save for `reported`, whose meaning is who imported it.
+//! - for our events, `import(export(e))` is `e`, if EPCIS has a form for its kind and its serials are compressed
+//!   as [`serials::compress`] does it; save for `reported`, whose meaning is who imported it.
 //!
 //! A zone, an identifier or a quantity is never guessed. Departures from EPCIS are mended where that is safe
 //! ([`Strictness::Lenient`]), each with a [`Finding`], or refused ([`Strictness::Strict`]).

@@ -355,13 +355,13 @@ impl Check<'_> {
             Holds::Things => {
                 let mut keys = BTreeSet::new();
                 self.each(path, value, |check, path, value| {
-                    check.thing(path, value, &mut keys)
+                    check.thing(path, value, &mut keys);
                 });
             }
             Holds::Quantities => {
                 let mut keys = BTreeSet::new();
                 self.each(path, value, |check, path, value| {
-                    check.quantity(path, value, &mut keys)
+                    check.quantity(path, value, &mut keys);
                 });
             }
             Holds::References(member, family) => {
@@ -402,21 +402,7 @@ impl Check<'_> {
                     self.findings.add(Code::MissingMember, path, "set or unset");
                 }
             }
-            Holds::Error => {
-                self.members(
-                    path,
-                    value,
-                    &["declarationTime"],
-                    |check, path, name, value| match name {
-                        "declarationTime" => check.time(path, value, false),
-                        "reason" => check.word(path, value, Family::ErrorReason),
-                        "correctiveEventIDs" => {
-                            check.each(path, value, |check, path, value| check.uri(path, value))
-                        }
-                        _ => check.extension_key(path, name),
-                    },
-                )
-            }
+            Holds::Error => self.members(path, value, &["declarationTime"], Self::error_member),
             Holds::Sensors => self.each(path, value, |check, path, value| {
                 check.members(
                     path,
@@ -432,8 +418,17 @@ impl Check<'_> {
                 );
             }),
             Holds::Ilmd => self.members(path, value, &[], |check, path, name, _| {
-                check.extension_key(path, name)
+                check.extension_key(path, name);
             }),
+        }
+    }
+
+    fn error_member(&mut self, path: &str, name: &str, value: &mut Value) {
+        match name {
+            "declarationTime" => self.time(path, value, false),
+            "reason" => self.word(path, value, Family::ErrorReason),
+            "correctiveEventIDs" => self.each(path, value, |check, path, value| check.uri(path, value)),
+            _ => self.extension_key(path, name),
         }
     }
 

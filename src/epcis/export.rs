@@ -75,7 +75,7 @@ pub fn export(events: &[v1::Event], options: &ExportOptions) -> Export {
             None => refuse(index, event, Vec::new()),
         }
     }
-    let context = document_context(written.iter().map(|(_, _, form)| form));
+    let context = document_context(&written.iter().map(|(_, _, form)| form).collect::<Vec<_>>());
     let mut list = Vec::new();
     for (index, event, written) in written {
         let members = written.members(&context);
@@ -186,8 +186,8 @@ fn own_context(residue: &Residue) -> Context {
 
 /// Prefixes for a whole document: ours where they are used and mean nothing else to anybody, and those of the
 /// events if all of them agree. Otherwise each event keeps its own.
-fn document_context<'a>(events: impl Iterator<Item = &'a Written> + Clone) -> Context {
-    let carrying = events.clone().filter(|event| !event.residue.members.is_empty());
+fn document_context(events: &[&Written]) -> Context {
+    let carrying = events.iter().filter(|event| !event.residue.members.is_empty());
     let mut contexts = carrying.map(|event| &event.residue.context);
     let mut context = Context::default();
     if let Some(Some(first)) = contexts.next()
@@ -196,8 +196,8 @@ fn document_context<'a>(events: impl Iterator<Item = &'a Written> + Clone) -> Co
         context = context.with(first);
     }
     for (name, iri) in OWN_PREFIXES {
-        let used = events.clone().any(|event| uses(&event.rendered, iri));
-        let reserved = events.clone().any(|event| {
+        let used = events.iter().any(|event| uses(&event.rendered, iri));
+        let reserved = events.iter().any(|event| {
             let own = own_context(&event.residue);
             own.unexplained_in(&event.residue.members).contains(*name)
         });

@@ -310,6 +310,7 @@ impl Importer<'_> {
             event_time: instant(&mended, "eventTime")?,
             utc_offset_minutes: offset_minutes(mended.get("eventTimeZoneOffset")?.as_str()?)?,
             kind: Some(read.kind),
+            epcis: Some(read.view),
             ..v1::Event::default()
         };
         if let Origin::Reported { .. } = self.options.origin {
@@ -325,8 +326,8 @@ impl Importer<'_> {
         }
         self.apply_extensions(&normal, &mut event, findings);
         let standard = event.kind.as_ref().and_then(render::default_view);
-        if self.options.whole_view || standard.as_ref() != Some(&read.view) {
-            event.epcis = Some(read.view);
+        if !self.options.whole_view && standard == event.epcis {
+            event.epcis = None;
         }
         let Some(rendered) = render::render(&event) else {
             findings.add(Code::DoesNotFit, "", "no EPCIS form for this kind of event");
@@ -372,33 +373,29 @@ impl Importer<'_> {
     /// What a certification says binds its issuer, so only the importer's own documents can carry one.
     fn apply_extensions(&self, normal: &Map<String, Value>, event: &mut v1::Event, findings: &mut Findings) {
         let ours = |name: &str| normal.get(&format!("{NAMESPACE}{name}"));
-        let Some(extended) = self.extended(&ours, event) else {
-            findings.add(
-                Code::ExtensionUnusable,
-                "",
-                "an extension of ours does not fit its field",
-            );
-            return;
-        };
-        if let Some(extended) = extended {
-            *event = extended;
+        match self.extended(&ours, event) {
+            Ok(None) => {}
+            Ok(Some(extended)) => *event = extended,
+            Err(Unusable(why)) => findings.add(Code::ExtensionUnusable, "", why),
         }
     }
 
-    /// The event with our extensions; `Some(None)` if there are none, nothing if they do not fit.
+    /// The event with our extensions, if there are any.
     fn extended<'v>(
         &self,
         ours: &impl Fn(&str) -> Option<&'v Value>,
         event: &v1::Event,
-    ) -> Option<Option<v1::Event>> {
-        let (mut name, mut message) = render::kind_json(event.kind.as_ref()?)?;
+    ) -> Result<Option<v1::Event>, Unusable> {
+        let unfit = Unusable("an extension of ours does not fit its field");
+        let kind = event.kind.as_ref().and_then(render::kind_json);
+        let (mut name, mut message) = kind.ok_or(unfit)?;
         let mut changed = false;
         if let Some(kind) = ours("kind").and_then(Value::as_str) {
             kind.clone_into(&mut name);
             message.clear();
             changed = true;
         }
-        for field in render::kind_shape(&name)?.fields {
+        for field in render::kind_shape(&name).ok_or(unfit)?.fields {
             let key = fields::camel(field.name);
             // One value of a repeated field may stand without its list.
             match ours(&key) {
@@ -414,7 +411,7 @@ impl Importer<'_> {
             }
         }
         for unstated in ours("notStated").and_then(Value::as_array).into_iter().flatten() {
-            changed |= message.shift_remove(unstated.as_str()?).is_some();
+            changed |= message.shift_remove(unstated.as_str().ok_or(unfit)?).is_some();
         }
         let mut frame = Map::new();
         if self.options.origin == Origin::Own {
@@ -426,7 +423,7 @@ impl Importer<'_> {
             }
         }
         if !changed {
-            return Some(None);
+            return Ok(None);
         }
         frame.insert(name, Value::Object(fields::prefixed(message)));
         frame.insert("id".to_owned(), Value::String(event.id.clone()));
@@ -434,19 +431,34 @@ impl Importer<'_> {
             "eventTime".to_owned(),
             Value::String(event.event_time.to_string()),
         );
-        let bytes = fields::from_json(&shape::EVENT, &frame)?;
-        shape::check(&shape::EVENT, &bytes, &mut |_| {}).ok()?;
-        let decoded = v1::Event::decode(bytes.as_slice()).ok()?;
-        // A document may not bring in what EPCIS cannot say: acts of the authority, for one.
-        render::default_view(decoded.kind.as_ref()?)?;
-        Some(Some(v1::Event {
+        let bytes = fields::from_json(&shape::EVENT, &frame).ok_or(unfit)?;
+        shape::check(&shape::EVENT, &bytes, &mut |_| {}).map_err(|_| unfit)?;
+        let decoded = v1::Event::decode(bytes.as_slice()).map_err(|_| unfit)?;
+        let extended = v1::Event {
             kind: decoded.kind,
             certification: decoded.certification,
             sealed: decoded.sealed,
             ..event.clone()
-        }))
+        };
+        // A document may not bring in what EPCIS cannot say: acts of the authority, for one.
+        let standard = |event: &v1::Event| {
+            render::render(event).map(|mut members| {
+                members.retain(|key, _| !key.starts_with(NAMESPACE));
+                normal::sort(&mut members);
+                members
+            })
+        };
+        let said = standard(&extended).ok_or(Unusable("EPCIS has no form for this kind of event"))?;
+        if standard(event) != Some(said) {
+            return Err(Unusable("an extension of ours contradicts the EPCIS members"));
+        }
+        Ok(Some(extended))
     }
 }
+
+/// Why extensions of ours are left alone.
+#[derive(Debug, Clone, Copy)]
+struct Unusable(&'static str);
 
 fn instant(members: &Map<String, Value>, key: &str) -> Option<i64> {
     let (nanos, _) = time::parse_rfc3339(members.get(key)?.as_str()?)?;

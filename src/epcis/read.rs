@@ -591,11 +591,17 @@ pub(super) fn class_lot(serials: &[String], lot: &str) -> Option<String> {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            escaped.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 15)]);
         }
     }
     let lot = format!("{class}/10/{escaped}");
     (held(&lot) && check::is_class(&lot)).then_some(lot)
+}
+
+fn hex_digit(value: u8) -> char {
+    char::from_digit(value.into(), 16)
+        .unwrap_or('0')
+        .to_ascii_uppercase()
 }
 
 fn bare_item(lot: String) -> v1::Item {

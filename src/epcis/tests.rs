@@ -201,6 +201,42 @@ fn our_chain_reads_as_the_events_that_it_tells() {
     assert_eq!(import.events[15].event.id, import.events[7].event.id);
 }
 
+/// Who publishes which event of the chain, and whom and what to enrol for that.
+#[test]
+fn the_parties_of_our_chain_operate_where_they_report() {
+    let parties: Value =
+        serde_json::from_str(include_str!("../../examples/battery-lot-chain.parties.json")).unwrap();
+    let text = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
+    let list = |key: &str| parties[key].as_array().unwrap().clone();
+    let enrolled: Vec<String> = list("parties").iter().map(|party| text(party, "party")).collect();
+    for party in list("parties") {
+        assert_eq!(party["fixture"], json!(true));
+        assert!(crate::identifier::is_normal(&text(&party, "party")));
+    }
+    for facility in list("facilities") {
+        assert!(crate::identifier::is_normal(&text(&facility, "facility")));
+        assert!(enrolled.contains(&text(&facility, "operator")));
+        assert_eq!(text(&facility, "country").len(), 2);
+    }
+    let import = imported(CHAIN, &ImportOptions::default());
+    let publishers = list("events");
+    assert_eq!(publishers.len(), import.events.len());
+    for (event, publisher) in import.events.iter().zip(&publishers) {
+        assert_eq!(publisher["position"], json!(event.position));
+        let place = &event.event.epcis.as_ref().unwrap().read_point;
+        let facility = list("facilities")
+            .into_iter()
+            .find(|facility| text(facility, "facility") == *place)
+            .unwrap();
+        assert_eq!(
+            text(&facility, "operator"),
+            text(publisher, "party"),
+            "event {}",
+            event.position
+        );
+    }
+}
+
 #[test]
 fn what_no_field_holds_is_carried_and_named() {
     let import = imported(CHAIN, &ImportOptions::default());
@@ -293,6 +329,41 @@ fn a_document_cannot_bring_in_an_act_of_the_authority() {
             .any(|finding| finding.code == Code::ExtensionUnusable)
     );
     exports_as_it_came(&bytes, &import, &ExportOptions::default());
+}
+
+#[test]
+fn an_extension_that_contradicts_the_event_is_not_taken() {
+    let document = json!([{
+        "@context": {"bl": super::NAMESPACE},
+        "type": "ObjectEvent", "eventTime": "2026-01-01T00:00:00Z", "eventTimeZoneOffset": "+00:00",
+        "action": "ADD", "bizStep": "commissioning",
+        "quantityList": [{"epcClass": "https://id.gs1.org/01/09521231100013/10/A", "quantity": 5, "uom": "KGM"}],
+        "bl:operator": "https://id.gs1.org/417/9521230100106",
+        "bl:items": [{"bl:lot": "https://id.gs1.org/01/09521231100013/10/A",
+                      "bl:quantity": {"bl:value": "500", "bl:unit": "KGM"}}]
+    }]);
+    let bytes = serde_json::to_vec(&document).unwrap();
+    let import = imported(&bytes, &ImportOptions::default());
+    let Some(Kind::Commissioned(commissioned)) = &import.events[0].event.kind else {
+        panic!()
+    };
+    assert_eq!(commissioned.items[0].quantity.as_ref().unwrap().value, "5");
+    assert!(
+        import.events[0]
+            .findings
+            .iter()
+            .any(|finding| finding.code == Code::ExtensionUnusable)
+    );
+    exports_as_it_came(&bytes, &import, &ExportOptions::default());
+    // What adds to the event, and takes nothing back, is taken.
+    let text = serde_json::to_string(&document)
+        .unwrap()
+        .replace("\"500\"", "\"5\"");
+    let import = imported(text.as_bytes(), &ImportOptions::default());
+    let Some(Kind::Commissioned(commissioned)) = &import.events[0].event.kind else {
+        panic!()
+    };
+    assert_eq!(commissioned.operator, "https://id.gs1.org/417/9521230100106");
 }
 
 #[test]

@@ -21,13 +21,11 @@ use crate::{
 /// Chooses which fields are there and what is in them.
 struct Chooser {
     bits: u64,
-    taken: u64,
 }
 
 impl Chooser {
     fn next(&mut self, below: u64) -> u64 {
         // A linear congruential generator is random enough to leave fields out.
-        self.taken += 1;
         self.bits = self
             .bits
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -103,7 +101,7 @@ fn text(form: Form, choose: &mut Chooser) -> String {
 }
 
 fn event(name: &str, bits: u64, all: bool) -> v1::Event {
-    let mut choose = Chooser { bits, taken: 0 };
+    let mut choose = Chooser { bits };
     let mut frame = Map::new();
     frame.insert("id".to_owned(), format!("urn:uuid:e-{bits}").into());
     frame.insert(
@@ -309,8 +307,6 @@ fn holds(document: &Value) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
-
     #[test]
     fn any_event_of_ours_comes_back(bits in any::<u64>(), at in 0_usize..64) {
         let exportable: Vec<String> =
@@ -330,7 +326,10 @@ proptest! {
         value in json(),
     ) {
         let mut document: Value = serde_json::from_slice(CHAIN).unwrap();
-        let event = document.pointer_mut(&format!("/epcisBody/eventList/{position}")).unwrap();
+        let list = document.pointer_mut("/epcisBody/eventList").and_then(Value::as_array_mut).unwrap();
+        list.swap(0, position);
+        list.truncate(1);
+        let event = &mut list[0];
         let members = event.as_object_mut().unwrap();
         let key = members.keys().nth(member % members.len()).cloned().unwrap();
         members.insert(key, value);
