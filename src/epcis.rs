@@ -27,11 +27,13 @@ mod export;
 mod fields;
 mod finding;
 mod import;
+mod members;
 mod normal;
 mod read;
 mod render;
 mod residue;
 pub mod serials;
+mod view;
 mod vocabulary;
 
 pub use export::{EpcFormat, Export, ExportOptions, NotExportable, export};

@@ -6,9 +6,8 @@ use super::{
     NAMESPACE, check,
     context::Context,
     finding::{Finding, Findings, Weight},
-    normal,
-    read::MASTER_DATA,
-    render,
+    members::MASTER_DATA,
+    normal, render,
     residue::Residue,
 };
 use crate::wire::v1;

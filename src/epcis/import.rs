@@ -10,8 +10,9 @@ use super::{
     context::Context,
     document, fields,
     finding::{Code, Finding, Findings, Weight},
-    is_uri, normal, read, render,
+    is_uri, members, normal, read, render,
     residue::Residue,
+    view,
 };
 use crate::{
     id::Hash,
@@ -325,7 +326,7 @@ impl Importer<'_> {
             });
         }
         self.apply_extensions(&normal, &mut event, findings);
-        let standard = event.kind.as_ref().and_then(render::default_view);
+        let standard = event.kind.as_ref().and_then(view::default_view);
         if !self.options.whole_view && standard == event.epcis {
             event.epcis = None;
         }
@@ -469,7 +470,7 @@ fn error_declaration(normal: &Map<String, Value>) -> Option<ErrorDeclaration> {
     let members = normal.get("errorDeclaration")?.as_object()?;
     Some(ErrorDeclaration {
         declaration_time: instant(members, "declarationTime")?,
-        reason: read::text(members, "reason"),
+        reason: members::text(members, "reason"),
         corrective_ids: members
             .get("correctiveEventIDs")
             .and_then(Value::as_array)
