@@ -16,6 +16,7 @@ pub mod admission;
 pub mod code;
 pub mod entry;
 pub mod envelope;
+pub mod epcis;
 pub mod event;
 pub mod id;
 pub mod identifier;

@@ -50,6 +50,7 @@ use self::{
 };
 use crate::{
     id::{Hash, LeafIndex, TreeSize},
+    log::hash::leaf_hash,
     port::{EntryStore, StoreError},
 };
 
@@ -265,9 +266,7 @@ impl EntryStore for Store {
 
     fn append(&mut self, entries: &[(Bytes, Hash)]) -> Result<(), StoreError> {
         debug_assert!(
-            entries
-                .iter()
-                .all(|(entry, leaf)| hashing::leaf_hash(entry) == *leaf),
+            entries.iter().all(|(entry, leaf)| leaf_hash(entry) == *leaf),
             "leaf hashes"
         );
         if self.broken {

@@ -18,7 +18,7 @@ use rayon::prelude::*;
 
 use super::{
     files,
-    hashing::{leaf_hash, root_of},
+    hashing::root_of,
     keys::{
         frame::FrameRow,
         head::{self, Head},
@@ -35,6 +35,7 @@ use super::{
 };
 use crate::{
     id::{Hash, LeafIndex},
+    log::hash::leaf_hash,
     port::StoreError,
 };
 
