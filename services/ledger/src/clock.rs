@@ -46,7 +46,10 @@ pub enum ClockFault {
 
 impl Reading {
     /// Reads both clocks.
-    #[expect(clippy::disallowed_methods, reason = "the one place where the ledger reads a clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the ledger reads a clock"
+    )]
     pub fn now() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -67,16 +70,28 @@ impl Reading {
     ///
     /// # Errors
     /// [`ClockFault`] if it cannot be believed.
-    pub fn judge(&self, before: Option<&Self>, newest: RecordedAt, allowed_ms: u64) -> Result<(), ClockFault> {
+    pub fn judge(
+        &self,
+        before: Option<&Self>,
+        newest: RecordedAt,
+        allowed_ms: u64,
+    ) -> Result<(), ClockFault> {
         let allowed = i64::try_from(allowed_ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
         if let Some(before) = before.filter(|before| before.boot_id == self.boot_id) {
             let jump_nanos = (self.wall_nanos - before.wall_nanos) - (self.boot_nanos - before.boot_nanos);
             if jump_nanos.saturating_abs() > allowed {
-                return Err(ClockFault::Jump { jump_nanos, now_nanos: self.wall_nanos, allowed_ms });
+                return Err(ClockFault::Jump {
+                    jump_nanos,
+                    now_nanos: self.wall_nanos,
+                    allowed_ms,
+                });
             }
         }
         if newest.as_nanos().saturating_sub(self.wall_nanos) > allowed {
-            return Err(ClockFault::BehindLog { now_nanos: self.wall_nanos, newest });
+            return Err(ClockFault::BehindLog {
+                now_nanos: self.wall_nanos,
+                newest,
+            });
         }
         Ok(())
     }
@@ -87,7 +102,11 @@ mod tests {
     use super::*;
 
     fn at(boot_id: &str, wall_ms: i64, boot_ms: i64) -> Reading {
-        Reading { boot_id: boot_id.into(), wall_nanos: wall_ms * 1_000_000, boot_nanos: boot_ms * 1_000_000 }
+        Reading {
+            boot_id: boot_id.into(),
+            wall_nanos: wall_ms * 1_000_000,
+            boot_nanos: boot_ms * 1_000_000,
+        }
     }
 
     #[test]
@@ -101,7 +120,12 @@ mod tests {
         assert!(!judge(at("a", 2_101, 1_500)), "forward");
         assert!(!judge(at("a", 1_899, 1_500)), "back");
         assert!(judge(at("b", 9_000_000, 3)), "another boot explains nothing");
-        assert!(at("b", 5, 1).judge(None, RecordedAt::from_nanos(106_000_000), 100).is_err(), "behind the log");
+        assert!(
+            at("b", 5, 1)
+                .judge(None, RecordedAt::from_nanos(106_000_000), 100)
+                .is_err(),
+            "behind the log"
+        );
     }
 
     #[test]

@@ -109,8 +109,12 @@ impl Folder {
     /// If there is no ledger in the folder.
     pub fn identity(&self) -> Result<Identity> {
         let path = self.0.join("ledger.json");
-        let bytes = durable::read(&path)?
-            .with_context(|| format!("no ledger in {}: create one with `lotproof init`", self.0.display()))?;
+        let bytes = durable::read(&path)?.with_context(|| {
+            format!(
+                "no ledger in {}: create one with `lotproof init`",
+                self.0.display()
+            )
+        })?;
         serde_json::from_slice(&bytes).with_context(|| format!("reading {}", path.display()))
     }
 
@@ -120,7 +124,10 @@ impl Folder {
     /// If it cannot be read.
     pub fn log_key(&self, origin: &Origin) -> Result<LogKey> {
         let path = self.0.join("log.key");
-        LogKey::new(origin, key_file::read(&path).with_context(|| format!("reading {}", path.display()))?)
+        LogKey::new(
+            origin,
+            key_file::read(&path).with_context(|| format!("reading {}", path.display()))?,
+        )
     }
 
     /// Leaves an order for the next start: go on although the guard holds nothing.
@@ -182,7 +189,10 @@ pub fn default_parameters() -> v1::Parameters {
 pub fn init(folder: &Folder, options: &InitOptions) -> Result<Identity> {
     fs::create_dir_all(folder.path()).with_context(|| format!("creating {}", folder.path().display()))?;
     if folder.path().join("ledger.json").exists() {
-        bail!("{} has a ledger already; a log is created once", folder.path().display());
+        bail!(
+            "{} has a ledger already; a log is created once",
+            folder.path().display()
+        );
     }
     ensure!(
         !folder.store().exists() && !folder.path().join("log.key").exists(),
@@ -190,7 +200,11 @@ pub fn init(folder: &Folder, options: &InitOptions) -> Result<Identity> {
         folder.path().display()
     );
     let key = LogKey::new(&options.origin, key_file::generate()?)?;
-    let mut authority_keys: Vec<_> = options.authority_keys.iter().map(|key| key.as_bytes().to_vec()).collect();
+    let mut authority_keys: Vec<_> = options
+        .authority_keys
+        .iter()
+        .map(|key| key.as_bytes().to_vec())
+        .collect();
     authority_keys.sort();
     let genesis = v1::Genesis {
         origin: options.origin.as_str().to_owned(),
@@ -216,6 +230,9 @@ pub fn init(folder: &Folder, options: &InitOptions) -> Result<Identity> {
     store.append(&[(entry, hash)])?;
     store.close()?;
     // Last: from here on there is a ledger.
-    durable::write(&folder.path().join("ledger.json"), &serde_json::to_vec_pretty(&identity)?)?;
+    durable::write(
+        &folder.path().join("ledger.json"),
+        &serde_json::to_vec_pretty(&identity)?,
+    )?;
     Ok(identity)
 }

@@ -44,7 +44,9 @@ impl Shared {
             health: watch::Sender::new(Health::Starting),
             reader,
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Runs `look` on the state, which may be ahead of what is published.
@@ -52,7 +54,13 @@ impl Shared {
     /// # Panics
     /// If the writer panicked; the process is going down then.
     pub fn with_state<T>(&self, look: impl FnOnce(&LedgerState) -> T) -> T {
-        look(self.inner.sequencer.read().expect("the writer did not panic").state())
+        look(
+            self.inner
+                .sequencer
+                .read()
+                .expect("the writer did not panic")
+                .state(),
+        )
     }
 
     pub(crate) fn with_sequencer<T>(&self, change: impl FnOnce(&mut Sequencer) -> T) -> T {
@@ -66,7 +74,11 @@ impl Shared {
 
     /// Size of the published log; readers see nothing beyond.
     pub fn published_size(&self) -> TreeSize {
-        self.inner.published.borrow().as_ref().map_or(TreeSize::EMPTY, |checkpoint| checkpoint.head().size)
+        self.inner
+            .published
+            .borrow()
+            .as_ref()
+            .map_or(TreeSize::EMPTY, |checkpoint| checkpoint.head().size)
     }
 
     /// Tells when something new is published.
@@ -108,7 +120,9 @@ impl Shared {
     pub fn published_head(&self, feed: FeedId) -> (FeedSequence, Hash) {
         let size = self.published_size();
         self.with_state(|state| {
-            let Some(known) = state.feed(feed) else { return (FeedSequence::NONE, Hash::ZERO) };
+            let Some(known) = state.feed(feed) else {
+                return (FeedSequence::NONE, Hash::ZERO);
+            };
             let mut last = known.last();
             // Few are ahead of what is published: one commit's.
             while let Some(row) = known.row(last) {
@@ -123,7 +137,7 @@ impl Shared {
 }
 
 /// The store as a source of subtree hashes. A miss below the head is an error of the index, never an absence.
-pub struct StoreHashes<'a>(pub &'a Reader);
+pub(crate) struct StoreHashes<'a>(pub(crate) &'a Reader);
 
 impl HashReader for StoreHashes<'_> {
     type Error = StoreError;
