@@ -13,6 +13,7 @@
 //! `proto/README.md`, and [`wire`] is that specification compiled.
 
 pub mod admission;
+pub mod audit;
 pub mod code;
 pub mod entry;
 pub mod envelope;
@@ -29,4 +30,5 @@ pub mod sequencer;
 pub mod shell;
 pub mod signature;
 pub mod time;
+pub mod trust;
 pub mod wire;
