@@ -3,9 +3,13 @@
 
 pub mod conformance;
 pub mod durable;
+#[cfg(feature = "http")]
+pub mod http_client;
 pub mod key_file;
 pub mod memory;
+pub mod mirror;
 #[cfg(feature = "nats")]
 pub mod nats;
+pub mod static_folder;
 #[cfg(feature = "store")]
 pub mod store;
