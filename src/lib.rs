@@ -22,6 +22,7 @@ pub mod event;
 pub mod id;
 pub mod identifier;
 pub mod log;
+pub mod outbox;
 pub mod port;
 pub mod publish;
 pub mod quantity;
