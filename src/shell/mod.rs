@@ -10,6 +10,10 @@ pub mod memory;
 pub mod mirror;
 #[cfg(feature = "nats")]
 pub mod nats;
+#[cfg(feature = "nats")]
+pub mod outbox_file;
+#[cfg(feature = "nats")]
+pub mod publisher;
 pub mod static_folder;
 #[cfg(feature = "store")]
 pub mod store;
