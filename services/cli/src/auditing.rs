@@ -112,7 +112,8 @@ impl Mirror {
     }
 }
 
-fn read_trust(path: &Path) -> Result<TrustFile> {
+/// Reads a trust file.
+pub(crate) fn read_trust(path: &Path) -> Result<TrustFile> {
     let json = fs::read(path).with_context(|| format!("reading the trust file {}", path.display()))?;
     TrustFile::parse(&json).with_context(|| format!("{} is not a trust file", path.display()))
 }

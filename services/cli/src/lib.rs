@@ -1,7 +1,9 @@
 //! The commands of `lotproof`, each a module that parses, calls the library and prints.
 
 mod auditing;
+mod demo;
 mod founding;
+mod publishing;
 mod running;
 
 use anyhow::Result;
@@ -41,6 +43,12 @@ enum Command {
     /// Orders of a ledger's operator, for its next start
     #[command(subcommand)]
     Ledger(running::Ledger),
+    /// Show the whole chain on this machine: found, enrol, publish, prove, audit, damage
+    Demo(demo::Demo),
+    /// Enrol parties, facilities and keys, as acts of the authority
+    Enroll(publishing::Enroll),
+    /// Publish an EPCIS document and wait until its receipts are proven
+    Publish(publishing::Publish),
     /// Replay a log from its static files, trusting the trust file alone
     Audit(auditing::Audit),
     /// Copy a log as static files, checking it on the way
@@ -57,6 +65,9 @@ pub async fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Keys(keys) => keys.run(),
         Command::Up(up) => up.run().await,
         Command::Ledger(order) => order.run(),
+        Command::Demo(demo) => demo.run().await,
+        Command::Enroll(enroll) => enroll.run().await,
+        Command::Publish(publish) => publish.run().await,
         Command::Audit(audit) => tokio::task::spawn_blocking(move || audit.run()).await?,
         Command::Mirror(mirror) => tokio::task::spawn_blocking(move || mirror.run()).await?,
     }
