@@ -145,7 +145,11 @@ pub struct AuditOptions<'a> {
 
 impl Default for AuditOptions<'_> {
     fn default() -> Self {
-        Self { previous: None, findings_max: 1_000, progress: None }
+        Self {
+            previous: None,
+            findings_max: 1_000,
+            progress: None,
+        }
     }
 }
 
@@ -186,7 +190,9 @@ impl Report {
 
     /// Whether there is a finding of this kind at this entry.
     pub fn has(&self, kind: FindingKind, index: LeafIndex) -> bool {
-        self.findings.iter().any(|finding| finding.kind == kind && finding.index == Some(index))
+        self.findings
+            .iter()
+            .any(|finding| finding.kind == kind && finding.index == Some(index))
     }
 }
 
@@ -207,11 +213,21 @@ impl Findings {
     }
 
     fn at(&mut self, kind: FindingKind, index: LeafIndex, detail: String) {
-        self.push(Finding { kind, index: Some(index), file: None, detail });
+        self.push(Finding {
+            kind,
+            index: Some(index),
+            file: None,
+            detail,
+        });
     }
 
     fn in_file(&mut self, kind: FindingKind, file: impl Display, detail: String) {
-        self.push(Finding { kind, index: None, file: Some(file.to_string()), detail });
+        self.push(Finding {
+            kind,
+            index: None,
+            file: Some(file.to_string()),
+            detail,
+        });
     }
 }
 
@@ -224,7 +240,11 @@ pub fn audit<S: LogSource + ?Sized>(
     trust: &TrustFile,
     options: &AuditOptions<'_>,
 ) -> Result<Report, SourceError> {
-    let mut findings = Findings { list: Vec::new(), max: options.findings_max.max(1), full: false };
+    let mut findings = Findings {
+        list: Vec::new(),
+        max: options.findings_max.max(1),
+        full: false,
+    };
     let mut report = Report {
         origin: trust.origin().clone(),
         log_id: trust.log_id(),
@@ -340,7 +360,11 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
             }
         }
         if let Some(progress) = self.options.progress {
-            progress(Progress { entries, size: self.size, findings: self.findings.list.len() });
+            progress(Progress {
+                entries,
+                size: self.size,
+                findings: self.findings.list.len(),
+            });
         }
         Ok(())
     }
@@ -357,10 +381,13 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
 
     /// The earlier checkpoint's root, where its size lies in this bundle.
     fn compare_with_earlier(&mut self, bundle: &Bundle, leaves: &[Option<Hash>]) {
-        let Some(earlier) = self.options.previous.map(SignedCheckpoint::head) else { return };
+        let Some(earlier) = self.options.previous.map(SignedCheckpoint::head) else {
+            return;
+        };
         let within = earlier.size.get().checked_sub(bundle.first.get());
-        let Some(prefix) =
-            within.and_then(|within| usize::try_from(within).ok()).and_then(|within| leaves.get(..within))
+        let Some(prefix) = within
+            .and_then(|within| usize::try_from(within).ok())
+            .and_then(|within| leaves.get(..within))
         else {
             return;
         };
@@ -370,8 +397,12 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
         if let Some(root) = self.tree.root_with(earlier.size, prefix)
             && root != earlier.root
         {
-            let detail = format!("the first {} entries had root {}, now {root}", earlier.size, earlier.root);
-            self.findings.in_file(FindingKind::NotExtended, CHECKPOINT, detail);
+            let detail = format!(
+                "the first {} entries had root {}, now {root}",
+                earlier.size, earlier.root
+            );
+            self.findings
+                .in_file(FindingKind::NotExtended, CHECKPOINT, detail);
         }
     }
 }
@@ -395,10 +426,22 @@ fn read_batch<S: LogSource + ?Sized>(
 
 /// Whether one of the keys that signed was a key of the log at that size.
 fn check_signer(checkpoint: &SignedCheckpoint, trust: &TrustFile, replay: &Replay, findings: &mut Findings) {
-    let Some(state) = replay.state().filter(|_| !replay.is_in_doubt()) else { return };
+    let Some(state) = replay.state().filter(|_| !replay.is_in_doubt()) else {
+        return;
+    };
     let note = Note::parse(checkpoint.bytes());
-    let signers = note.as_ref().ok().and_then(|note| note.verify(trust.log_keys()).ok()).unwrap_or_default();
-    let in_force = |key: &[u8; 32]| state.register().log_keys().iter().any(|known| known.as_bytes() == key);
+    let signers = note
+        .as_ref()
+        .ok()
+        .and_then(|note| note.verify(trust.log_keys()).ok())
+        .unwrap_or_default();
+    let in_force = |key: &[u8; 32]| {
+        state
+            .register()
+            .log_keys()
+            .iter()
+            .any(|known| known.as_bytes() == key)
+    };
     if !signers.iter().any(|signer| in_force(signer.public_key())) {
         let detail = "signed by no key that the log itself has as its own at this size".to_owned();
         findings.in_file(FindingKind::InvalidCheckpoint, CHECKPOINT, detail);
@@ -425,8 +468,12 @@ fn check_listing<S: LogSource + ?Sized>(
         }
     })?;
     for (path, wide) in left_behind {
-        let narrow = source.read(&path.to_string(), source::len_max(path))?.unwrap_or_default();
-        let wide = source.read(&wide.to_string(), source::len_max(wide))?.unwrap_or_default();
+        let narrow = source
+            .read(&path.to_string(), source::len_max(path))?
+            .unwrap_or_default();
+        let wide = source
+            .read(&wide.to_string(), source::len_max(wide))?
+            .unwrap_or_default();
         let agrees = wide.starts_with(&narrow)
             && match path {
                 TilePath::Hashes(tile) => tile.hashes(&narrow).is_ok(),

@@ -189,7 +189,10 @@ mod tests {
         let second = key("ledger.example/acme", 2).to_string();
         let first = key("ledger.example/acme", 1).to_string();
         assert!(matches!(broken(&second, &first), TrustError::KeyCount));
-        assert!(matches!(broken(&second, "acme"), TrustError::Key { number: 1, .. }));
+        assert!(matches!(
+            broken(&second, "acme"),
+            TrustError::Key { number: 1, .. }
+        ));
         let none = TrustFile::new(sample().origin, sample().log_id, Vec::new());
         assert!(matches!(none, Err(TrustError::KeyCount)));
     }

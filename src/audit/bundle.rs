@@ -64,7 +64,12 @@ pub(super) struct Leaf {
 #[derive(Debug)]
 pub(super) enum Checked {
     /// A statement, verified or not.
-    Statement { recorded_at: RecordedAt, outcome: Outcome, envelope: Bytes, prepared: Result<Prepared, NoPlace> },
+    Statement {
+        recorded_at: RecordedAt,
+        outcome: Outcome,
+        envelope: Bytes,
+        prepared: Result<Prepared, NoPlace>,
+    },
     /// A record of the ledger's own.
     Record(Entry),
     /// Evidence, and whether the second statement's signature holds.
@@ -78,7 +83,10 @@ impl Leaf {
         let hash = leaf_hash(&bytes);
         let checked = match Entry::decode(&bytes) {
             Err(error) => Checked::Invalid(error),
-            Ok(Entry { recorded_at, body: Body::Statement { envelope, outcome } }) => Checked::Statement {
+            Ok(Entry {
+                recorded_at,
+                body: Body::Statement { envelope, outcome },
+            }) => Checked::Statement {
                 recorded_at,
                 outcome,
                 prepared: Prepared::from_bytes(envelope.clone()),
@@ -132,7 +140,17 @@ impl Bundle {
             },
         };
         let first = name.first_entry().unwrap_or(LeafIndex::GENESIS);
-        Ok((Self { name, first, leaves, mended, tile, hashes }, entries))
+        Ok((
+            Self {
+                name,
+                first,
+                leaves,
+                mended,
+                tile,
+                hashes,
+            },
+            entries,
+        ))
     }
 }
 
@@ -174,14 +192,25 @@ fn split(bytes: &Bytes, width: usize) -> (Vec<Bytes>, Option<String>) {
     let mut rest = 0..bytes.len();
     while !rest.is_empty() {
         let at = rest.start;
-        let len = bytes.get(at..at + 2).and_then(|len| len.try_into().ok()).map(u16::from_be_bytes);
-        let entry = len.map(|len| at + 2..at + 2 + usize::from(len)).filter(|entry| entry.end <= bytes.len());
+        let len = bytes
+            .get(at..at + 2)
+            .and_then(|len| len.try_into().ok())
+            .map(u16::from_be_bytes);
+        let entry = len
+            .map(|len| at + 2..at + 2 + usize::from(len))
+            .filter(|entry| entry.end <= bytes.len());
         let number = entries.len();
         let Some(entry) = entry else {
-            return (entries, Some(format!("the bytes end inside entry {number} of {width}")));
+            return (
+                entries,
+                Some(format!("the bytes end inside entry {number} of {width}")),
+            );
         };
         if number == width * 2 {
-            return (entries, Some(format!("more than {number} entries, expected {width}")));
+            return (
+                entries,
+                Some(format!("more than {number} entries, expected {width}")),
+            );
         }
         rest.start = entry.end;
         entries.push(bytes.slice(entry));
@@ -199,7 +228,9 @@ fn mend(bytes: &Bytes, hashes: &[Hash]) -> Option<(Vec<Bytes>, (usize, String))>
     for (number, expected) in hashes.iter().enumerate() {
         let start = at + 2;
         let stated = usize::from(u16::from_be_bytes(bytes.get(at..start)?.try_into().ok()?));
-        let entry = bytes.get(start..start + stated).filter(|entry| leaf_hash(entry) == *expected);
+        let entry = bytes
+            .get(start..start + stated)
+            .filter(|entry| leaf_hash(entry) == *expected);
         let mut len = entry.map_or(stated, <[u8]>::len);
         // A search is a hash for each length there can be; a bundle that needs many is not worth it.
         if entry.is_none() && searches < 4 {
@@ -207,7 +238,10 @@ fn mend(bytes: &Bytes, hashes: &[Hash]) -> Option<(Vec<Bytes>, (usize, String))>
             let rest = bytes.get(start..)?;
             if let Some(found) = len_with_hash(rest.get(..ENTRY_LEN_MAX).unwrap_or(rest), *expected) {
                 len = found;
-                wrong = Some((number, format!("its length says {stated}, its hash says {len} bytes")));
+                wrong = Some((
+                    number,
+                    format!("its length says {stated}, its hash says {len} bytes"),
+                ));
             }
         }
         at = start + len;

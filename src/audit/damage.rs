@@ -87,7 +87,9 @@ pub fn swap_entries<C: StaticCopy + ?Sized>(
 ) -> Result<(), DamageError> {
     let [mut first, mut second] = [Vec::new(), Vec::new()];
     change_bundle(copy, one, |entries, at| first.clone_from(&entries[at]))?;
-    change_bundle(copy, other, |entries, at| second = std::mem::replace(&mut entries[at], first))?;
+    change_bundle(copy, other, |entries, at| {
+        second = std::mem::replace(&mut entries[at], first)
+    })?;
     change_bundle(copy, one, |entries, at| entries[at] = second)
 }
 
@@ -109,12 +111,16 @@ pub fn forge_signature<C: StaticCopy + ?Sized>(
         let mut entry = Entry::decode(&bytes)?;
         if let Body::Statement { envelope, .. } = &mut entry.body {
             let signed = Envelope::decode(envelope.clone())?;
-            *envelope = forger.seal(crate::wire::STATEMENT_TYPE, signed.payload());
+            *envelope = forger.seal(crate::wire::STATEMENT_TYPE, &signed.dsse.payload);
             forged = true;
         }
         Ok(Some(entry.encode()))
     })?;
-    if forged { Ok(()) } else { Err(DamageError::NoStatement(index)) }
+    if forged {
+        Ok(())
+    } else {
+        Err(DamageError::NoStatement(index))
+    }
 }
 
 /// Takes the entry at `index` out of the log, then rebuilds and re-signs it.
@@ -131,7 +137,11 @@ pub fn remove_entry<C: StaticCopy + ?Sized>(
         removed |= at == index;
         Ok((at != index).then_some(bytes))
     })?;
-    if removed { Ok(()) } else { Err(DamageError::NoStatement(index)) }
+    if removed {
+        Ok(())
+    } else {
+        Err(DamageError::NoStatement(index))
+    }
 }
 
 /// Where the middle statement of the longest feed stands, and where the one after it does.
@@ -144,7 +154,10 @@ pub fn middle_of_longest_feed<S: LogSource + ?Sized>(
     let mut feeds: BTreeMap<FeedId, Vec<LeafIndex>> = BTreeMap::new();
     for_each_entry(source, |index, bytes| {
         if let Body::Statement { envelope, .. } = Entry::decode(&bytes)?.body {
-            feeds.entry(Envelope::decode(envelope)?.header().feed).or_default().push(index);
+            feeds
+                .entry(Envelope::decode(envelope)?.header().feed)
+                .or_default()
+                .push(index);
         }
         Ok(())
     })?;
@@ -176,7 +189,11 @@ pub fn rewrite<C: StaticCopy + ?Sized>(
         copy.remove(&path.to_string())?;
     }
     write_log(copy, &entries, |head| {
-        let signed = Checkpoint { head, ..checkpoint.clone() }.sign(log_keys)?;
+        let signed = Checkpoint {
+            head,
+            ..checkpoint.clone()
+        }
+        .sign(log_keys)?;
         Ok(signed.bytes().clone())
     })
 }

@@ -20,10 +20,17 @@ struct Placement {
 /// As many leaves as places: each at its own. Otherwise they are aligned by their hashes.
 fn place(leaves: &[Leaf], hashes: Option<&[Hash]>, width: usize) -> Placement {
     if leaves.len() == width {
-        return Placement { at: (0..width).map(Some).collect(), surplus: Vec::new() };
+        return Placement {
+            at: (0..width).map(Some).collect(),
+            surplus: Vec::new(),
+        };
     }
-    let known: BTreeMap<Hash, usize> =
-        hashes.unwrap_or_default().iter().enumerate().map(|(place, hash)| (*hash, place)).collect();
+    let known: BTreeMap<Hash, usize> = hashes
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+        .map(|(place, hash)| (*hash, place))
+        .collect();
     let mut at = vec![None; width];
     let mut surplus = Vec::new();
     let mut next = 0;
@@ -68,10 +75,14 @@ pub(super) fn judge<S: LogSource + ?Sized>(
         Read::Broken(..) | Read::Missing => None,
     };
     let Placement { at, surplus } = place(leaves, hashes, width);
-    let found: Vec<Option<Hash>> =
-        at.iter().map(|number| number.and_then(|number| leaves.get(number)).map(|leaf| leaf.hash)).collect();
+    let found: Vec<Option<Hash>> = at
+        .iter()
+        .map(|number| number.and_then(|number| leaves.get(number)).map(|leaf| leaf.hash))
+        .collect();
     let complete: Option<Vec<Hash>> = found.iter().copied().collect();
-    let differs = |place: usize| hashes.and_then(|hashes| hashes.get(place)).copied() != found.get(place).copied().flatten();
+    let differs = |place: usize| {
+        hashes.and_then(|hashes| hashes.get(place)).copied() != found.get(place).copied().flatten()
+    };
     let first_difference = (0..width).find(|place| differs(*place));
 
     let Some(hashes) = hashes else {
@@ -88,6 +99,10 @@ pub(super) fn judge<S: LogSource + ?Sized>(
         }
         return Ok(found);
     };
+    for number in surplus {
+        let detail = format!("entry {number} of the bundle has no place in the tree");
+        findings.in_file(FindingKind::SurplusEntry, bundle.name, detail);
+    }
     let authentic = tree.is_authentic(bundle, findings)?;
     let contradicted = !authentic && tree.is_known_above(bundle, findings)?;
     let entries_lead_up = match &complete {
@@ -100,19 +115,31 @@ pub(super) fn judge<S: LogSource + ?Sized>(
         let detail = "does not lead to the hash above it".to_owned();
         findings.in_file(FindingKind::TileMismatch, bundle.tile, detail);
     }
-    let Some(first_difference) = first_difference else { return Ok(found) };
+    let Some(first_difference) = first_difference else {
+        return Ok(found);
+    };
     if entries_lead_up {
-        let detail = format!("hash {first_difference} is not that of entry {}", index(bundle, first_difference));
+        let detail = format!(
+            "hash {first_difference} is not that of entry {}",
+            index(bundle, first_difference)
+        );
         findings.in_file(FindingKind::TileMismatch, bundle.tile, detail);
         return Ok(found);
     }
     if !matches!(bundle.leaves, Read::Missing) {
-        let by_hash: BTreeMap<Hash, usize> =
-            hashes.iter().enumerate().map(|(place, hash)| (*hash, place)).collect();
+        let by_hash: BTreeMap<Hash, usize> = hashes
+            .iter()
+            .enumerate()
+            .map(|(place, hash)| (*hash, place))
+            .collect();
         for place in (0..width).filter(|place| differs(*place)) {
             let index = index(bundle, place);
             match found.get(place).copied().flatten() {
-                None => findings.at(FindingKind::MissingEntry, index, "the bundle has not got it".to_owned()),
+                None => findings.at(
+                    FindingKind::MissingEntry,
+                    index,
+                    "the bundle has not got it".to_owned(),
+                ),
                 Some(hash) => {
                     let detail = match by_hash.get(&hash) {
                         Some(other) => format!("holds the bytes of entry {}", self::index(bundle, *other)),
@@ -121,10 +148,6 @@ pub(super) fn judge<S: LogSource + ?Sized>(
                     findings.at(FindingKind::HashMismatch, index, detail);
                 }
             }
-        }
-        for number in surplus {
-            let detail = format!("entry {number} of the bundle is none of the tree's");
-            findings.in_file(FindingKind::SurplusEntry, bundle.name, detail);
         }
     }
     Ok(hashes.iter().copied().map(Some).collect())
@@ -144,25 +167,40 @@ pub(super) fn slots(bundle: Bundle, counting: &[Option<Hash>]) -> Vec<(LeafIndex
     // Leaves that stand where they belong, then those that belong elsewhere in this bundle.
     let mut slots: Vec<Option<Slot>> = Vec::with_capacity(width);
     for (place, number) in at.iter().enumerate() {
-        let leaf = number.and_then(|number| leaves.get_mut(number)).and_then(|leaf| {
-            leaf.take_if(|leaf| counting.get(place).copied().flatten() == Some(leaf.hash))
-        });
+        let leaf = number
+            .and_then(|number| leaves.get_mut(number))
+            .and_then(|leaf| leaf.take_if(|leaf| counting.get(place).copied().flatten() == Some(leaf.hash)));
         slots.push(leaf.map(|leaf| Slot::Sound(leaf.bytes, leaf.checked)));
     }
-    let elsewhere: Vec<(Hash, usize)> =
-        leaves.iter().enumerate().filter_map(|(number, leaf)| Some((leaf.as_ref()?.hash, number))).collect();
+    let elsewhere: Vec<(Hash, usize)> = leaves
+        .iter()
+        .enumerate()
+        .filter_map(|(number, leaf)| Some((leaf.as_ref()?.hash, number)))
+        .collect();
     for (place, slot) in slots.iter_mut().enumerate().filter(|(_, slot)| slot.is_none()) {
         let wanted = counting.get(place).copied().flatten();
-        let found = elsewhere.iter().find(|(hash, _)| Some(*hash) == wanted).map(|(_, number)| *number);
-        let leaf = found.and_then(|number| leaves.get_mut(number)).and_then(Option::take);
+        let found = elsewhere
+            .iter()
+            .find(|(hash, _)| Some(*hash) == wanted)
+            .map(|(_, number)| *number);
+        let leaf = found
+            .and_then(|number| leaves.get_mut(number))
+            .and_then(Option::take);
         *slot = leaf.map(|leaf| Slot::Sound(leaf.bytes, leaf.checked));
     }
     let indices = (first..).map(LeafIndex::new);
     indices
         .zip(slots.into_iter().zip(at))
         .map(|(index, (slot, number))| {
-            let mut standing = || number.and_then(|number| leaves.get_mut(number)).and_then(Option::take);
-            (index, slot.unwrap_or_else(|| Slot::Lost(standing().map(|leaf| leaf.checked))))
+            let mut standing = || {
+                number
+                    .and_then(|number| leaves.get_mut(number))
+                    .and_then(Option::take)
+            };
+            (
+                index,
+                slot.unwrap_or_else(|| Slot::Lost(standing().map(|leaf| leaf.checked))),
+            )
         })
         .collect()
 }

@@ -139,11 +139,23 @@ impl Replay {
             }
             Checked::Record(entry) => self.take_record(index, &entry, findings),
             Checked::Evidence(entry, verified) => self.take_evidence(index, &entry, verified, findings),
-            Checked::Statement { recorded_at, outcome, envelope, prepared } => {
+            Checked::Statement {
+                recorded_at,
+                outcome,
+                envelope,
+                prepared,
+            } => {
                 self.tally.statements += 1;
                 *self.tally.outcomes.entry(outcome_name(outcome)).or_default() += 1;
                 let in_time = self.check_time(index, recorded_at, findings);
-                let recorded = |feed| Recorded { index, bytes: &bytes, outcome, recorded_at, feed, in_time };
+                let recorded = |feed| Recorded {
+                    index,
+                    bytes: &bytes,
+                    outcome,
+                    recorded_at,
+                    feed,
+                    in_time,
+                };
                 match (prepared, &envelope) {
                     (Ok(prepared), _) => {
                         let recorded = recorded(prepared.header().feed);
@@ -196,12 +208,16 @@ impl Replay {
 
     /// Whose a lost entry was, if the bytes in its place say so plausibly.
     fn whose(&self, hint: &Checked) -> Whose {
-        let Some(state) = &self.state else { return Whose::Anybodys };
+        let Some(state) = &self.state else {
+            return Whose::Anybodys;
+        };
         match hint {
             Checked::Invalid(_) => Whose::Anybodys,
             Checked::Record(_) | Checked::Evidence(..) => Whose::Settled,
             Checked::Statement { envelope, .. } => {
-                let Some(header) = header(envelope.clone()) else { return Whose::Anybodys };
+                let Some(header) = header(envelope.clone()) else {
+                    return Whose::Anybodys;
+                };
                 let continues = state.feed(header.feed).is_some_and(|feed| {
                     feed.last().next() == Some(header.sequence) && feed.last_hash() == header.previous
                 });
@@ -227,7 +243,11 @@ impl Replay {
         if recorded_at >= last {
             return true;
         }
-        let detail = FoldError::TimeReversed { last, got: recorded_at }.to_string();
+        let detail = FoldError::TimeReversed {
+            last,
+            got: recorded_at,
+        }
+        .to_string();
         findings.at(FindingKind::TimeReversed, index, detail);
         state.set_clock(recorded_at);
         false
@@ -270,8 +290,12 @@ impl Replay {
 
     /// Whether evidence names a first statement that is lost.
     fn is_about_unseen(&self, entry: &Entry) -> bool {
-        let Body::Evidence { first_index, .. } = &entry.body else { return false };
-        self.lost.binary_search_by_key(first_index, |lost| lost.index).is_ok()
+        let Body::Evidence { first_index, .. } = &entry.body else {
+            return false;
+        };
+        self.lost
+            .binary_search_by_key(first_index, |lost| lost.index)
+            .is_ok()
     }
 
     fn take_statement(
@@ -293,7 +317,9 @@ impl Replay {
             Ok(decided) => return self.compare(recorded, &decided, findings),
             Err(no_place) => no_place,
         };
-        let Some(header) = header(envelope.clone()) else { return };
+        let Some(header) = header(envelope.clone()) else {
+            return;
+        };
         match no_place {
             NoPlace::Gap { .. } | NoPlace::ChainBroken { .. } => {
                 self.resume(recorded, &header, &no_place, envelope, findings);
@@ -331,7 +357,11 @@ impl Replay {
             self.tally.undecided += 1;
             self.follow(recorded);
         } else {
-            let detail = format!("the log says {}, the rules say {}", recorded.outcome, decided.outcome());
+            let detail = format!(
+                "the log says {}, the rules say {}",
+                recorded.outcome,
+                decided.outcome()
+            );
             findings.at(FindingKind::WrongOutcome, recorded.index, detail);
             state.take(decided);
         }
@@ -393,7 +423,11 @@ impl Replay {
 
     /// Counts a statement of a feed from which nothing can be taken.
     fn pass(&mut self, index: LeafIndex, feed: FeedId) {
-        let whose = if self.is_party(feed) { Whose::Feed(feed) } else { Whose::Anybodys };
+        let whose = if self.is_party(feed) {
+            Whose::Feed(feed)
+        } else {
+            Whose::Anybodys
+        };
         self.lose(index, whose);
     }
 
@@ -408,7 +442,9 @@ impl Replay {
 
 /// The header of an envelope that was decoded before.
 fn header(envelope: Bytes) -> Option<Header> {
-    Envelope::decode(envelope).ok().map(|envelope| envelope.header().clone())
+    Envelope::decode(envelope)
+        .ok()
+        .map(|envelope| envelope.header().clone())
 }
 
 /// A body's kind of record, for the tally alone.

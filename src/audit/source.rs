@@ -28,7 +28,10 @@ pub struct SourceError {
 impl SourceError {
     /// The failure to read `path` for this reason.
     pub fn new(path: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { path: path.to_owned(), source: source.into() }
+        Self {
+            path: path.to_owned(),
+            source: source.into(),
+        }
     }
 }
 

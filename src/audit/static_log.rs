@@ -51,7 +51,11 @@ impl StaticLogWriter {
             }
         });
         for level in 0..TILE_HEIGHT {
-            if self.rows.get(usize::from(level)).is_none_or(|row| row.len() < WIDTH) {
+            if self
+                .rows
+                .get(usize::from(level))
+                .is_none_or(|row| row.len() < WIDTH)
+            {
                 break;
             }
             files.extend(self.hashes_file(level));
@@ -80,7 +84,9 @@ impl StaticLogWriter {
         let bytes = encode_bundle(&self.bundle)?;
         // Called before the last entry of a full bundle is pushed to the tree, and after that of a partial one.
         let index = self.frontier.size().get() / u64::from(TILE_WIDTH);
-        let bundle = u16::try_from(self.bundle.len()).ok().and_then(|width| EntryBundle::new(index, width).ok());
+        let bundle = u16::try_from(self.bundle.len())
+            .ok()
+            .and_then(|width| EntryBundle::new(index, width).ok());
         Ok(bundle.map(|bundle| (TilePath::Entries(bundle), bytes)))
     }
 

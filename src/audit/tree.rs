@@ -61,18 +61,31 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
     pub(super) fn new(source: &'source S, head: LogHead) -> Result<Self, SourceError> {
         let mut peaks = Vec::new();
         for level in (0..LEVELS).rev() {
-            let Some(tile) = edge(level, head.size) else { continue };
+            let Some(tile) = edge(level, head.size) else {
+                continue;
+            };
             if let Read::Whole(hashes) = read_tile(source, tile)? {
                 peaks.extend(row_peaks(&hashes));
             }
         }
         let edges_hold = root_of(head.size, peaks) == Some(head.root);
-        Ok(Self { source, head, edges_hold, levels: Default::default() })
+        Ok(Self {
+            source,
+            head,
+            edges_hold,
+            levels: Default::default(),
+        })
     }
 
     /// Whether a bundle's tile leads to the tree's hashes.
-    pub(super) fn is_authentic(&mut self, bundle: &Bundle, findings: &mut Findings) -> Result<bool, SourceError> {
-        let Read::Whole(hashes) = &bundle.hashes else { return Ok(false) };
+    pub(super) fn is_authentic(
+        &mut self,
+        bundle: &Bundle,
+        findings: &mut Findings,
+    ) -> Result<bool, SourceError> {
+        let Read::Whole(hashes) = &bundle.hashes else {
+            return Ok(false);
+        };
         let leads_up = self.leads_up(bundle, hashes, findings)?;
         Ok(leads_up == Some(true) || (!bundle.tile.is_full() && self.edges_hold))
     }
@@ -90,24 +103,43 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
             Ok(above.map(|(above, _)| fold(leaves) == Some(above)))
         } else {
             let leaves: Vec<_> = leaves.iter().copied().map(Some).collect();
-            Ok(self.root_with(self.head.size, &leaves).map(|root| root == self.head.root))
+            Ok(self
+                .root_with(self.head.size, &leaves)
+                .map(|root| root == self.head.root))
         }
     }
 
     /// Whether there is a hash above a bundle's tile that is known to be the tree's.
     ///
     /// For the last and partial bundle the checkpoint is that, and [`finish`](Self::finish) compares.
-    pub(super) fn is_known_above(&mut self, bundle: &Bundle, findings: &mut Findings) -> Result<bool, SourceError> {
-        let above = if bundle.tile.is_full() { self.above(bundle.tile, findings)? } else { None };
+    pub(super) fn is_known_above(
+        &mut self,
+        bundle: &Bundle,
+        findings: &mut Findings,
+    ) -> Result<bool, SourceError> {
+        let above = if bundle.tile.is_full() {
+            self.above(bundle.tile, findings)?
+        } else {
+            None
+        };
         Ok(above.is_some_and(|(_, authentic)| authentic))
     }
 
     /// The hash over a full tile in the tile above it, and whether that one is authentic.
-    fn above(&mut self, tile: HashTile, findings: &mut Findings) -> Result<Option<(Hash, bool)>, SourceError> {
+    fn above(
+        &mut self,
+        tile: HashTile,
+        findings: &mut Findings,
+    ) -> Result<Option<(Hash, bool)>, SourceError> {
         let width = u64::from(TILE_WIDTH);
         self.load(tile.level() + 1, tile.index() / width, findings)?;
         let level = self.levels.get(usize::from(tile.level()) + 1);
-        let Some(Loaded { hashes: Some(hashes), authentic, .. }) = level.and_then(|level| level.tile.as_ref()) else {
+        let Some(Loaded {
+            hashes: Some(hashes),
+            authentic,
+            ..
+        }) = level.and_then(|level| level.tile.as_ref())
+        else {
             return Ok(None);
         };
         let slot = usize::try_from(tile.index() % width).unwrap_or(usize::MAX);
@@ -122,8 +154,15 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
             return Ok(());
         }
         let first = index.saturating_mul(u64::from(TILE_WIDTH));
-        let Some(name) = HashTile::covering(level * TILE_HEIGHT, first, self.head.size) else { return Ok(()) };
-        let mut loaded = Loaded { name, hashes: None, authentic: false, reported: false };
+        let Some(name) = HashTile::covering(level * TILE_HEIGHT, first, self.head.size) else {
+            return Ok(());
+        };
+        let mut loaded = Loaded {
+            name,
+            hashes: None,
+            authentic: false,
+            reported: false,
+        };
         match read_tile(self.source, name)? {
             Read::Whole(hashes) => {
                 if name.is_full() {
@@ -159,7 +198,11 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         let mut index = bundle.name.index();
         for level in 0..LEVELS {
             let full = row.len() == WIDTH;
-            let computed = row.iter().copied().collect::<Option<Vec<Hash>>>().and_then(|row| fold(&row));
+            let computed = row
+                .iter()
+                .copied()
+                .collect::<Option<Vec<Hash>>>()
+                .and_then(|row| fold(&row));
             if let Some(level) = self.levels.get_mut(usize::from(level)) {
                 level.row = if full { Vec::new() } else { row };
             }
@@ -169,7 +212,9 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
             // The row is complete: its root is the next hash of the level above.
             let best = self.compare(level + 1, index, computed, findings)?;
             let above = self.levels.get_mut(usize::from(level) + 1);
-            row = above.map(|level| std::mem::take(&mut level.row)).unwrap_or_default();
+            row = above
+                .map(|level| std::mem::take(&mut level.row))
+                .unwrap_or_default();
             row.push(best);
             index /= u64::from(TILE_WIDTH);
         }
@@ -187,7 +232,11 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         let width = u64::from(TILE_WIDTH);
         self.load(level, index / width, findings)?;
         let slot = usize::try_from(index % width).unwrap_or(usize::MAX);
-        let Some(tile) = self.levels.get_mut(usize::from(level)).and_then(|level| level.tile.as_mut()) else {
+        let Some(tile) = self
+            .levels
+            .get_mut(usize::from(level))
+            .and_then(|level| level.tile.as_mut())
+        else {
             return Ok(computed);
         };
         let Some(stated) = tile.hashes.as_ref().and_then(|hashes| hashes.get(slot)).copied() else {
@@ -198,7 +247,11 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
             let detail = format!("hash {slot} is not that of the tile below it");
             findings.in_file(FindingKind::TileMismatch, tile.name, detail);
         }
-        Ok(if tile.authentic { Some(stated) } else { computed.or(Some(stated)) })
+        Ok(if tile.authentic {
+            Some(stated)
+        } else {
+            computed.or(Some(stated))
+        })
     }
 
     /// The root over everything pushed and these leaves of a bundle that is not full, if all is known and
@@ -226,7 +279,9 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
 
 /// The partial tile at the right edge of a level.
 fn edge(level: u8, size: TreeSize) -> Option<HashTile> {
-    let row = size.get().checked_shr(u32::from(level) * u32::from(TILE_HEIGHT))?;
+    let row = size
+        .get()
+        .checked_shr(u32::from(level) * u32::from(TILE_HEIGHT))?;
     let first = row - row % u64::from(TILE_WIDTH);
     HashTile::covering(level * TILE_HEIGHT, first, size)
 }
