@@ -88,7 +88,7 @@ pub fn swap_entries<C: StaticCopy + ?Sized>(
     let [mut first, mut second] = [Vec::new(), Vec::new()];
     change_bundle(copy, one, |entries, at| first.clone_from(&entries[at]))?;
     change_bundle(copy, other, |entries, at| {
-        second = std::mem::replace(&mut entries[at], first)
+        second = std::mem::replace(&mut entries[at], first);
     })?;
     change_bundle(copy, one, |entries, at| entries[at] = second)
 }

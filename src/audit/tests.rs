@@ -3,7 +3,7 @@
 mod every_bit;
 mod files;
 mod replayed;
-mod world;
+pub(crate) mod world;
 
 use std::collections::BTreeSet;
 

@@ -3,7 +3,10 @@
 
 pub mod conformance;
 pub mod durable;
+#[cfg(feature = "http")]
+pub mod http_client;
 pub mod key_file;
 pub mod memory;
+pub mod mirror;
 #[cfg(feature = "store")]
 pub mod store;

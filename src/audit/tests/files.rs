@@ -3,9 +3,12 @@
 use super::{
     super::{damage, source::MemoryCopy, *},
     at, found, in_file,
-    world::{ENROLLED, World},
+    world::{ENROLLED, World, nth},
 };
-use crate::{audit::source::StaticCopy as _, log::LogHead};
+use crate::{
+    audit::source::StaticCopy as _,
+    log::{LogHead, tile::HashTile},
+};
 
 pub(super) type Expected = Vec<(FindingKind, Option<u64>, Option<&'static str>)>;
 pub(super) type Case = (&'static str, World, MemoryCopy, Expected);
@@ -56,10 +59,10 @@ pub(super) fn cases() -> Vec<Case> {
     }
     for file in ["tile/0/000", "tile/0/001", "tile/0/002.p/88", "tile/1/000.p/2"] {
         cases.push(case("a hash", vec![in_file(TileMismatch, file)], |_, copy| {
-            flip(copy, file, 33)
+            flip(copy, file, 33);
         }));
         cases.push(case("no tile", vec![in_file(MissingFile, file)], |_, copy| {
-            copy.remove(file).unwrap()
+            copy.remove(file).unwrap();
         }));
         cases.push(case(
             "a short tile",
@@ -184,12 +187,12 @@ fn both_an_entry_and_its_tile_changed_alike_are_found() {
         damage::flip_byte(&mut copy, LeafIndex::new(place)).unwrap();
         let bundle = EntryBundle::covering(LeafIndex::new(place), TreeSize::new(600)).unwrap();
         let bytes = copy.read(&bundle.to_string(), usize::MAX).unwrap().unwrap();
-        let hash = crate::log::leaf_hash(bundle.entries(&bytes).unwrap()[place as usize % 256]);
+        let hash = crate::log::leaf_hash(bundle.entries(&bytes).unwrap()[nth(place % 256)]);
         let tile = HashTile::new(0, bundle.index(), bundle.width())
             .unwrap()
             .to_string();
         let mut hashes = honest.read(&tile, usize::MAX).unwrap().unwrap().to_vec();
-        hashes[place as usize % 256 * 32..][..32].copy_from_slice(hash.as_bytes());
+        hashes[nth(place % 256) * 32..][..32].copy_from_slice(hash.as_bytes());
         copy.write(&tile, &hashes).unwrap();
         let report = world.audit(&copy);
         assert!(!report.is_clean(), "{place}");

@@ -7,7 +7,7 @@ use super::{
     at,
     files::{Case, Expected},
     found,
-    world::{ALICE, NOW, World, commission, encode, event, key, slice},
+    world::{ALICE, NOW, World, commission, encode, event, key, nth, slice},
 };
 use crate::{
     code::{Outcome, Refusal},
@@ -111,7 +111,7 @@ pub(super) fn cases() -> Vec<Case> {
         (590, "refused", Outcome::Refused(Refusal::PartOutOfPlace)),
     ] {
         cases.push(rewritten(says, vec![at(WrongOutcome, index)], |entries| {
-            let at = index as usize;
+            let at = nth(index);
             entries[at] = with_entry(&entries[at], |entry| {
                 if let Body::Statement {
                     outcome: recorded, ..
@@ -125,7 +125,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut world = World::of(20);
     let index = world.tell(ALICE, 1, &[slice(2, 2)]).get();
     world.grow_to(50);
-    world.entries[index as usize] = with_entry(&world.entries[index as usize], |entry| {
+    world.entries[nth(index)] = with_entry(&world.entries[nth(index)], |entry| {
         if let Body::Statement { outcome, .. } = &mut entry.body {
             *outcome = Outcome::Admitted;
         }
@@ -146,7 +146,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(smuggled("once more", NoPlace, |world| {
         let feed = world.state.feed(key(1).feed()).unwrap();
         let first = feed.row(FeedSequence::FIRST).unwrap().index;
-        match Entry::decode(&world.entries[first.get() as usize]).unwrap().body {
+        match Entry::decode(&world.entries[nth(first.get())]).unwrap().body {
             Body::Statement { envelope, .. } => envelope,
             body => panic!("{body:?}"),
         }
@@ -213,7 +213,7 @@ pub(super) fn cases() -> Vec<Case> {
                 first_index,
             } = &mut entry.body
             {
-                let first = Entry::decode(&world.entries[first_index.get() as usize]).unwrap();
+                let first = Entry::decode(&world.entries[nth(first_index.get())]).unwrap();
                 if let Body::Statement { envelope: first, .. } = first.body {
                     *envelope = first;
                 }

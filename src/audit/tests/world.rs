@@ -17,27 +17,31 @@ use crate::{
     wire::v1::{self, event::Kind, ledger_record::Record},
 };
 
-pub(super) const NOW: i64 = 1_770_000_000_000_000_000;
+pub(crate) const NOW: i64 = 1_770_000_000_000_000_000;
 const ORIGIN: &str = "ledger.example/audited";
 const AUTHORITY: &str = "https://authority.example/";
 const PLANT: &str = "https://id.gs1.org/414/9521230010016";
-pub(super) const ALICE: &str = "https://id.gs1.org/417/9521230100106";
+pub(crate) const ALICE: &str = "https://id.gs1.org/417/9521230100106";
 const BOB: &str = "https://id.gs1.org/417/9521230200103";
 const LOG_SEED: [u8; 32] = [200; 32];
 
 /// How many entries the enrolments take, the genesis included.
-pub(super) const ENROLLED: u64 = 3;
+pub(crate) const ENROLLED: u64 = 3;
 
-pub(super) struct World {
-    pub(super) state: LedgerState,
-    pub(super) entries: Vec<Bytes>,
-    pub(super) clock: i64,
+pub(crate) struct World {
+    pub(crate) state: LedgerState,
+    pub(crate) entries: Vec<Bytes>,
+    pub(crate) clock: i64,
     number: u64,
     /// Bob's second key.
     third: u8,
 }
 
-pub(super) fn key(seed: u8) -> SigningKey {
+pub(crate) fn nth(place: u64) -> usize {
+    usize::try_from(place).unwrap()
+}
+
+pub(crate) fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])
 }
 
@@ -51,7 +55,7 @@ fn bytes_of(seed: u8) -> Vec<u8> {
     key(seed).feed().as_bytes().to_vec()
 }
 
-pub(super) fn event(id: &str, kind: Kind) -> v1::Event {
+pub(crate) fn event(id: &str, kind: Kind) -> v1::Event {
     v1::Event {
         id: id.into(),
         event_time: NOW,
@@ -78,7 +82,7 @@ fn authorise(party: &str, seed: u8) -> Kind {
     })
 }
 
-pub(super) fn commission(serial: u64) -> Kind {
+pub(crate) fn commission(serial: u64) -> Kind {
     let lot = format!("https://id.gs1.org/01/09521231100013/10/A{serial}");
     let quantity = Some(v1::Quantity {
         value: "1200".into(),
@@ -96,7 +100,7 @@ pub(super) fn commission(serial: u64) -> Kind {
     })
 }
 
-pub(super) fn slice(number: u32, count: u32) -> v1::Event {
+pub(crate) fn slice(number: u32, count: u32) -> v1::Event {
     let prefix = "https://id.gs1.org/01/09521231100013/21/".into();
     let serials = vec![v1::SerialRun {
         prefix,
@@ -115,7 +119,7 @@ pub(super) fn slice(number: u32, count: u32) -> v1::Event {
 
 impl World {
     /// Entry 0, and the two that enrol Alice under key 1 and Bob under keys 2 and 3.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let genesis = v1::Genesis {
             origin: ORIGIN.into(),
             purpose: v1::Purpose::Test.into(),
@@ -148,14 +152,14 @@ impl World {
         }
     }
 
-    pub(super) fn of(size: u64) -> Self {
+    pub(crate) fn of(size: u64) -> Self {
         let mut world = Self::new();
         world.grow_to(size);
         world
     }
 
     /// With something of everything that an honest log can have.
-    pub(super) fn eventful() -> Self {
+    pub(crate) fn eventful() -> Self {
         let mut world = Self::of(20);
         world.say(
             ALICE,
@@ -179,7 +183,6 @@ impl World {
             key: bytes_of(3),
             successor: bytes_of(4),
             last_sequence,
-            ..Default::default()
         };
         world.act(&[event("r", Kind::KeyRotated(rotated))]);
         world.tell(BOB, 3, &[event("last", commission(6))]);
@@ -189,14 +192,14 @@ impl World {
         world
     }
 
-    pub(super) fn grow_to(&mut self, size: u64) {
+    pub(crate) fn grow_to(&mut self, size: u64) {
         while (self.entries.len() as u64) < size {
             match self.entries.len() as u64 {
                 1 => self.propose(&enrolments()),
                 2 => self.approve(LeafIndex::new(1), enrolments().len()),
                 _ => {
                     self.number += 1;
-                    let (issuer, seed) = [(ALICE, 1), (BOB, 2), (BOB, self.third)][self.number as usize % 3];
+                    let (issuer, seed) = [(ALICE, 1), (BOB, 2), (BOB, self.third)][nth(self.number % 3)];
                     let event = event(&format!("event-{}", self.number), commission(self.number));
                     self.tell(issuer, seed, &[event]);
                 }
@@ -205,7 +208,7 @@ impl World {
     }
 
     /// Says something that the same world says otherwise.
-    pub(super) fn another_way(&mut self) {
+    pub(crate) fn another_way(&mut self) {
         self.tell(ALICE, 1, &[event("another", commission(0))]);
     }
 
@@ -215,7 +218,7 @@ impl World {
             .map_or(0, |feed| feed.last().get())
     }
 
-    pub(super) fn signer(&self, issuer: &str, key: SigningKey) -> FeedSigner {
+    pub(crate) fn signer(&self, issuer: &str, key: SigningKey) -> FeedSigner {
         let feed = self.state.feed(key.feed());
         let (last, hash) = feed.map_or((FeedSequence::NONE, Hash::ZERO), |feed| {
             (feed.last(), feed.last_hash())
@@ -252,13 +255,13 @@ impl World {
     }
 
     /// Acts that take effect, in two entries.
-    pub(super) fn act(&mut self, acts: &[v1::Event]) {
+    pub(crate) fn act(&mut self, acts: &[v1::Event]) {
         let index = self.state.size().next_index();
         self.propose(acts);
         self.approve(index, acts.len());
     }
 
-    pub(super) fn tell(&mut self, issuer: &str, seed: u8, events: &[v1::Event]) -> LeafIndex {
+    pub(crate) fn tell(&mut self, issuer: &str, seed: u8, events: &[v1::Event]) -> LeafIndex {
         self.say(issuer, seed, events, IssuedAt::from_nanos(self.clock))
     }
 
@@ -280,12 +283,12 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn tick(&mut self) -> RecordedAt {
+    pub(crate) fn tick(&mut self) -> RecordedAt {
         self.clock += 1_000;
         RecordedAt::from_nanos(self.clock)
     }
 
-    pub(super) fn record(&mut self, record: Record) {
+    pub(crate) fn record(&mut self, record: Record) {
         let entry = Entry {
             recorded_at: self.tick(),
             body: Body::Record(record),
@@ -295,7 +298,7 @@ impl World {
     }
 
     /// Another statement of the key for the sequence of its last one, as evidence.
-    pub(super) fn evidence(&mut self, seed: u8) -> Entry {
+    pub(crate) fn evidence(&mut self, seed: u8) -> Entry {
         let feed = self.state.feed(key(seed).feed()).unwrap();
         let last = feed.last().get();
         let (before, first) = (FeedSequence::new(last - 1), feed.row(feed.last()).unwrap().index);
@@ -319,21 +322,21 @@ impl World {
     }
 
     /// An entry as no honest ledger would append it: the state is none the wiser.
-    pub(super) fn smuggle(&mut self, entry: &Entry) -> u64 {
+    pub(crate) fn smuggle(&mut self, entry: &Entry) -> u64 {
         self.entries.push(entry.encode());
         self.entries.len() as u64 - 1
     }
 
-    pub(super) fn log_key(&self) -> NoteSigner {
-        NoteSigner::from_seed(ORIGIN, &LOG_SEED).unwrap()
+    pub(crate) fn log_key(&self) -> NoteSigner {
+        NoteSigner::from_seed(&self.state.genesis().origin, &LOG_SEED).unwrap()
     }
 
-    pub(super) fn trust(&self) -> TrustFile {
+    pub(crate) fn trust(&self) -> TrustFile {
         let keys = vec![self.log_key().verifier_key().clone()];
         TrustFile::new(Origin::new(ORIGIN).unwrap(), self.state.log_id(), keys).unwrap()
     }
 
-    pub(super) fn sign(&self, head: LogHead) -> SignedCheckpoint {
+    pub(crate) fn sign(&self, head: LogHead) -> SignedCheckpoint {
         let checkpoint = Checkpoint {
             origin: Origin::new(ORIGIN).unwrap(),
             head,
@@ -341,12 +344,12 @@ impl World {
         checkpoint.sign(&[&self.log_key()]).unwrap()
     }
 
-    pub(super) fn checkpoint(&self) -> SignedCheckpoint {
+    pub(crate) fn checkpoint(&self) -> SignedCheckpoint {
         let bytes = self.copy().read(CHECKPOINT, usize::MAX).unwrap().unwrap();
         SignedCheckpoint::verify(bytes, self.trust().origin(), self.trust().log_keys()).unwrap()
     }
 
-    pub(super) fn copy(&self) -> MemoryCopy {
+    pub(crate) fn copy(&self) -> MemoryCopy {
         let mut copy = MemoryCopy::new();
         write_log(&mut copy, &self.entries, |head| {
             Ok(self.sign(head).bytes().clone())
@@ -355,12 +358,12 @@ impl World {
         copy
     }
 
-    pub(super) fn audit(&self, copy: &MemoryCopy) -> Report {
+    pub(crate) fn audit(&self, copy: &MemoryCopy) -> Report {
         audit(copy, &self.trust(), &AuditOptions::default()).unwrap()
     }
 
     /// Sequences and places of a key's statements.
-    pub(super) fn places(&self, seed: u8) -> BTreeMap<u64, u64> {
+    pub(crate) fn places(&self, seed: u8) -> BTreeMap<u64, u64> {
         let feed = self.state.feed(key(seed).feed()).unwrap();
         (1..=feed.last().get())
             .map(|sequence| {
@@ -390,6 +393,6 @@ fn enrolments() -> Vec<v1::Event> {
     ]
 }
 
-pub(super) fn encode(events: &[v1::Event]) -> Vec<Bytes> {
+pub(crate) fn encode(events: &[v1::Event]) -> Vec<Bytes> {
     events.iter().map(|event| event.encode_to_vec().into()).collect()
 }
