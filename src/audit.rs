@@ -29,7 +29,7 @@ use crate::{
     log::{
         checkpoint::{CheckpointError, Origin, SignedCheckpoint},
         note::Note,
-        tile::{EntryBundle, HashTile, TILE_HEIGHT, TILE_WIDTH, TilePath, entry_bundles_between},
+        tile::{EntryBundle, TILE_WIDTH, TilePath, entry_bundles_between},
     },
     trust::TrustFile,
 };
@@ -45,6 +45,7 @@ mod tree;
 use bundle::Bundle;
 use replay::{Replay, chain};
 use source::{CHECKPOINT, CHECKPOINT_LEN_MAX};
+use static_log::widest;
 use tree::TreeCheck;
 
 pub use replay::Tally;
@@ -487,19 +488,5 @@ fn check_listing<S: LogSource + ?Sized>(
     Ok(())
 }
 
-/// The file of the same place at this size, if a log of this size has or had the given one.
-fn widest(path: TilePath, size: TreeSize) -> Option<TilePath> {
-    match path {
-        TilePath::Hashes(tile) if tile.exists_at(size) => {
-            let first = tile.index().checked_mul(u64::from(TILE_WIDTH))?;
-            HashTile::covering(tile.level().checked_mul(TILE_HEIGHT)?, first, size).map(TilePath::Hashes)
-        }
-        TilePath::Entries(bundle) if bundle.exists_at(size) => {
-            EntryBundle::covering(bundle.first_entry()?, size).map(TilePath::Entries)
-        }
-        TilePath::Hashes(_) | TilePath::Entries(_) => None,
-    }
-}
-
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -88,7 +88,7 @@ pub fn swap_entries<C: StaticCopy + ?Sized>(
     let [mut first, mut second] = [Vec::new(), Vec::new()];
     change_bundle(copy, one, |entries, at| first.clone_from(&entries[at]))?;
     change_bundle(copy, other, |entries, at| {
-        second = std::mem::replace(&mut entries[at], first)
+        second = std::mem::replace(&mut entries[at], first);
     })?;
     change_bundle(copy, one, |entries, at| entries[at] = second)
 }
@@ -111,7 +111,7 @@ pub fn forge_signature<C: StaticCopy + ?Sized>(
         let mut entry = Entry::decode(&bytes)?;
         if let Body::Statement { envelope, .. } = &mut entry.body {
             let signed = Envelope::decode(envelope.clone())?;
-            *envelope = forger.seal(crate::wire::STATEMENT_TYPE, signed.payload());
+            *envelope = forger.seal(crate::wire::STATEMENT_TYPE, &signed.dsse.payload);
             forged = true;
         }
         Ok(Some(entry.encode()))

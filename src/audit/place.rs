@@ -99,6 +99,10 @@ pub(super) fn judge<S: LogSource + ?Sized>(
         }
         return Ok(found);
     };
+    for number in surplus {
+        let detail = format!("entry {number} of the bundle has no place in the tree");
+        findings.in_file(FindingKind::SurplusEntry, bundle.name, detail);
+    }
     let authentic = tree.is_authentic(bundle, findings)?;
     let contradicted = !authentic && tree.is_known_above(bundle, findings)?;
     let entries_lead_up = match &complete {
@@ -144,10 +148,6 @@ pub(super) fn judge<S: LogSource + ?Sized>(
                     findings.at(FindingKind::HashMismatch, index, detail);
                 }
             }
-        }
-        for number in surplus {
-            let detail = format!("entry {number} of the bundle is none of the tree's");
-            findings.in_file(FindingKind::SurplusEntry, bundle.name, detail);
         }
     }
     Ok(hashes.iter().copied().map(Some).collect())

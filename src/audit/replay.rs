@@ -85,7 +85,7 @@ pub(super) enum Slot {
 }
 
 /// A statement as it stands in the log.
-struct Recorded<'a> {
+struct Logged<'a> {
     index: LeafIndex,
     bytes: &'a Bytes,
     outcome: Outcome,
@@ -148,7 +148,7 @@ impl Replay {
                 self.tally.statements += 1;
                 *self.tally.outcomes.entry(outcome_name(outcome)).or_default() += 1;
                 let in_time = self.check_time(index, recorded_at, findings);
-                let recorded = |feed| Recorded {
+                let recorded = |feed| Logged {
                     index,
                     bytes: &bytes,
                     outcome,
@@ -300,7 +300,7 @@ impl Replay {
 
     fn take_statement(
         &mut self,
-        recorded: &Recorded<'_>,
+        recorded: &Logged<'_>,
         envelope: Bytes,
         prepared: Prepared,
         findings: &mut Findings,
@@ -345,7 +345,7 @@ impl Replay {
     }
 
     /// Compares what was decided with what the log says, and takes it.
-    fn compare(&mut self, recorded: &Recorded<'_>, decided: &Decided, findings: &mut Findings) {
+    fn compare(&mut self, recorded: &Logged<'_>, decided: &Decided, findings: &mut Findings) {
         let out_of_place = Outcome::Refused(Refusal::PartOutOfPlace);
         let about_parts = decided.outcome() == out_of_place || recorded.outcome == out_of_place;
         let in_doubt = self.is_in_doubt() || (about_parts && self.resumed.contains(&recorded.feed));
@@ -371,7 +371,7 @@ impl Replay {
     /// explain it.
     fn resume(
         &mut self,
-        recorded: &Recorded<'_>,
+        recorded: &Logged<'_>,
         header: &Header,
         no_place: &NoPlace,
         envelope: Bytes,
@@ -432,7 +432,7 @@ impl Replay {
     }
 
     /// Takes a statement as the log has it, outcome included.
-    fn follow(&mut self, recorded: &Recorded<'_>) {
+    fn follow(&mut self, recorded: &Logged<'_>) {
         let Some(state) = &mut self.state else { return };
         if state.take_entry(recorded.bytes).is_err() {
             self.pass(recorded.index, recorded.feed);

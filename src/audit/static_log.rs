@@ -108,3 +108,17 @@ pub fn files_at(size: TreeSize) -> impl Iterator<Item = TilePath> {
     let hashes = hash_tiles_between(TreeSize::EMPTY, size).map(TilePath::Hashes);
     hashes.chain(entry_bundles_between(TreeSize::EMPTY, size).map(TilePath::Entries))
 }
+
+/// The file of the same place at this size, if a log of this size has or had the given one.
+pub(crate) fn widest(path: TilePath, size: TreeSize) -> Option<TilePath> {
+    match path {
+        TilePath::Hashes(tile) if tile.exists_at(size) => {
+            let first = tile.index().checked_mul(u64::from(TILE_WIDTH))?;
+            HashTile::covering(tile.level().checked_mul(TILE_HEIGHT)?, first, size).map(TilePath::Hashes)
+        }
+        TilePath::Entries(bundle) if bundle.exists_at(size) => {
+            EntryBundle::covering(bundle.first_entry()?, size).map(TilePath::Entries)
+        }
+        TilePath::Hashes(_) | TilePath::Entries(_) => None,
+    }
+}

@@ -36,6 +36,10 @@ const ROUNDS_MAX: u32 = 8;
 
 /// A feed's line to the ledger: what was sent and asked, in this run.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent fact about one feed"
+)]
 pub(super) struct Line {
     /// Whether the ledger proved, in this run, that it knows no more of this feed than we signed.
     pub(super) is_confirmed: bool,

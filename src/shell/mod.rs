@@ -14,6 +14,5 @@ pub mod nats;
 pub mod outbox_file;
 #[cfg(feature = "nats")]
 pub mod publisher;
-pub mod static_folder;
 #[cfg(feature = "store")]
 pub mod store;

@@ -14,8 +14,7 @@ use lotproof::{
     log::checkpoint::SignedCheckpoint,
     shell::{
         http_client::HttpSource,
-        mirror::{MirrorError, mirror},
-        static_folder::StaticFolder,
+        mirror::{DirSource, MirrorError, mirror},
     },
     trust::TrustFile,
 };
@@ -50,7 +49,7 @@ impl Audit {
             if self.log.starts_with("http://") || self.log.starts_with("https://") {
                 Box::new(HttpSource::new(&self.log))
             } else {
-                Box::new(StaticFolder::new(&self.log))
+                Box::new(DirSource::new(&self.log))
             };
         let meter = Meter::new();
         let show = |progress| meter.show(progress);
@@ -89,21 +88,20 @@ pub(crate) struct Mirror {
 impl Mirror {
     pub(crate) fn run(self) -> Result<Outcome> {
         let trust = read_trust(&self.trust)?;
-        let mut copy = StaticFolder::new(&self.folder);
         let meter = Meter::new();
         let show = |progress| meter.show(progress);
         let options = AuditOptions {
             progress: Some(&show),
             ..AuditOptions::default()
         };
-        let mirrored = mirror(&HttpSource::new(&self.from), &mut copy, &trust, &options);
+        let mirrored = mirror(&HttpSource::new(&self.from), &trust, &self.folder, &options);
         meter.end();
         match mirrored {
             Ok(report) => {
                 print_report(&report, self.json)?;
                 Ok(Outcome::Clean)
             }
-            Err(MirrorError::Faulty(report)) => {
+            Err(MirrorError::Findings(report)) => {
                 print_report(&report, self.json)?;
                 Ok(Outcome::Findings)
             }

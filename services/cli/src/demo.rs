@@ -27,9 +27,8 @@ use lotproof::{
         durable,
         http_client::HttpSource,
         key_file,
-        mirror::mirror,
+        mirror::{DirSource, mirror, write_mirror},
         nats::{Bus, BusOptions, PrivateServer, ServerOptions},
-        static_folder::StaticFolder,
     },
     signature::SigningKey,
     time::RecordedAt,
@@ -212,7 +211,7 @@ async fn publish(
     let mut publishers = BTreeMap::new();
     let mut submitted = Vec::new();
     for event in &imported.events {
-        let position = usize::try_from(event.position)?;
+        let position = event.position;
         let party = publisher_of
             .get(&position)
             .with_context(|| format!("nobody publishes event {position}"))?;
@@ -252,19 +251,14 @@ fn inspect(
 ) -> Result<Outcome> {
     let source = HttpSource::new(&format!("http://{address}"));
     let clean = folder.join("mirror");
-    let report = mirror(
-        &source,
-        &mut StaticFolder::new(&clean),
-        trust,
-        &AuditOptions::default(),
-    )?;
+    let report = mirror(&source, trust, &clean, &AuditOptions::default())?;
     print_report(&report, false)?;
     let size = report.size.context("a clean log has a size")?;
 
     step("Copies of the log are damaged; the audit names each damage");
     let first = LeafIndex::new(size.get() / 2);
     let second = LeafIndex::new(size.get() - 1);
-    let (in_feed, _) = middle_of_longest_feed(&StaticFolder::new(&clean))?;
+    let (in_feed, _) = middle_of_longest_feed(&DirSource::new(&clean))?;
     let signers = [&log_key.note];
     let rows = [
         Damage {
@@ -290,8 +284,8 @@ fn inspect(
     ];
     for (number, damage) in rows.iter().enumerate() {
         let path = folder.join(format!("damaged-{number}"));
-        copy(&clean, &path)?;
-        let mut damaged = StaticFolder::new(&path);
+        write_mirror(&DirSource::new(&clean), &path)?;
+        let mut damaged = DirSource::new(&path);
         match number {
             0 => flip_byte(&mut damaged, first)?,
             1 => drop_entry(&mut damaged, first)?,
@@ -318,19 +312,5 @@ fn show(damage: &Damage, report: &Report) -> Result<()> {
         bail!("the audit did not name {}", damage.name);
     };
     println!("{:<42} {finding}", damage.name);
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for found in fs::read_dir(from)? {
-        let found = found?;
-        let target = to.join(found.file_name());
-        if found.file_type()?.is_dir() {
-            copy(&found.path(), &target)?;
-        } else {
-            fs::copy(found.path(), target)?;
-        }
-    }
     Ok(())
 }
