@@ -21,6 +21,7 @@ pub mod id;
 pub mod identifier;
 pub mod log;
 pub mod port;
+pub mod provenance;
 pub mod publish;
 pub mod quantity;
 pub mod register;

@@ -1,0 +1,590 @@
+//! The history of one lot: what was made of it, who held it when, and on whose word.
+//!
+//! Computed from the facts that touch the lot, those that move a container while the lot is in it, and those
+//! that move its class lot. Custody spreads from whoever made the lot along shipments and receipts that fit
+//! each other; *standing* custody does so on words that count all the way, *claimed* custody on anybody's.
+
+use std::collections::HashMap;
+
+use super::{
+    Projection,
+    amount::{Amount, Exact, Tally},
+    fact::{Leg, Other, Role, Stated},
+    span::{LotKey, Span, Touch},
+    symbol::Symbol,
+};
+
+/// How deep containers in containers are followed.
+const NESTING_MAX: usize = 8;
+
+/// One fact in the life of a lot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) touch: Touch,
+    pub(super) role: Role,
+    /// The container or class lot through which it concerns the lot.
+    pub(super) via: Option<LotKey>,
+}
+
+/// A fact by which the lot came into being.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Making {
+    pub(super) touch: Touch,
+    pub(super) role: Role,
+    /// Whether its signer may say so of this lot.
+    pub(super) standing: bool,
+}
+
+/// Since when a party has held some of a lot (event times).
+#[derive(Clone, Copy, Debug)]
+struct Holding {
+    claimed: i64,
+    standing: Option<i64>,
+}
+
+/// A receipt, and whether a shipment fits it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Receipt {
+    pub(super) moment: Moment,
+    pub(super) shipped: bool,
+}
+
+/// The life of one lot.
+#[derive(Debug)]
+pub(super) struct History {
+    pub(super) key: LotKey,
+    /// Facts that count, in order.
+    pub(super) moments: Vec<Moment>,
+    /// The makings that count: those with standing, or all if none has.
+    pub(super) makings: Vec<Making>,
+    /// Makings that others with better standing put aside.
+    pub(super) put_aside: Vec<Making>,
+    pub(super) receipts: Vec<Receipt>,
+    /// Facts about the lot that are corrected, voided, or the lesser of conflicting reports.
+    pub(super) out_of_count: Vec<Touch>,
+    /// Who owns its identifier.
+    pub(super) owner: Option<Symbol>,
+    holders: HashMap<Symbol, Holding>,
+}
+
+impl History {
+    /// Whether the party held some of the lot by then, on anybody's word.
+    pub(super) fn held(&self, party: Symbol, time: i64) -> bool {
+        self.holders
+            .get(&party)
+            .is_some_and(|holding| holding.claimed <= time)
+    }
+
+    /// Whether it did on words that count.
+    pub(super) fn held_standing(&self, party: Symbol, time: i64) -> bool {
+        self.holders
+            .get(&party)
+            .and_then(|holding| holding.standing)
+            .is_some_and(|since| since <= time)
+    }
+
+    /// Returns whether something changed.
+    fn hold(&mut self, party: Symbol, time: i64, standing: bool) -> bool {
+        let holding = self.holders.entry(party).or_insert(Holding {
+            claimed: i64::MAX,
+            standing: None,
+        });
+        let before = (holding.claimed, holding.standing);
+        holding.claimed = holding.claimed.min(time);
+        if standing {
+            holding.standing = Some(holding.standing.map_or(time, |since| since.min(time)));
+        }
+        before != (holding.claimed, holding.standing)
+    }
+
+    /// Whether anybody has said how the lot came into being.
+    pub(super) fn is_made(&self) -> bool {
+        !self.makings.is_empty()
+    }
+}
+
+/// A shipment, for matching receipts.
+struct Shipment {
+    moment: Moment,
+    consignee: Other,
+    number: Symbol,
+    time: i64,
+}
+
+impl Shipment {
+    fn fits(&self, receiver: Symbol, number: Symbol, time: i64) -> bool {
+        self.time <= time
+            && self
+                .consignee
+                .named()
+                .is_none_or(|consignee| consignee == receiver)
+            && (self.number == number || !self.number.is_some() || !number.is_some())
+    }
+}
+
+impl Projection {
+    /// The life of one lot.
+    pub(super) fn history(&self, key: LotKey) -> History {
+        let mut history = History {
+            key,
+            moments: Vec::new(),
+            makings: Vec::new(),
+            put_aside: Vec::new(),
+            receipts: Vec::new(),
+            out_of_count: Vec::new(),
+            owner: self.directory.owner(&self.symbols, &self.name(key)),
+            holders: HashMap::new(),
+        };
+        self.gather(key, None, (i64::MIN, i64::MAX), 0, &mut history);
+        let mut moments = std::mem::take(&mut history.moments);
+        moments.sort_by(|a, b| {
+            let order = |moment: &Moment| {
+                (
+                    self.order(moment.touch.fact),
+                    moment.role,
+                    moment.via.is_some(),
+                    moment.touch.leg,
+                )
+            };
+            order(a).cmp(&order(b))
+        });
+        history.moments = moments;
+        self.weigh_makings(&mut history);
+        history
+    }
+
+    /// Collects what touches `key`, and what moves its containers while it is in them.
+    fn gather(
+        &self,
+        key: LotKey,
+        via: Option<LotKey>,
+        window: (i64, i64),
+        depth: usize,
+        history: &mut History,
+    ) {
+        let touches = self.tracks.of(key);
+        for touch in touches {
+            let role = self.leg(touch).role;
+            let time = self.fact(touch.fact).event_time;
+            let within = via.is_none() || (role.moves() && window.0 <= time && time < window.1);
+            let leads_on = matches!(role, Role::Packed | Role::Child)
+                || (role.makes() && via.is_none() && self.leg(touch).serial);
+            if !within && !leads_on {
+                continue;
+            }
+            if !self.counts(touch.fact) {
+                if via.is_none() {
+                    history.out_of_count.push(touch);
+                }
+                continue;
+            }
+            if within {
+                history.moments.push(Moment { touch, role, via });
+            }
+            if leads_on && depth < NESTING_MAX {
+                let outer = match role {
+                    Role::Packed => self.other_leg(touch.fact, Role::Container),
+                    Role::Child => self.other_leg(touch.fact, Role::Parent),
+                    _ => self.other_leg(touch.fact, Role::Class),
+                };
+                let Some(outer) = outer.map(|leg| leg.span.key()) else {
+                    continue;
+                };
+                let until = match role {
+                    Role::Packed | Role::Child => self.left(key, outer, touch.fact).unwrap_or(i64::MAX),
+                    _ => i64::MAX,
+                };
+                let window = (window.0.max(time), window.1.min(until));
+                if window.0 < window.1 {
+                    self.gather(outer, Some(outer), window, depth + 1, history);
+                }
+            }
+        }
+    }
+
+    /// The first leg of a fact in a role.
+    pub(super) fn other_leg(&self, fact: u32, role: Role) -> Option<&Leg> {
+        self.fact(fact).reading.legs.iter().find(|leg| leg.role == role)
+    }
+
+    /// When `inner`, which went into `outer` by the fact `entered`, first came out again.
+    pub(super) fn left(&self, inner: LotKey, outer: LotKey, entered: u32) -> Option<i64> {
+        self.exit(inner, outer, entered)
+            .map(|fact| self.fact(fact).event_time)
+    }
+
+    /// The fact by which it came out again.
+    pub(super) fn exit(&self, inner: LotKey, outer: LotKey, entered: u32) -> Option<u32> {
+        let mut exits: Vec<u32> = Vec::new();
+        self.tracks.visit(outer.into(), &mut |_, touch| {
+            let out = match self.leg(touch).role {
+                Role::Emptied => Role::Unpacked,
+                Role::Dismantled => Role::Removed,
+                _ => return,
+            };
+            if self.order(touch.fact) <= self.order(entered) {
+                return;
+            }
+            let legs = &self.fact(touch.fact).reading.legs;
+            let everything = !legs.iter().any(|leg| leg.role == out);
+            if everything || legs.iter().any(|leg| leg.role == out && leg.span.contains(inner)) {
+                exits.push(touch.fact);
+            }
+        });
+        exits
+            .into_iter()
+            .filter(|exit| self.counts(*exit))
+            .min_by(|a, b| self.order(*a).cmp(&self.order(*b)))
+    }
+
+    /// Decides which makings count, and follows custody from them.
+    fn weigh_makings(&self, history: &mut History) {
+        let makings: Vec<Making> = history
+            .moments
+            .iter()
+            .filter(|moment| moment.via.is_none() && (moment.role.makes() || moment.role == Role::Class))
+            .map(|moment| Making {
+                touch: moment.touch,
+                role: moment.role,
+                standing: self.may_make(history.owner, moment.touch.fact),
+            })
+            .collect();
+        let mut makings = makings;
+        loop {
+            self.follow_custody(history, &makings, true);
+            let mut changed = false;
+            for making in &mut makings {
+                if !making.standing {
+                    let fact = making.touch.fact;
+                    making.standing = self.is_own_word(fact)
+                        && history.held_standing(self.actor(fact), self.fact(fact).event_time);
+                    changed |= making.standing;
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+        let (counted, mut aside): (Vec<Making>, Vec<Making>) =
+            makings.into_iter().partition(|making| making.standing);
+        if counted.is_empty() {
+            // Nobody with standing has spoken: parties' own words before others' reports of them.
+            let (own, others) = aside
+                .into_iter()
+                .partition(|making| self.is_own_word(making.touch.fact));
+            aside = others;
+            history.makings = own;
+            if history.makings.is_empty() {
+                history.makings = std::mem::take(&mut aside);
+            }
+        } else {
+            history.makings = counted;
+        }
+        history.put_aside = aside;
+        let counted = history.makings.clone();
+        self.follow_custody(history, &counted, false);
+    }
+
+    /// Whether the signer may say how a lot of this owner came into being, whoever held it.
+    fn may_make(&self, owner: Option<Symbol>, fact: u32) -> bool {
+        self.is_own_word(fact)
+            && owner.is_none_or(|owner| {
+                owner == self.actor(fact) || owner == self.fact(fact).issuer || self.speaks_for(fact, owner)
+            })
+    }
+
+    /// Spreads custody from the makings along the moments until nothing changes.
+    fn follow_custody(&self, history: &mut History, makings: &[Making], standing_only: bool) {
+        for making in makings {
+            if standing_only && !making.standing {
+                continue;
+            }
+            let time = self.fact(making.touch.fact).event_time;
+            for party in [self.actor(making.touch.fact), self.operator(making.touch.fact)] {
+                history.hold(party, time, making.standing);
+            }
+        }
+        let moments = history.moments.clone();
+        let unmade = makings.is_empty();
+        let mut shipments = Vec::new();
+        for moment in &moments {
+            let fact = moment.touch.fact;
+            let time = self.fact(fact).event_time;
+            let own = self.is_own_word(fact);
+            match moment.role {
+                // Who packs a container has it in hand.
+                Role::Container => {
+                    history.hold(self.actor(fact), time, own);
+                }
+                Role::Sent => {
+                    // A container that nobody was seen to pack starts with whoever ships it first.
+                    if (moment.via.is_some() || unmade) && self.is_container(*moment, history.key) {
+                        history.hold(self.actor(fact), time, false);
+                    }
+                    shipments.push(Shipment {
+                        moment: *moment,
+                        consignee: self.fact(fact).reading.to,
+                        number: self.fact(fact).reading.shipment,
+                        time,
+                    });
+                }
+                Role::Removed => {
+                    history.hold(self.actor(fact), time, false);
+                }
+                _ => {}
+            }
+        }
+        history.receipts.clear();
+        let mut receipts: Vec<(Moment, Vec<usize>)> = Vec::new();
+        for moment in &moments {
+            if moment.role == Role::Taken {
+                let fact = moment.touch.fact;
+                let (receiver, time) = (self.actor(fact), self.fact(fact).event_time);
+                let number = self.fact(fact).reading.shipment;
+                let fitting: Vec<usize> = (0..)
+                    .zip(&shipments)
+                    .filter(|(_, shipment)| shipment.fits(receiver, number, time))
+                    .map(|(at, _)| at)
+                    .collect();
+                history.receipts.push(Receipt {
+                    moment: *moment,
+                    shipped: !fitting.is_empty(),
+                });
+                receipts.push((*moment, fitting));
+            }
+        }
+        loop {
+            let mut changed = false;
+            for shipment in &shipments {
+                let fact = shipment.moment.touch.fact;
+                if let Some(carrier) = self.fact(fact).reading.carrier.named() {
+                    let standing =
+                        self.is_own_word(fact) && history.held_standing(self.actor(fact), shipment.time);
+                    changed |= history.hold(carrier, shipment.time, standing);
+                }
+            }
+            for (moment, fitting) in &receipts {
+                let fact = moment.touch.fact;
+                let standing = self.is_own_word(fact)
+                    && fitting.iter().any(|at| {
+                        shipments.get(*at).is_some_and(|shipment| {
+                            let sent = shipment.moment.touch.fact;
+                            self.is_own_word(sent) && history.held_standing(self.actor(sent), shipment.time)
+                        })
+                    });
+                changed |= history.hold(self.actor(fact), self.fact(fact).event_time, standing);
+            }
+            for moment in &moments {
+                if moment.role == Role::Handed {
+                    let fact = moment.touch.fact;
+                    let time = self.fact(fact).event_time;
+                    let to = self
+                        .fact(fact)
+                        .reading
+                        .to
+                        .named()
+                        .unwrap_or_else(|| self.actor(fact));
+                    // Only who holds it can hand it over; a word of the taker alone is a claim.
+                    let standing = self.is_own_word(fact) && history.held_standing(self.actor(fact), time);
+                    changed |= history.hold(to, time, standing);
+                }
+            }
+            if !changed {
+                break;
+            }
+        }
+    }
+
+    fn is_container(&self, moment: Moment, key: LotKey) -> bool {
+        let id = self.name(moment.via.unwrap_or(key));
+        is_logistic_unit(&id)
+            || moment.via.is_some_and(|via| {
+                self.tracks
+                    .of(via)
+                    .iter()
+                    .any(|touch| self.leg(*touch).role == Role::Container)
+            })
+    }
+
+    /// Whether the signer of a fact may speak about the lot then: by its identifier, by having made it, or by
+    /// holding it.
+    pub(super) fn has_standing(&self, history: &History, fact: u32) -> bool {
+        if !self.is_own_word(fact) {
+            return false;
+        }
+        let time = self.fact(fact).event_time;
+        let actor = self.actor(fact);
+        history.owner == Some(actor)
+            || history
+                .owner
+                .is_some_and(|owner| owner == self.fact(fact).issuer || self.speaks_for(fact, owner))
+            || history
+                .makings
+                .iter()
+                .any(|making| making.standing && making.touch.fact == fact)
+            || history.held_standing(actor, time)
+    }
+
+    /// Whether the lot was in the hands of whoever used it.
+    pub(super) fn user_held(&self, history: &History, fact: u32) -> bool {
+        let time = self.fact(fact).event_time;
+        let principal = self.fact(fact).reading.principal.named();
+        history.held(self.actor(fact), time)
+            || history.held(self.operator(fact), time)
+            || principal.is_some_and(|principal| history.held(principal, time))
+    }
+
+    /// A leg's quantity in base units; of a run, of all its members within `span`.
+    pub(super) fn amount(&self, leg: &Leg, span: Span) -> Option<Amount> {
+        if leg.serial {
+            return leg
+                .span
+                .overlap(span)
+                .map(|common| Amount::pieces(common.count()));
+        }
+        match leg.quantity {
+            Stated::As { value, unit } => Some(Amount::of(value, self.symbols.name(unit))),
+            Stated::Not | Stated::Sealed if self.is_serial(leg.span.key()) => Some(Amount::pieces(1)),
+            Stated::Not | Stated::Sealed => None,
+        }
+    }
+
+    /// Whether an identifier names one thing: it came in a serial list, or is a GS1 serial.
+    pub(super) fn is_serial(&self, key: LotKey) -> bool {
+        let id = self.symbols.name(key.stem);
+        id.contains("/21/") || self.tracks.of(key).iter().any(|touch| self.leg(*touch).serial)
+    }
+
+    /// How much was made, on the makings that count.
+    pub(super) fn made(&self, history: &History) -> Tally {
+        let mut tally = Tally::default();
+        let steps: Vec<Symbol> = history
+            .makings
+            .iter()
+            .filter(|making| making.role == Role::Output)
+            .map(|making| self.fact(making.touch.fact).issuer)
+            .collect();
+        let span = history.key.into();
+        let mut counted = false;
+        for making in &history.makings {
+            // Who commissions a lot and then reports the step that made it speaks of one amount.
+            let declared = making.role == Role::Made && !steps.contains(&self.fact(making.touch.fact).issuer);
+            if making.role == Role::Output || declared {
+                tally.add(self.amount(self.leg(making.touch), span).as_ref());
+                counted = true;
+            }
+        }
+        if counted {
+            return tally;
+        }
+        if history.makings.iter().any(|making| making.role == Role::Parent) {
+            tally.add(Some(&Amount::pieces(1)));
+        }
+        for making in &history.makings {
+            if making.role == Role::Class {
+                let members = self
+                    .fact(making.touch.fact)
+                    .reading
+                    .legs
+                    .iter()
+                    .filter(|leg| leg.serial && leg.role.makes())
+                    .map(|leg| leg.span.count())
+                    .sum();
+                tally.add(Some(&Amount::pieces(members)));
+            }
+        }
+        tally
+    }
+
+    /// What each use took, in order: the fact, how much of which unit, and whether what it took came back.
+    pub(super) fn uses(&self, history: &History) -> Vec<Use> {
+        let span = history.key.into();
+        history
+            .moments
+            .iter()
+            .filter(|moment| moment.via.is_none() && (moment.role.uses() || moment.role == Role::Consumed))
+            .map(|moment| {
+                let fact = moment.touch.fact;
+                let leg = self.leg(moment.touch);
+                let returned = moment.role == Role::Child
+                    && self.other_leg(fact, Role::Parent).is_some_and(|parent| {
+                        self.exit(history.key, parent.span.key(), fact)
+                            .is_some_and(|exit| {
+                                // Only a part named again, with how much of it, is subtracted by itself.
+                                self.other_leg(exit, Role::Removed).is_none() || self.is_serial(history.key)
+                            })
+                    });
+                Use {
+                    fact,
+                    role: moment.role,
+                    amount: self.amount(leg, span),
+                    mass: match leg.mass {
+                        Stated::As { value, unit } => Some(Amount::of(value, self.symbols.name(unit))),
+                        Stated::Not | Stated::Sealed => None,
+                    },
+                    returned,
+                    held: self.user_held(history, fact),
+                    standing: self.has_standing(history, fact),
+                }
+            })
+            .collect()
+    }
+
+    /// How much came back out of parents, of lots that are counted in amounts.
+    pub(super) fn came_back(&self, history: &History) -> Tally {
+        let mut tally = Tally::default();
+        if self.is_serial(history.key) {
+            return tally;
+        }
+        for moment in &history.moments {
+            if moment.role == Role::Removed
+                && moment.via.is_none()
+                && let Some(amount) = self.amount(self.leg(moment.touch), history.key.into())
+            {
+                tally.add(Some(&amount));
+            }
+        }
+        tally
+    }
+}
+
+/// What one fact took of a lot.
+#[derive(Clone, Debug)]
+pub(super) struct Use {
+    pub(super) fact: u32,
+    pub(super) role: Role,
+    pub(super) amount: Option<Amount>,
+    pub(super) mass: Option<Amount>,
+    /// A part that was taken out of its parent again.
+    pub(super) returned: bool,
+    pub(super) held: bool,
+    pub(super) standing: bool,
+}
+
+impl Use {
+    /// The amount in `unit`, through the mass of a piece if need be.
+    pub(super) fn in_unit(&self, unit: &str, mass_per_piece: Option<&Amount>) -> Option<Exact> {
+        let amount = self.amount.as_ref()?;
+        if amount.unit == unit {
+            return Some(amount.value.clone());
+        }
+        if let Some(mass) = self.mass.as_ref().filter(|mass| mass.unit == unit) {
+            return Some(mass.value.clone());
+        }
+        (amount.unit.is_empty())
+            .then_some(mass_per_piece)?
+            .filter(|mass| mass.unit == unit)
+            .map(|mass| mass.value.multiplied(&amount.value))
+    }
+}
+
+/// Whether an identifier names a logistic unit or a returnable asset: a thing that contains others.
+pub(super) fn is_logistic_unit(id: &str) -> bool {
+    [
+        "https://id.gs1.org/00/",
+        "https://id.gs1.org/8003/",
+        "https://id.gs1.org/8004/",
+    ]
+    .iter()
+    .any(|key| id.starts_with(key))
+}
