@@ -24,6 +24,8 @@ pub(super) struct Moment {
     pub(super) role: Role,
     /// The container or class lot through which it concerns the lot.
     pub(super) via: Option<LotKey>,
+    /// Of the containers around the lot, the innermost.
+    pub(super) inside: Option<LotKey>,
 }
 
 /// A fact by which the lot came into being.
@@ -135,7 +137,7 @@ impl Projection {
             owner: self.directory.owner(&self.symbols, &self.name(key)),
             holders: HashMap::new(),
         };
-        self.gather(key, None, (i64::MIN, i64::MAX), 0, &mut history);
+        self.gather(key, None, None, (i64::MIN, i64::MAX), 0, &mut history);
         let mut moments = std::mem::take(&mut history.moments);
         moments.sort_by(|a, b| {
             let order = |moment: &Moment| {
@@ -158,6 +160,7 @@ impl Projection {
         &self,
         key: LotKey,
         via: Option<LotKey>,
+        inside: Option<LotKey>,
         window: (i64, i64),
         depth: usize,
         history: &mut History,
@@ -179,7 +182,12 @@ impl Projection {
                 continue;
             }
             if within {
-                history.moments.push(Moment { touch, role, via });
+                history.moments.push(Moment {
+                    touch,
+                    role,
+                    via,
+                    inside,
+                });
             }
             if leads_on && depth < NESTING_MAX {
                 let outer = match role {
@@ -190,15 +198,47 @@ impl Projection {
                 let Some(outer) = outer.map(|leg| leg.span.key()) else {
                     continue;
                 };
-                let until = match role {
-                    Role::Packed | Role::Child => self.left(key, outer, touch.fact).unwrap_or(i64::MAX),
-                    _ => i64::MAX,
+                let exit = match role {
+                    Role::Packed | Role::Child => self.exit(key, outer, touch.fact),
+                    _ => None,
                 };
+                let until = exit.map_or(i64::MAX, |exit| self.fact(exit).event_time);
+                let inside = if role.makes() {
+                    None
+                } else {
+                    inside.or(Some(outer))
+                };
+                if let Some(exit) = exit
+                    && via.is_none()
+                {
+                    self.note_emptying(exit, outer, history);
+                }
                 let window = (window.0.max(time), window.1.min(until));
                 if window.0 < window.1 {
-                    self.gather(outer, Some(outer), window, depth + 1, history);
+                    self.gather(outer, Some(outer), inside, window, depth + 1, history);
                 }
             }
+        }
+    }
+
+    /// A container that was emptied without naming what came out lets go of the lot too.
+    fn note_emptying(&self, exit: u32, outer: LotKey, history: &mut History) {
+        let legs = &self.fact(exit).reading.legs;
+        let named = legs
+            .iter()
+            .any(|leg| matches!(leg.role, Role::Unpacked | Role::Removed));
+        let emptied = (0..)
+            .zip(legs)
+            .find(|(_, leg)| matches!(leg.role, Role::Emptied | Role::Dismantled));
+        if let Some((leg, found)) = emptied
+            && !named
+        {
+            history.moments.push(Moment {
+                touch: Touch { fact: exit, leg },
+                role: found.role,
+                via: Some(outer),
+                inside: Some(outer),
+            });
         }
     }
 

@@ -257,6 +257,9 @@ impl Projection {
             let amount = amount
                 .filter(|amount| amount.unit == *unit)
                 .map(|amount| amount.value);
+            let wanted = amount.map_or(Wanted::Some, Wanted::Exactly);
+            let inside = moment.inside.map(|inside| self.name(inside));
+            let to = fact.reading.to.named().and_then(|party| self.text(party));
             let actor = self.text(self.actor(number));
             let place = self.text(fact.reading.facility);
             let container = |role| self.other_leg(number, role).map(|leg| self.name(leg.span.key()));
@@ -273,31 +276,29 @@ impl Projection {
                     }
                 }
                 _ if !counts => {}
-                Role::Sent => {
-                    let taken = stock.take(
-                        actor.as_deref(),
-                        None,
-                        moment.via.map(|via| self.name(via)),
-                        amount,
-                    );
-                    let parent = moment.via.map(|via| self.name(via));
-                    stock.put((None, None, parent), taken.0, taken.1);
+                // What contains the lot moves with all that is in it.
+                Role::Sent if moment.inside.is_some() => stock.shift(inside.as_ref(), None, None),
+                Role::Taken | Role::Returned if moment.inside.is_some() => {
+                    stock.shift(inside.as_ref(), actor.as_ref(), place.as_ref());
                 }
-                Role::Taken => {
-                    let parent = moment.via.map(|via| self.name(via));
-                    let taken = stock.take(None, None, parent.clone(), amount);
-                    stock.put((actor, place, parent), taken.0, taken.1);
+                Role::Handed if moment.inside.is_some() => {
+                    stock.shift(inside.as_ref(), to.as_ref(), place.as_ref());
+                }
+                Role::Emptied | Role::Dismantled if moment.inside.is_some() => {
+                    let (least, most) = stock.take(actor.as_deref(), None, inside.as_ref(), Wanted::All);
+                    stock.put((actor, place, None), least, most);
+                }
+                Role::Sent => {
+                    let (least, most) = stock.take(actor.as_deref(), None, None, wanted);
+                    stock.put((None, None, None), least, most);
+                }
+                Role::Taken | Role::Returned => {
+                    let (least, most) = stock.take(None, None, None, wanted);
+                    stock.put((actor, place, None), least, most);
                 }
                 Role::Handed => {
-                    let parent = moment.via.map(|via| self.name(via));
-                    let taken = stock.take(actor.as_deref(), None, parent.clone(), amount);
-                    let to = fact.reading.to.named().and_then(|party| self.text(party));
-                    stock.put((to, place, parent), taken.0, taken.1);
-                }
-                Role::Returned => {
-                    let parent = moment.via.map(|via| self.name(via));
-                    let taken = stock.take(None, None, parent.clone(), amount);
-                    stock.put((actor, place, parent), taken.0, taken.1);
+                    let (least, most) = stock.take(actor.as_deref(), None, None, wanted);
+                    stock.put((to, place, None), least, most);
                 }
                 Role::Packed | Role::Child => {
                     let outer = if moment.role == Role::Packed {
@@ -305,8 +306,8 @@ impl Projection {
                     } else {
                         Role::Parent
                     };
-                    let taken = stock.take(actor.as_deref(), place.as_deref(), None, amount);
-                    stock.put((actor, place, container(outer)), taken.0, taken.1);
+                    let (least, most) = stock.take(actor.as_deref(), place.as_deref(), None, wanted);
+                    stock.put((actor, place, container(outer)), least, most);
                 }
                 Role::Unpacked | Role::Removed => {
                     let outer = if moment.role == Role::Unpacked {
@@ -314,17 +315,25 @@ impl Projection {
                     } else {
                         Role::Dismantled
                     };
-                    let taken = stock.take(actor.as_deref(), None, container(outer), amount);
-                    stock.put((actor, place, None), taken.0, taken.1);
+                    let (least, most) = stock.take(actor.as_deref(), None, container(outer).as_ref(), wanted);
+                    stock.put((actor, place, None), least, most);
                 }
                 Role::Input | Role::Consumed => {
-                    stock.take(actor.as_deref(), place.as_deref(), None, amount);
+                    stock.take(actor.as_deref(), place.as_deref(), None, wanted);
                 }
                 _ => {}
             }
         }
         stock.rows(unit)
     }
+}
+
+/// How much a movement takes.
+enum Wanted {
+    Exactly(Exact),
+    /// It does not say: some, perhaps all.
+    Some,
+    All,
 }
 
 /// Amounts by spot, each between two bounds.
@@ -343,52 +352,74 @@ impl Stock {
         row.1 += &at_most;
     }
 
-    /// Takes so much, or an unknown part, from what `holder` has in `parent`: from `place` first. Returns
-    /// the bounds of what was taken.
+    /// Moves all that is in `parent`.
+    fn shift(&mut self, parent: Option<&String>, holder: Option<&String>, place: Option<&String>) {
+        let spots: Vec<Spot> = self
+            .spots
+            .keys()
+            .filter(|(_, _, within)| within.as_ref() == parent)
+            .cloned()
+            .collect();
+        for spot in spots {
+            if let Some((least, most)) = self.spots.remove(&spot) {
+                self.put((holder.cloned(), place.cloned(), spot.2), least, most);
+            }
+        }
+    }
+
+    /// Takes from what `holder` has in `parent`, at `place` first. Returns the bounds of what was taken.
     fn take(
         &mut self,
         holder: Option<&str>,
         place: Option<&str>,
-        parent: Option<String>,
-        amount: Option<Exact>,
+        parent: Option<&String>,
+        wanted: Wanted,
     ) -> (Exact, Exact) {
         let mut spots: Vec<Spot> = self
             .spots
             .iter()
             .filter(|((who, _, within), (_, most))| {
-                who.as_deref() == holder && *within == parent && !most.is_zero()
+                who.as_deref() == holder && within.as_ref() == parent && !most.is_zero()
             })
             .map(|(spot, _)| spot.clone())
             .collect();
         spots.sort_by_key(|(_, at, _)| at.as_deref() != place);
-        let Some(mut wanted) = amount else {
-            // Some or all of it, from any of these spots.
-            let mut most = Exact::zero();
-            for spot in spots {
-                if let Some(row) = self.spots.get_mut(&spot) {
-                    most += &row.1;
-                    row.0 = Exact::zero();
+        let mut taken = (Exact::zero(), Exact::zero());
+        match wanted {
+            Wanted::Some => {
+                for spot in spots {
+                    if let Some((least, most)) = self.spots.get_mut(&spot) {
+                        taken.1 += most;
+                        *least = Exact::zero();
+                    }
                 }
             }
-            return (Exact::zero(), most);
-        };
-        let taken = wanted.clone();
-        for spot in spots {
-            let Some((least, most)) = self.spots.get_mut(&spot) else {
-                continue;
-            };
-            let part = most.clone().min(wanted.clone());
-            *most -= &part;
-            *least -= &part;
-            if least.is_negative() {
-                *least = Exact::zero();
+            Wanted::All => {
+                for spot in spots {
+                    if let Some((least, most)) = self.spots.remove(&spot) {
+                        taken.0 += &least;
+                        taken.1 += &most;
+                    }
+                }
             }
-            wanted -= &part;
-            if wanted.is_zero() {
-                break;
+            Wanted::Exactly(amount) => {
+                taken = (amount.clone(), amount.clone());
+                let mut left = amount;
+                for spot in spots {
+                    let Some((least, most)) = self.spots.get_mut(&spot) else {
+                        continue;
+                    };
+                    let part = most.clone().min(left.clone());
+                    *most -= &part;
+                    *least -= &part;
+                    if least.is_negative() {
+                        *least = Exact::zero();
+                    }
+                    left -= &part;
+                }
             }
         }
-        (taken.clone(), taken)
+        taken
     }
 
     fn rows(self, unit: &str) -> Vec<StockRow> {
