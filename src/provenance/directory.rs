@@ -51,6 +51,8 @@ pub(super) struct Directory {
     delegations: HashMap<(Symbol, Symbol), Vec<DelegationRow>>,
     revocations: HashMap<(Symbol, Symbol), i64>,
     products: HashMap<Symbol, Vec<u32>>,
+    /// Keys that were compromised, and since when entries recorded under them are tainted.
+    compromised: HashMap<Vec<u8>, i64>,
     /// Declarations and governance by kind and subject, for whoever asks: ownership of a party, editions of
     /// a list, waivers.
     by_subject: BTreeMap<(u32, String), Vec<u32>>,
@@ -188,12 +190,18 @@ impl Directory {
                 note(&certified.about);
                 false
             }
-            Kind::KeyCompromised(_) => {
-                note("");
+            Kind::KeyCompromised(key) => {
+                let since = self.compromised.entry(key.key.clone()).or_insert(key.since);
+                *since = key.since.min(*since);
                 false
             }
             _ => false,
         }
+    }
+
+    /// Since when entries recorded under a key are tainted, if it was compromised.
+    pub(super) fn tainted_since(&self, key: &[u8; 32]) -> Option<i64> {
+        self.compromised.get(key.as_slice()).copied()
     }
 
     /// Facts of a kind about a subject, in order of arrival.

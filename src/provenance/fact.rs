@@ -126,8 +126,9 @@ pub(super) struct Leg {
 }
 
 /// Another party in an event: not stated, sealed, or named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Other {
+    #[default]
     Not,
     Sealed,
     Named(Symbol),
@@ -152,6 +153,8 @@ pub(super) struct Fact {
     pub(super) issued_at: i64,
     pub(super) event_time: i64,
     pub(super) issuer: Symbol,
+    /// Number of the feed in the projection's list.
+    pub(super) feed: u32,
     pub(super) id: Symbol,
     /// SHA-256 over issuer and event, positions replaced; see `digest`.
     pub(super) digest: [u8; 32],
@@ -160,7 +163,7 @@ pub(super) struct Fact {
     pub(super) by_authority: bool,
     /// Imported from a document of this party (none: the document does not say).
     pub(super) reported: Option<Symbol>,
-    /// Whether a certification clause covers some of it.
+    /// Whether it carries a certification clause.
     pub(super) certified: bool,
     /// Something corrects, voids or contradicts it.
     pub(super) contested: bool,
@@ -191,12 +194,6 @@ pub(super) struct Reading {
 impl Default for Symbol {
     fn default() -> Self {
         Self::NONE
-    }
-}
-
-impl Default for Other {
-    fn default() -> Self {
-        Self::Not
     }
 }
 

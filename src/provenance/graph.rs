@@ -9,7 +9,7 @@ use std::collections::{HashSet, VecDeque};
 use serde::Serialize;
 
 use super::{
-    FactKey, Projection,
+    Assurance, FactKey, Projection,
     amount::Amount,
     anomaly::AnomalyKind,
     fact::{Leg, Role, Stated},
@@ -136,6 +136,8 @@ pub struct Step {
     /// The signed claim that the inputs are all, where the signer may make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs_complete: Option<bool>,
+    /// What stands behind the step.
+    pub assurance: Assurance,
     /// Whether it was imported from another's document without his leave.
     pub reported: bool,
     /// Whether its signer's word counts for what came out.
@@ -478,6 +480,7 @@ impl Walk<'_> {
             inputs,
             outputs,
             inputs_complete: said.reading.inputs_complete.filter(|_| own),
+            assurance: self.projection.assurance(fact, "step"),
             reported: !own,
             standing,
         }

@@ -22,17 +22,23 @@
 //! authority only once they take effect. Deliberately absent: signatures and positions (verified before),
 //! and rules (the policy decides what a fact means).
 
+mod account;
 mod amend;
 mod amount;
 mod anomaly;
+mod assurance;
+mod cycle;
 mod digest;
 mod directory;
 mod fact;
 mod graph;
 mod history;
+mod judge;
 mod span;
+mod stock;
 mod summary;
 mod symbol;
+mod usage;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -43,8 +49,10 @@ use prost::Message as _;
 
 pub use amount::{Amount, Exact};
 pub use anomaly::{Anomaly, AnomalyKind, Weight};
+pub use assurance::Assurance;
 pub use graph::{Bounds, Direction, Node, Provenance, Step, StepItem};
-pub use summary::{CustodyRow, FactView, LotSummary, StockRow};
+pub use stock::StockRow;
+pub use summary::{CustodyRow, FactView, LotSummary};
 
 use digest::Outcome;
 use directory::Directory;
@@ -96,9 +104,11 @@ struct Identity {
 }
 
 /// Everything that the applied events add up to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Projection {
     symbols: Symbols,
+    feeds: Vec<FeedId>,
+    feed_numbers: HashMap<FeedId, u32>,
     /// In order of place.
     facts: Vec<Fact>,
     /// Places of repeated reports, and the facts that they repeat.
@@ -113,25 +123,6 @@ pub struct Projection {
     applied: u64,
     step: [u8; 32],
     settled: Mutex<anomaly::Settled>,
-}
-
-impl Default for Projection {
-    fn default() -> Self {
-        Self {
-            symbols: Symbols::default(),
-            facts: Vec::new(),
-            repeats: BTreeMap::new(),
-            identities: HashMap::new(),
-            tracks: Tracks::default(),
-            directory: Directory::default(),
-            amendments: amend::Amendments::default(),
-            openings: HashMap::new(),
-            seals: HashMap::new(),
-            applied: 0,
-            step: [0; 32],
-            settled: Mutex::default(),
-        }
-    }
 }
 
 impl Projection {
@@ -173,6 +164,7 @@ impl Projection {
             issued_at: applied.issued_at.as_nanos(),
             event_time: event.event_time,
             issuer,
+            feed: self.feed_number(applied.feed),
             id,
             digest,
             kind,
@@ -211,6 +203,23 @@ impl Projection {
         );
         let settled = self.settled.get_mut().expect(anomaly::NEVER_POISONED);
         settled.dirty(number, everywhere);
+    }
+
+    fn feed_number(&mut self, feed: FeedId) -> u32 {
+        let next = u32::try_from(self.feeds.len()).expect("fewer than four billion feeds fit in memory");
+        *self.feed_numbers.entry(feed).or_insert_with(|| {
+            self.feeds.push(feed);
+            next
+        })
+    }
+
+    /// Whether the fact was recorded under a key after the time from which that key is not trusted.
+    fn is_tainted(&self, number: u32) -> bool {
+        let fact = self.fact(number);
+        self.feeds
+            .get(fact.feed as usize)
+            .and_then(|feed| self.directory.tainted_since(feed.as_bytes()))
+            .is_some_and(|since| fact.recorded_at >= since)
     }
 
     /// Files the fact under its identity, and says whether it is new.

@@ -334,7 +334,7 @@ pub(super) fn apply_range(projection: &mut Projection, said: &[Said], range: std
     }
 }
 
-fn feed(issuer: &str) -> FeedId {
+pub(super) fn feed(issuer: &str) -> FeedId {
     FeedId::new(*crate::id::Hash::of(&[issuer.as_bytes()]).as_bytes())
 }
 

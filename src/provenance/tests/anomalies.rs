@@ -29,23 +29,85 @@ fn void(issuer: &'static str, id: &str, hour: i64, of: &'static str) -> Said {
 fn more_used_than_made_weighs_on_the_lot_of_a_holder() {
     let cheat = |amount| {
         with([transform(
-            REFINERY,
-            "r8",
+            MINE,
+            "m8",
             30,
             vec![kg(ORE, amount)],
-            vec![kg("urn:refinery:salt-2", "100")],
+            vec![kg("urn:mine:conc-2", "100")],
         )])
     };
     assert_eq!(kinds_at(&cheat("400"), ORE), []);
     let projection = cheat("400.001");
     assert_eq!(kinds_at(&projection, ORE), [(Found::ConsumedMoreThanMade, Lot)]);
     let anomaly = &projection.anomalies()[0];
-    assert_eq!(anomaly.facts[0].event_id, "r8");
-    assert_eq!(anomaly.outputs, ["urn:refinery:salt-2"]);
+    assert_eq!(anomaly.facts[0].event_id, "m8");
+    assert_eq!(anomaly.outputs, ["urn:mine:conc-2"]);
     assert_eq!(anomaly.detail, "used 1000.001 KGM of 1000 KGM");
     // Seen from what was made of it, too.
-    assert_eq!(projection.anomalies_of("urn:refinery:salt-2"), [anomaly.clone()]);
+    assert_eq!(projection.anomalies_of("urn:mine:conc-2"), [anomaly.clone()]);
     assert_eq!(projection.anomalies_of(SALT), []);
+}
+
+#[test]
+fn a_holder_cannot_use_more_than_came_to_him() {
+    let ships = |amount| with([ship(REFINERY, "r8", 30, kg(SALT, amount), PACKS)]);
+    assert_eq!(ships("100").anomalies(), []);
+    let projection = ships("100.5");
+    assert_eq!(kinds_at(&projection, SALT), [(Found::UsedMoreThanHeld, Lot)]);
+    assert_eq!(
+        projection.anomalies()[0].detail,
+        "urn:party:refinery used and let go of 300.5 KGM, and had 300 KGM"
+    );
+    let uses = |amount| {
+        with([transform(
+            CELLS,
+            "c8",
+            30,
+            vec![kg(SALT, amount)],
+            vec![kg("urn:cells:slurry", "1")],
+        )])
+    };
+    assert_eq!(uses("50").anomalies(), []);
+    assert_eq!(kinds_at(&uses("51"), SALT), [(Found::UsedMoreThanHeld, Lot)]);
+}
+
+#[test]
+fn a_pallet_is_shipped_by_who_packed_or_received_it() {
+    let ships = |who: &'static str| {
+        with([say(
+            who,
+            "x1",
+            30,
+            Kind::Shipped(v1::Shipped {
+                units: vec![PALLET.to_owned()],
+                ..Default::default()
+            }),
+        )])
+    };
+    assert_eq!(ships(PACKS).anomalies(), []);
+    assert_eq!(
+        kinds_at(&ships(STRANGER), PALLET),
+        [(Found::ShippedWithoutCustody, Signer)]
+    );
+}
+
+#[test]
+fn facts_under_a_compromised_key_are_marked() {
+    let tainted = |since| {
+        let projection = with([say(
+            AUTHORITY,
+            "compromised",
+            60,
+            Kind::KeyCompromised(v1::KeyCompromised {
+                key: feed(MINE).as_bytes().to_vec(),
+                since,
+            }),
+        )]);
+        let facts = projection.lot(ORE).unwrap().facts;
+        facts.into_iter().map(|fact| fact.tainted).collect::<Vec<_>>()
+    };
+    // Recorded at START + 11, 12, 13 and 14.
+    assert_eq!(tainted(START + 12), [false, true, false, false]);
 }
 
 #[test]
@@ -563,7 +625,7 @@ fn more_mass_out_than_in_is_named_where_the_inputs_are_complete() {
             REFINERY,
             "r8",
             30,
-            vec![kg(ORE, "100")],
+            vec![kg(SALT, "100")],
             vec![kg("urn:refinery:salt-2", out)],
         );
         if let Some(Kind::Transformed(step)) = said.event.kind.as_mut() {

@@ -339,6 +339,72 @@ fn fifty_thousand_serials_are_one_entry_and_one_node() {
 }
 
 #[test]
+fn assurance_follows_the_signer() {
+    let step = |change: &dyn Fn(&mut Vec<Said>)| {
+        let mut chain = honest_chain();
+        change(&mut chain);
+        let projection = project(&chain);
+        let walk = up(&projection, SALT);
+        walk.steps[0].assurance
+    };
+    let certify = |scope: &'static str| {
+        move |chain: &mut Vec<Said>| {
+            let said = chain.iter_mut().find(|said| said.event.id == "r2").unwrap();
+            said.event.certification = Some(v1::Certification {
+                scope: vec![scope.to_owned()],
+                ..Default::default()
+            });
+        }
+    };
+    let vouch = |issuer: &'static str, claims: &'static str| {
+        move |chain: &mut Vec<Said>| {
+            let mut said = say(
+                issuer,
+                "w1",
+                50,
+                Kind::Certified(v1::Certified {
+                    claims: vec![claims.to_owned()],
+                    ..Default::default()
+                }),
+            );
+            said.about = Some((REFINERY, "r2"));
+            chain.push(said);
+            chain.push(say(
+                AUTHORITY,
+                "enrol auditor",
+                -100,
+                Kind::PartyEnrolled(v1::PartyEnrolled {
+                    party: STRANGER.to_owned(),
+                    roles: vec!["auditor".to_owned()],
+                    accreditations: vec!["ISO 17020".to_owned()],
+                    ..Default::default()
+                }),
+            ));
+        }
+    };
+    assert_eq!(step(&|_| {}), Assurance::Asserted);
+    assert_eq!(step(&certify("step")), Assurance::SupplierCertified);
+    assert_eq!(step(&certify("product")), Assurance::Asserted);
+    assert_eq!(step(&vouch(STRANGER, "all")), Assurance::ThirdPartyAudited);
+    assert_eq!(step(&vouch(STRANGER, "product")), Assurance::Asserted);
+    assert_eq!(step(&vouch(PACKS, "all")), Assurance::Asserted);
+    assert_eq!(step(&vouch(AUTHORITY, "all")), Assurance::AuthorityConfirmed);
+    // Whoever imports another's document cannot certify for him.
+    assert_eq!(
+        step(&|chain| {
+            certify("all")(chain);
+            let said = chain.iter_mut().find(|said| said.event.id == "r2").unwrap();
+            said.event.reported = Some(v1::Reported {
+                claimed_party: CELLS.to_owned(),
+                document: vec![1; 32],
+                ..Default::default()
+            });
+        }),
+        Assurance::Asserted
+    );
+}
+
+#[test]
 fn a_sealed_quantity_is_unknown_until_it_is_opened() {
     let mut chain = honest_chain();
     let position = chain.iter().position(|said| said.event.id == "r2").unwrap();
