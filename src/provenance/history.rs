@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::{
     Projection,
-    fact::{Leg, Other, Role},
+    fact::{Leg, Role},
     span::{LotKey, Touch},
     symbol::Symbol,
 };
@@ -104,22 +104,50 @@ impl History {
     }
 }
 
-/// A shipment, for matching receipts.
-struct Shipment {
-    moment: Moment,
-    consignee: Other,
-    number: Symbol,
-    time: i64,
+/// When the first shipment left, of all and of those whose sender held the lot on words that count.
+#[derive(Clone, Copy, Debug)]
+struct Departure {
+    claimed: i64,
+    standing: i64,
 }
 
-impl Shipment {
-    fn fits(&self, receiver: Symbol, number: Symbol, time: i64) -> bool {
-        self.time <= time
-            && self
-                .consignee
-                .named()
-                .is_none_or(|consignee| consignee == receiver)
-            && (self.number == number || !self.number.is_some() || !number.is_some())
+/// First departures by number of the shipment (outer `None`: of any number) and by consignee, so that a
+/// receipt is matched without looking at every shipment of a lot that many have shipped.
+#[derive(Debug, Default)]
+struct Departures(HashMap<(Option<Symbol>, Option<Symbol>), Departure>);
+
+impl Departures {
+    fn note(&mut self, number: Symbol, consignee: Option<Symbol>, time: i64, standing: bool) {
+        for number in [Some(number), None] {
+            let first = self.0.entry((number, consignee)).or_insert(Departure {
+                claimed: i64::MAX,
+                standing: i64::MAX,
+            });
+            first.claimed = first.claimed.min(time);
+            if standing {
+                first.standing = first.standing.min(time);
+            }
+        }
+    }
+
+    /// Whether a shipment fits a receipt, and whether one of a sender with standing does: to this receiver or
+    /// to nobody named, of this number or without one, and not later.
+    fn fit(&self, number: Symbol, receiver: Symbol, time: i64) -> (bool, bool) {
+        let numbers = if number.is_some() {
+            [Some(number), Some(Symbol::NONE)]
+        } else {
+            [None, None]
+        };
+        let mut fits = (false, false);
+        for number in numbers {
+            for consignee in [None, Some(receiver)] {
+                if let Some(first) = self.0.get(&(number, consignee)) {
+                    fits.0 |= first.claimed <= time;
+                    fits.1 |= first.standing <= time;
+                }
+            }
+        }
+        fits
     }
 }
 
@@ -350,92 +378,55 @@ impl Projection {
             .find(|moment| moment.via.is_none() && (moment.role == Role::Container || moment.role.moves()))
             .filter(|_| makings.is_empty() && is_logistic_unit(&self.name(history.key)))
             .map(|moment| moment.touch);
-        let mut shipments = Vec::new();
-        for moment in &moments {
-            let fact = moment.touch.fact;
-            let time = self.fact(fact).event_time;
-            let own = self.is_own_word(fact);
-            match moment.role {
-                // Who packs a container has it in hand.
-                Role::Container => {
-                    history.hold(self.actor(fact), time, own);
-                }
-                Role::Sent => {
-                    if first_seen == Some(moment.touch) {
-                        history.hold(self.actor(fact), time, own);
-                    }
-                    shipments.push(Shipment {
-                        moment: *moment,
-                        consignee: self.fact(fact).reading.to,
-                        number: self.fact(fact).reading.shipment,
-                        time,
-                    });
-                }
-                Role::Removed => {
-                    history.hold(self.actor(fact), time, false);
-                }
-                _ => {}
-            }
-        }
-        history.receipts.clear();
-        let mut receipts: Vec<(Moment, Vec<usize>)> = Vec::new();
-        for moment in &moments {
-            if moment.role == Role::Taken {
-                let fact = moment.touch.fact;
-                let (receiver, time) = (self.actor(fact), self.fact(fact).event_time);
-                let number = self.fact(fact).reading.shipment;
-                let fitting: Vec<usize> = (0..)
-                    .zip(&shipments)
-                    .filter(|(_, shipment)| shipment.fits(receiver, number, time))
-                    .map(|(at, _)| at)
-                    .collect();
-                history.receipts.push(Receipt {
-                    moment: *moment,
-                    shipped: !fitting.is_empty(),
-                });
-                receipts.push((*moment, fitting));
-            }
-        }
+        let mut departures = Departures::default();
         loop {
             let mut changed = false;
-            for shipment in &shipments {
-                let fact = shipment.moment.touch.fact;
-                if let Some(carrier) = self.fact(fact).reading.carrier.named() {
-                    let standing =
-                        self.is_own_word(fact) && history.held_standing(self.actor(fact), shipment.time);
-                    changed |= history.hold(carrier, shipment.time, standing);
-                }
-            }
-            for (moment, fitting) in &receipts {
-                let fact = moment.touch.fact;
-                let standing = self.is_own_word(fact)
-                    && fitting.iter().any(|at| {
-                        shipments.get(*at).is_some_and(|shipment| {
-                            let sent = shipment.moment.touch.fact;
-                            self.is_own_word(sent) && history.held_standing(self.actor(sent), shipment.time)
-                        })
-                    });
-                changed |= history.hold(self.actor(fact), self.fact(fact).event_time, standing);
-            }
+            // In order of time, so that but for equal times one round is all it takes.
             for moment in &moments {
-                if moment.role == Role::Handed {
-                    let fact = moment.touch.fact;
-                    let time = self.fact(fact).event_time;
-                    let to = self
-                        .fact(fact)
-                        .reading
-                        .to
-                        .named()
-                        .unwrap_or_else(|| self.actor(fact));
-                    // Only who holds it can hand it over; a word of the taker alone is a claim.
-                    let standing = self.is_own_word(fact) && history.held_standing(self.actor(fact), time);
-                    changed |= history.hold(to, time, standing);
-                }
+                let fact = moment.touch.fact;
+                let reading = &self.fact(fact).reading;
+                let (actor, time) = (self.actor(fact), self.fact(fact).event_time);
+                let own = self.is_own_word(fact);
+                changed |= match moment.role {
+                    // Who packs a container has it in hand.
+                    Role::Container => history.hold(actor, time, own),
+                    Role::Removed => history.hold(actor, time, false),
+                    Role::Sent => {
+                        let first = first_seen == Some(moment.touch) && history.hold(actor, time, own);
+                        let standing = own && history.held_standing(actor, time);
+                        departures.note(reading.shipment, reading.to.named(), time, standing);
+                        let carrier = reading.carrier.named();
+                        first | carrier.is_some_and(|carrier| history.hold(carrier, time, standing))
+                    }
+                    Role::Taken => {
+                        let (_, standing) = departures.fit(reading.shipment, actor, time);
+                        history.hold(actor, time, own && standing)
+                    }
+                    Role::Handed => {
+                        // Only who holds it can hand it over; a word of the taker alone is a claim.
+                        let standing = own && history.held_standing(actor, time);
+                        history.hold(reading.to.named().unwrap_or(actor), time, standing)
+                    }
+                    _ => false,
+                };
             }
             if !changed {
                 break;
             }
         }
+        history.receipts = moments
+            .iter()
+            .filter(|moment| moment.role == Role::Taken)
+            .map(|moment| {
+                let fact = self.fact(moment.touch.fact);
+                let receiver = self.actor(moment.touch.fact);
+                let (shipped, _) = departures.fit(fact.reading.shipment, receiver, fact.event_time);
+                Receipt {
+                    moment: *moment,
+                    shipped,
+                }
+            })
+            .collect();
     }
 
     /// Whether the signer of a fact may speak about the lot then: by its identifier, by having made it, or by
