@@ -20,6 +20,7 @@ pub mod event;
 pub mod id;
 pub mod identifier;
 pub mod log;
+pub mod policy;
 pub mod port;
 pub mod provenance;
 pub mod publish;

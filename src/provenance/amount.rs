@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use num_bigint::BigInt;
+use num_rational::BigRational;
 use num_traits::{Signed as _, Zero as _};
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
@@ -57,13 +58,12 @@ impl Exact {
         self.0.is_zero()
     }
 
-    /// In units of 10^-40.
-    pub fn scaled(&self) -> &BigInt {
-        &self.0
+    /// As a fraction.
+    pub fn to_rational(&self) -> BigRational {
+        BigRational::new(self.0.clone(), Self::divisor())
     }
 
-    /// The power of ten that [`Exact::scaled`] is divided by.
-    pub fn divisor() -> BigInt {
+    fn divisor() -> BigInt {
         BigInt::from(10).pow(SCALE)
     }
 }

@@ -48,6 +48,28 @@ pub enum AnomalyKind {
     YieldExceeded,
 }
 
+impl AnomalyKind {
+    /// Its code, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ConsumedMoreThanMade => "consumed_more_than_made",
+            Self::UsedMoreThanHeld => "used_more_than_held",
+            Self::UnknownInput => "unknown_input",
+            Self::ConsumedWithoutCustody => "consumed_without_custody",
+            Self::ShippedWithoutCustody => "shipped_without_custody",
+            Self::ReceivedNeverShipped => "received_never_shipped",
+            Self::CommissionedTwice => "commissioned_twice",
+            Self::CommissionedOutsideNamespace => "commissioned_outside_namespace",
+            Self::MadeBeforeInputs => "made_before_inputs",
+            Self::OwnAncestor => "own_ancestor",
+            Self::IssuerNotOperator => "issuer_not_operator",
+            Self::VoidedAfterUse => "voided_after_use",
+            Self::ConflictingReport => "conflicting_report",
+            Self::YieldExceeded => "yield_exceeded",
+        }
+    }
+}
+
 /// On whom an anomaly weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,91 +1,115 @@
 //! How much stands behind a fact. It follows the signer, never a field that says so.
+//!
+//! A claim of an event has a path, and a certification clause or a certificate covers it by that path, by one
+//! that it lies under (`step` covers `step.facility`), or by `all`:
+//!
+//! ```text
+//! step  step.step  step.operator  step.principal  step.facility  step.custody_model
+//! inputs  inputs_complete  quantities  costs  licences  licences_complete  titles
+//! product  ownership  board  succession
+//! ```
 
-use serde::Serialize;
-
-use super::{Projection, fact::Role, span};
-use crate::wire::v1::{self, event::Kind};
+use super::{Projection, symbol::Symbol};
+use crate::{
+    policy::view::Assurance,
+    wire::v1::{self, event::Kind},
+};
 
 /// The claim path that covers every claim of an event.
 const ALL: &str = "all";
 
-/// What stands behind a claim, weakest first. Spec: `docs`, "Assurance".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Assurance {
-    /// Somebody says so.
-    Asserted,
-    /// The party says so and certifies it, for this claim.
-    SupplierCertified,
-    /// An enrolled, accredited auditor or laboratory vouches for it.
-    ThirdPartyAudited,
-    /// The authority says so.
-    AuthorityConfirmed,
+/// What stands behind one fact, by claim.
+#[derive(Debug)]
+pub(super) struct Backing {
+    /// Of every claim.
+    base: Assurance,
+    /// More, for some of them.
+    scopes: Vec<(Vec<String>, Assurance)>,
+}
+
+impl Backing {
+    /// What stands behind the claim `path`.
+    pub(super) fn of(&self, path: &str) -> Assurance {
+        self.scopes
+            .iter()
+            .filter(|(scope, _)| covers(scope, path))
+            .map(|(_, assurance)| *assurance)
+            .fold(self.base, Ord::max)
+    }
 }
 
 impl Projection {
-    /// What stands behind the claim `path` of a fact.
+    /// What stands behind a fact: the signer's own word, his certification clause, and evidence that names it.
     ///
-    /// A claim is covered by its own path, by a path that it lies under (`step` covers `step.facility`), and
-    /// by `all`. An event that was reported without the claimed party's leave is asserted, whatever clause it
-    /// carries; evidence about it counts as for any other.
-    pub(super) fn assurance(&self, number: u32, path: &str) -> Assurance {
+    /// An event that was reported without the claimed party's leave is no more than reported, whatever clause
+    /// it carries; evidence about it counts as for any other.
+    pub(super) fn backing(&self, number: u32) -> Backing {
         let fact = self.fact(number);
         if fact.by_authority {
-            return Assurance::AuthorityConfirmed;
+            return Backing {
+                base: Assurance::AuthorityConfirmed,
+                scopes: Vec::new(),
+            };
         }
-        let certifies = || {
-            self.event_of(number)
-                .and_then(|event| event.certification)
-                .is_some_and(|clause| covers(&clause.scope, path))
-        };
-        let own = if fact.certified && self.is_own_word(number) && certifies() {
+        let own = self.is_own_word(number);
+        let mut scopes = Vec::new();
+        if fact.certified && own {
+            let clause = self.event_of(number).and_then(|event| event.certification);
+            scopes.extend(clause.map(|clause| (clause.scope, Assurance::SupplierCertified)));
+        }
+        for witness in self.evidence_for(number) {
+            if let Some(by) = self.independent(witness)
+                && let Some(certified) = self.certificate(witness)
+                && in_force(&certified, fact.event_time)
+            {
+                scopes.push((certified.claims, by));
+            }
+        }
+        Backing {
+            base: if own {
+                Assurance::Asserted
+            } else {
+                Assurance::Reported
+            },
+            scopes,
+        }
+    }
+
+    /// What a witness adds by who he is: the authority, or an accredited auditor or laboratory.
+    fn independent(&self, witness: u32) -> Option<Assurance> {
+        if self.fact(witness).by_authority {
+            return Some(Assurance::AuthorityConfirmed);
+        }
+        let accredited = self.is_own_word(witness) && self.directory.is_accredited(self.actor(witness));
+        (accredited && self.counts(witness)).then_some(Assurance::ThirdPartyAudited)
+    }
+
+    /// What stands behind a certificate about something of `subjects`: an independent signer, the word of one
+    /// of those parties themselves, or no more than somebody's.
+    pub(super) fn certificate_assurance(&self, witness: u32, subjects: &[Symbol]) -> Assurance {
+        if let Some(by) = self.independent(witness) {
+            return by;
+        }
+        if !self.is_own_word(witness) || !subjects.contains(&self.actor(witness)) {
+            return Assurance::Reported;
+        }
+        if self.fact(witness).certified {
             Assurance::SupplierCertified
         } else {
             Assurance::Asserted
-        };
-        self.evidence_for(number)
-            .filter_map(|witness| self.vouches(witness, path, fact.event_time))
-            .fold(own, Ord::max)
+        }
     }
 
-    /// The best assurance of evidence about an identifier (a lot, party or facility), for a claim, in force at
-    /// a time. Nothing if there is none.
-    pub(super) fn assurance_about(&self, id: &str, path: &str, time: i64) -> Option<Assurance> {
-        let key = span::find(&self.symbols, id)?;
-        let mut best = None;
-        for touch in self.tracks.of(key) {
-            let fact = self.fact(touch.fact);
-            // Evidence that names an event is about that event alone.
-            if self.leg(touch).role == Role::About && fact.target.is_none() {
-                best = best.max(self.vouches(touch.fact, path, time));
-            }
+    pub(super) fn certificate(&self, witness: u32) -> Option<v1::Certified> {
+        match self.event_of(witness)?.kind? {
+            Kind::Certified(certified) => Some(certified),
+            _ => None,
         }
-        best
     }
+}
 
-    /// What a certificate adds to a claim at a time: by the authority, or by who is accredited for it.
-    fn vouches(&self, witness: u32, path: &str, time: i64) -> Option<Assurance> {
-        if !self.counts(witness) || !self.is_own_word(witness) {
-            return None;
-        }
-        let by = if self.fact(witness).by_authority {
-            Assurance::AuthorityConfirmed
-        } else if self.directory.is_accredited(self.actor(witness)) {
-            Assurance::ThirdPartyAudited
-        } else {
-            return None;
-        };
-        let Some(v1::Event {
-            kind: Some(Kind::Certified(certified)),
-            ..
-        }) = self.event_of(witness)
-        else {
-            return None;
-        };
-        let in_force = certified.valid_from.is_none_or(|from| from <= time)
-            && certified.valid_to.is_none_or(|to| time < to);
-        (in_force && covers(&certified.claims, path)).then_some(by)
-    }
+fn in_force(certified: &v1::Certified, time: i64) -> bool {
+    certified.valid_from.is_none_or(|from| from <= time) && certified.valid_to.is_none_or(|to| time < to)
 }
 
 /// Whether one of the scopes covers the claim.

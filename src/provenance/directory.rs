@@ -13,8 +13,6 @@ use super::symbol::{Symbol, Symbols};
 /// What one enrolment says.
 #[derive(Debug)]
 pub(super) struct PartyRow {
-    pub(super) fact: u32,
-    pub(super) time: i64,
     /// Whether an accreditation stands behind the role of laboratory or auditor.
     pub(super) accredited: bool,
     pub(super) has_namespaces: bool,
@@ -23,7 +21,6 @@ pub(super) struct PartyRow {
 /// What one registration of a facility says.
 #[derive(Debug)]
 pub(super) struct FacilityRow {
-    pub(super) fact: u32,
     pub(super) time: i64,
     pub(super) operator: Symbol,
     pub(super) country: Symbol,
@@ -95,8 +92,6 @@ impl Directory {
                     .iter()
                     .any(|role| role == "laboratory" || role == "auditor");
                 self.parties.entry(symbol).or_default().push(PartyRow {
-                    fact,
-                    time: event.event_time,
                     accredited: checks && !party.accreditations.is_empty(),
                     has_namespaces: !party.namespaces.is_empty(),
                 });
@@ -106,7 +101,6 @@ impl Directory {
                 note(&facility.facility);
                 let symbol = symbols.intern(&facility.facility);
                 let row = FacilityRow {
-                    fact,
                     time: event.event_time,
                     operator: symbols.intern(&facility.operator),
                     country: symbols.intern(&facility.country),

@@ -9,7 +9,7 @@ use std::collections::{HashSet, VecDeque};
 use serde::Serialize;
 
 use super::{
-    Assurance, FactKey, Projection,
+    FactKey, Projection,
     amount::Amount,
     anomaly::AnomalyKind,
     fact::{Leg, Role, Stated},
@@ -18,6 +18,7 @@ use super::{
     symbol::Symbol,
 };
 use crate::{
+    policy::view::Assurance,
     register::EventPlace,
     time::EventTime,
     wire::{shape, v1, v1::event::Kind},
@@ -206,10 +207,28 @@ impl Projection {
             .find(|leg| leg.product.is_some())
             .map(|leg| leg.product)
             .or_else(|| self.symbols.get(gtin(self.symbols.name(history.key.stem))?))
+            .or_else(|| self.product_of_members(history))
     }
 
-    /// What is declared of a product: by the owner of its identifier if he did, and the newest.
+    /// The product of a class lot that only its serials name.
+    fn product_of_members(&self, history: &History) -> Option<Symbol> {
+        history
+            .makings
+            .iter()
+            .filter(|making| making.role == Role::Class)
+            .flat_map(|making| &self.fact(making.touch.fact).reading.legs)
+            .filter(|leg| leg.serial && leg.role.makes())
+            .find_map(|leg| self.product_of_leg(leg))
+    }
+
+    /// What is declared of a product.
     pub(super) fn product_declaration(&self, product: Symbol) -> Option<v1::ProductDeclared> {
+        self.declared(product).map(|(_, declared)| declared)
+    }
+
+    /// What is declared of a product, and by which fact: by the owner of its identifier if he did, else by
+    /// anybody; and the newest.
+    pub(super) fn declared(&self, product: Symbol) -> Option<(u32, v1::ProductDeclared)> {
         let owner = self.directory.owner(&self.symbols, self.symbols.name(product));
         let fact = self
             .directory
@@ -222,7 +241,7 @@ impl Projection {
                 rank(*a).cmp(&rank(*b))
             })?;
         match self.event_of(fact)?.kind? {
-            Kind::ProductDeclared(declared) => Some(declared),
+            Kind::ProductDeclared(declared) => Some((fact, declared)),
             _ => None,
         }
     }
@@ -480,7 +499,7 @@ impl Walk<'_> {
             inputs,
             outputs,
             inputs_complete: said.reading.inputs_complete.filter(|_| own),
-            assurance: self.projection.assurance(fact, "step"),
+            assurance: projection.backing(fact).of("step"),
             reported: !own,
             standing,
         }

@@ -39,6 +39,7 @@ mod stock;
 mod summary;
 mod symbol;
 mod usage;
+mod view;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -49,10 +50,10 @@ use prost::Message as _;
 
 pub use amount::{Amount, Exact};
 pub use anomaly::{Anomaly, AnomalyKind, Weight};
-pub use assurance::Assurance;
 pub use graph::{Bounds, Direction, Node, Provenance, Step, StepItem};
 pub use stock::StockRow;
 pub use summary::{CustodyRow, FactView, LotSummary};
+pub use view::ProjectionView;
 
 use digest::Outcome;
 use directory::Directory;

@@ -12,26 +12,26 @@ use crate::{
 };
 
 /// Midnight of 1 January 2026, UTC.
-const START: i64 = 1_767_225_600_000_000_000;
-const HOUR: i64 = 3_600_000_000_000;
+pub(in crate::provenance) const START: i64 = 1_767_225_600_000_000_000;
+pub(in crate::provenance) const HOUR: i64 = 3_600_000_000_000;
 
-const MINE: &str = "urn:party:mine";
-const REFINERY: &str = "urn:party:refinery";
-const CELLS: &str = "urn:party:cells";
-const PACKS: &str = "urn:party:packs";
-const STRANGER: &str = "urn:party:stranger";
-const AUTHORITY: &str = "urn:party:authority";
+pub(in crate::provenance) const MINE: &str = "urn:party:mine";
+pub(in crate::provenance) const REFINERY: &str = "urn:party:refinery";
+pub(in crate::provenance) const CELLS: &str = "urn:party:cells";
+pub(in crate::provenance) const PACKS: &str = "urn:party:packs";
+pub(in crate::provenance) const STRANGER: &str = "urn:party:stranger";
+pub(in crate::provenance) const AUTHORITY: &str = "urn:party:authority";
 
 /// What a party says, with the event that it refers to, if any.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
-    pub(super) issuer: &'static str,
-    pub(super) event: v1::Event,
-    pub(super) about: Option<(&'static str, &'static str)>,
+pub(in crate::provenance) struct Said {
+    pub(in crate::provenance) issuer: &'static str,
+    pub(in crate::provenance) event: v1::Event,
+    pub(in crate::provenance) about: Option<(&'static str, &'static str)>,
 }
 
 /// `kind` at `hour`, said by `issuer` under `id`.
-pub(super) fn say(issuer: &'static str, id: &str, hour: i64, kind: Kind) -> Said {
+pub(in crate::provenance) fn say(issuer: &'static str, id: &str, hour: i64, kind: Kind) -> Said {
     Said {
         issuer,
         event: v1::Event {
@@ -44,14 +44,14 @@ pub(super) fn say(issuer: &'static str, id: &str, hour: i64, kind: Kind) -> Said
     }
 }
 
-pub(super) fn qty(value: &str, unit: &str) -> Option<v1::Quantity> {
+pub(in crate::provenance) fn qty(value: &str, unit: &str) -> Option<v1::Quantity> {
     Some(v1::Quantity {
         value: value.to_owned(),
         unit: unit.to_owned(),
     })
 }
 
-pub(super) fn kg(lot: &str, value: &str) -> v1::Item {
+pub(in crate::provenance) fn kg(lot: &str, value: &str) -> v1::Item {
     v1::Item {
         lot: lot.to_owned(),
         quantity: qty(value, "KGM"),
@@ -59,7 +59,7 @@ pub(super) fn kg(lot: &str, value: &str) -> v1::Item {
     }
 }
 
-pub(super) fn pcs(lot: &str, value: &str) -> v1::Item {
+pub(in crate::provenance) fn pcs(lot: &str, value: &str) -> v1::Item {
     v1::Item {
         lot: lot.to_owned(),
         quantity: qty(value, ""),
@@ -68,14 +68,14 @@ pub(super) fn pcs(lot: &str, value: &str) -> v1::Item {
 }
 
 /// Serials `urn:cells:cell-0001` and so on.
-pub(super) fn cells(numbers: impl IntoIterator<Item = u32>) -> Vec<v1::SerialRun> {
+pub(in crate::provenance) fn cells(numbers: impl IntoIterator<Item = u32>) -> Vec<v1::SerialRun> {
     vec![v1::SerialRun {
         prefix: "urn:cells:cell-".to_owned(),
         suffixes: numbers.into_iter().map(|number| format!("{number:04}")).collect(),
     }]
 }
 
-pub(super) fn enrol(party: &str, namespace: &str) -> Said {
+pub(in crate::provenance) fn enrol(party: &str, namespace: &str) -> Said {
     say(
         AUTHORITY,
         &format!("enrol {party}"),
@@ -89,7 +89,7 @@ pub(super) fn enrol(party: &str, namespace: &str) -> Said {
     )
 }
 
-pub(super) fn plant(facility: &str, country: &str, operator: &str) -> Said {
+pub(in crate::provenance) fn plant(facility: &str, country: &str, operator: &str) -> Said {
     say(
         AUTHORITY,
         &format!("register {facility}"),
@@ -104,7 +104,7 @@ pub(super) fn plant(facility: &str, country: &str, operator: &str) -> Said {
 }
 
 /// Five parties, each with a namespace and a plant.
-pub(super) fn register() -> Vec<Said> {
+pub(in crate::provenance) fn register() -> Vec<Said> {
     vec![
         enrol(MINE, "urn:mine:"),
         enrol(REFINERY, "urn:refinery:"),
@@ -119,7 +119,13 @@ pub(super) fn register() -> Vec<Said> {
     ]
 }
 
-pub(super) fn ship(issuer: &'static str, id: &str, hour: i64, item: v1::Item, to: &str) -> Said {
+pub(in crate::provenance) fn ship(
+    issuer: &'static str,
+    id: &str,
+    hour: i64,
+    item: v1::Item,
+    to: &str,
+) -> Said {
     say(
         issuer,
         id,
@@ -132,7 +138,7 @@ pub(super) fn ship(issuer: &'static str, id: &str, hour: i64, item: v1::Item, to
     )
 }
 
-pub(super) fn receive(issuer: &'static str, id: &str, hour: i64, item: v1::Item) -> Said {
+pub(in crate::provenance) fn receive(issuer: &'static str, id: &str, hour: i64, item: v1::Item) -> Said {
     say(
         issuer,
         id,
@@ -144,7 +150,7 @@ pub(super) fn receive(issuer: &'static str, id: &str, hour: i64, item: v1::Item)
     )
 }
 
-pub(super) fn commission(issuer: &'static str, id: &str, hour: i64, item: v1::Item) -> Said {
+pub(in crate::provenance) fn commission(issuer: &'static str, id: &str, hour: i64, item: v1::Item) -> Said {
     say(
         issuer,
         id,
@@ -156,7 +162,7 @@ pub(super) fn commission(issuer: &'static str, id: &str, hour: i64, item: v1::It
     )
 }
 
-pub(super) fn transform(
+pub(in crate::provenance) fn transform(
     issuer: &'static str,
     id: &str,
     hour: i64,
@@ -176,14 +182,14 @@ pub(super) fn transform(
     )
 }
 
-pub(super) const ORE: &str = "urn:mine:ore-1";
-pub(super) const SALT: &str = "urn:refinery:salt-1";
-pub(super) const CELL_LOT: &str = "urn:cells:lot-A";
-pub(super) const PACK: &str = "urn:packs:pack-0001";
-pub(super) const PALLET: &str = "https://id.gs1.org/00/095212300000000017";
+pub(in crate::provenance) const ORE: &str = "urn:mine:ore-1";
+pub(in crate::provenance) const SALT: &str = "urn:refinery:salt-1";
+pub(in crate::provenance) const CELL_LOT: &str = "urn:cells:lot-A";
+pub(in crate::provenance) const PACK: &str = "urn:packs:pack-0001";
+pub(in crate::provenance) const PALLET: &str = "https://id.gs1.org/00/095212300000000017";
 
 /// Ore, salt, forty cells in a lot, twelve of them on a pallet to the pack maker, four of those in a pack.
-pub(super) fn honest_chain() -> Vec<Said> {
+pub(in crate::provenance) fn honest_chain() -> Vec<Said> {
     let mut chain = register();
     chain.extend([
         commission(MINE, "m1", 1, kg(ORE, "1000")),
@@ -290,18 +296,22 @@ pub(super) fn honest_chain() -> Vec<Said> {
 }
 
 /// The projection of `said`, one statement an event, in this order.
-pub(super) fn project(said: &[Said]) -> Projection {
+pub(in crate::provenance) fn project(said: &[Said]) -> Projection {
     let mut projection = Projection::new();
     apply_all(&mut projection, said);
     projection
 }
 
-pub(super) fn apply_all(projection: &mut Projection, said: &[Said]) {
+pub(in crate::provenance) fn apply_all(projection: &mut Projection, said: &[Said]) {
     apply_range(projection, said, 0..said.len());
 }
 
 /// Applies some of `said`, at the places that they have in it.
-pub(super) fn apply_range(projection: &mut Projection, said: &[Said], range: std::ops::Range<usize>) {
+pub(in crate::provenance) fn apply_range(
+    projection: &mut Projection,
+    said: &[Said],
+    range: std::ops::Range<usize>,
+) {
     for (index, one) in (1_u64..).zip(said).skip(range.start).take(range.len()) {
         let mut event = one.event.clone();
         if let Some(about) = one.about {
@@ -334,12 +344,12 @@ pub(super) fn apply_range(projection: &mut Projection, said: &[Said], range: std
     }
 }
 
-pub(super) fn feed(issuer: &str) -> FeedId {
+pub(in crate::provenance) fn feed(issuer: &str) -> FeedId {
     FeedId::new(*crate::id::Hash::of(&[issuer.as_bytes()]).as_bytes())
 }
 
 /// The kinds of anomaly at a lot, with whom they weigh on.
-pub(super) fn kinds_at(projection: &Projection, lot: &str) -> Vec<(AnomalyKind, Weight)> {
+pub(in crate::provenance) fn kinds_at(projection: &Projection, lot: &str) -> Vec<(AnomalyKind, Weight)> {
     let mut kinds: Vec<_> = projection
         .anomalies()
         .into_iter()

@@ -3,6 +3,7 @@
 use super::*;
 use crate::event::sealed;
 use crate::id::Hash;
+use crate::policy::view::Assurance;
 use crate::time::EventTime;
 
 fn up(projection: &Projection, lot: &str) -> Provenance {
@@ -400,7 +401,7 @@ fn assurance_follows_the_signer() {
                 ..Default::default()
             });
         }),
-        Assurance::Asserted
+        Assurance::Reported
     );
 }
 
