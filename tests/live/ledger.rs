@@ -246,7 +246,9 @@ impl Running {
         let verifier: VerifierKey = identity.log_key.parse().unwrap();
         let signed = SignedCheckpoint::verify(note, &identity.origin, &[verifier]).unwrap();
         let mut frontier = Frontier::new();
-        entries.iter().for_each(|entry| frontier.push(leaf_hash(entry)));
+        for entry in &entries {
+            frontier.push(leaf_hash(entry));
+        }
         assert_eq!(&frontier.head(), signed.head(), "entries and checkpoint agree");
         entries
     }
