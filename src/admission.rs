@@ -501,12 +501,10 @@ impl LedgerState {
                     Err(Refusal::Unauthorised)
                 };
             }
-            Some(Kind::PartyEnrolled(v1::PartyEnrolled { fixture: true, .. })) if !takes_fixtures => {
-                return Err(Refusal::Unauthorised);
-            }
-            Some(Kind::ListPublished(v1::ListPublished { fixture: true, .. })) if !takes_fixtures => {
-                return Err(Refusal::Unauthorised);
-            }
+            Some(
+                Kind::PartyEnrolled(v1::PartyEnrolled { fixture: true, .. })
+                | Kind::ListPublished(v1::ListPublished { fixture: true, .. }),
+            ) if !takes_fixtures => return Err(Refusal::Unauthorised),
             Some(Kind::OwnershipDeclared(declared)) => &declared.party,
             Some(Kind::BoardDeclared(declared)) => &declared.party,
             Some(Kind::LicencesDeclared(declared)) => &declared.party,

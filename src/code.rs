@@ -64,13 +64,13 @@ codes! {
         UnknownEvent = 102 "unknown_event",
         /// An identifier is not in normal form.
         IdentifierNotNormal = 103 "identifier_not_normal",
-        /// A field is sealed and present, or sealed and may not be.
+        /// A field is both sealed and present.
         SealedAndPresent = 104 "sealed_and_present",
         /// The issuer is not the party that the key speaks for, or speaks of itself in another's name.
         WrongParty = 105 "wrong_party",
         /// A part does not continue the open event of its feed.
         PartOutOfPlace = 106 "part_out_of_place",
-        /// This key may not publish this kind of event, or the act or event it names is not there.
+        /// This key may not publish this kind of event, or the act that it approves is not there.
         Unauthorised = 201 "unauthorised",
         /// A facility is not registered.
         UnknownFacility = 202 "unknown_facility",

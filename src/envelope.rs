@@ -295,3 +295,6 @@ pub fn encode_statement(header: &Header, events: &[Bytes]) -> Vec<u8> {
     }
     .encode_to_vec()
 }
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,8 @@ pub mod port;
 pub mod publish;
 pub mod quantity;
 pub mod register;
+pub mod sequencer;
+pub mod shell;
 pub mod signature;
 pub mod time;
 pub mod wire;

@@ -8,6 +8,9 @@ use bytes::Bytes;
 
 use crate::id::{Hash, LeafIndex, LogId, TreeSize};
 
+/// The longest entry, in bytes: tlog-tiles bundles give each a two-byte length.
+pub const ENTRY_LEN_MAX: usize = 65_535;
+
 /// What a storage adapter reports. The state of the store after an error is unknown: whoever gets one
 /// drops what it holds in memory, opens the store anew and verifies.
 #[derive(Debug, thiserror::Error)]

@@ -211,23 +211,23 @@ impl Register {
         event: &CheckedEvent,
     ) -> Vec<(EventPlace, v1::Event)> {
         let event = event.decode();
-        let place = match &event.kind {
-            Some(Kind::ActApproved(approved)) => {
-                let place = EventPlace::from_wire(&approved.act.unwrap_or_default());
-                if let Some(act) = self.acts.get_mut(&place) {
-                    act.approvals.insert(feed);
-                }
-                place
+        let place = if let Some(Kind::ActApproved(approved)) = &event.kind {
+            let place = EventPlace::from_wire(&approved.act.unwrap_or_default());
+            if let Some(act) = self.acts.get_mut(&place) {
+                act.approvals.insert(feed);
             }
-            _ => {
-                let act = Act {
+            place
+        } else {
+            let approvals = BTreeSet::from([feed]);
+            self.acts.insert(
+                place,
+                Act {
                     event,
-                    approvals: BTreeSet::from([feed]),
+                    approvals,
                     effective: false,
-                };
-                self.acts.insert(place, act);
-                place
-            }
+                },
+            );
+            place
         };
         let ready = self
             .acts

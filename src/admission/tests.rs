@@ -657,8 +657,14 @@ fn replaying_the_entries_gives_the_same_state_and_every_prefix_is_one() {
         replayed.take_entry(entry).unwrap();
     }
     assert_eq!(replayed, world.state);
+    assert!(matches!(
+        replayed.take_entry(&world.entries[1]),
+        Err(FoldError::TimeReversed { .. })
+    ));
+    let mut again = Entry::decode(&world.entries[1]).unwrap();
+    again.recorded_at = replayed.recorded_at();
     assert_eq!(
-        replayed.take_entry(&world.entries[1]).err(),
+        replayed.take_entry(&again.encode()).err(),
         Some(FoldError::FeedBroken)
     );
 }

@@ -67,11 +67,11 @@ pub(super) fn check(event: &[u8], kind: u32, seals: &[v1::Sealed]) -> Result<(),
         match find(&shape::EVENT, event, &numbers) {
             Found::NoSuchField => return Err(wrong("leads to no field")),
             Found::NoSuchPosition => return Err(wrong("leads beyond a list or into an absent message")),
-            Found::Absent(field) if !field.sealable => {
+            Found::Absent(field) | Found::Present(field, _) if !field.sealable => {
                 return Err(wrong("leads to a field that is never sealed"));
             }
             Found::Absent(_) => {}
-            Found::Present(_) => return Err(EventError::SealedAndPresent(seal.path.clone())),
+            Found::Present(..) => return Err(EventError::SealedAndPresent(seal.path.clone())),
         }
     }
     Ok(())
@@ -81,7 +81,7 @@ enum Found<'a> {
     NoSuchField,
     NoSuchPosition,
     Absent(&'static Field),
-    Present(&'a [u8]),
+    Present(&'static Field, &'a [u8]),
 }
 
 fn find<'a>(shape: &'static Shape, bytes: &'a [u8], path: &[u32]) -> Found<'a> {
@@ -104,7 +104,7 @@ fn find<'a>(shape: &'static Shape, bytes: &'a [u8], path: &[u32]) -> Found<'a> {
         }
     });
     match (&field.kind, rest, value) {
-        (_, [], Some(value)) => Found::Present(value),
+        (_, [], Some(value)) => Found::Present(field, value),
         (_, [], None) if field.presence == Presence::Repeated => Found::NoSuchPosition,
         (_, [], None) => Found::Absent(field),
         (Kind::Message(inner), _, Some(value)) => find(inner, value, rest),
@@ -128,7 +128,7 @@ pub fn seal(event: &[u8], paths: &[(String, Hash)]) -> Result<(Vec<u8>, Vec<Open
         let numbers: Option<Vec<u32>> = path.split('.').map(|number| number.parse().ok()).collect();
         let numbers = numbers.ok_or_else(|| wrong("not numbers"))?;
         let value = match find(&shape::EVENT, &event, &numbers) {
-            Found::Present(value) => value.to_vec(),
+            Found::Present(_, value) => value.to_vec(),
             _ => return Err(wrong("leads to no field that is present")),
         };
         event = without(&shape::EVENT, &event, &numbers)

@@ -1,0 +1,11 @@
+//! Thin adapters between the core and the world: storage, the bus, HTTP. A shell translates, calls the
+//! core and performs effects; it decides nothing about lots.
+
+pub mod conformance;
+pub mod durable;
+pub mod key_file;
+pub mod memory;
+#[cfg(feature = "nats")]
+pub mod nats;
+#[cfg(feature = "store")]
+pub mod store;
