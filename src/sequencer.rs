@@ -47,8 +47,14 @@ pub enum Step {
 
 impl Step {
     /// Every step, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Persist, Self::Guard, Self::SignCheckpoint, Self::PublishCheckpoint, Self::Receipts, Self::Purge];
+    pub const ALL: [Self; 6] = [
+        Self::Persist,
+        Self::Guard,
+        Self::SignCheckpoint,
+        Self::PublishCheckpoint,
+        Self::Receipts,
+        Self::Purge,
+    ];
 
     /// Its name in configuration and logs.
     pub const fn name(self) -> &'static str {
@@ -132,7 +138,12 @@ impl Sequencer {
         let recorded_at = recorded_at.max(self.state.recorded_at());
         let mut commit = Commit::default();
         let mut gaps = BTreeSet::new();
-        for Submission { subject_feed, message, prepared } in batch {
+        for Submission {
+            subject_feed,
+            message,
+            prepared,
+        } in batch
+        {
             let (feed, sequence, envelope) = match &prepared {
                 Ok(prepared) => {
                     let header = prepared.header();
@@ -152,7 +163,13 @@ impl Sequencer {
                     commit.receipts.entry(feed).or_default().insert(sequence);
                 }
                 (Err(NoPlace::Equivocation { first, is_news: true }), _) => {
-                    let entry = Entry { recorded_at, body: Body::Evidence { first_index: first, envelope } };
+                    let entry = Entry {
+                        recorded_at,
+                        body: Body::Evidence {
+                            first_index: first,
+                            envelope,
+                        },
+                    };
                     if self.state.take_own(&entry).is_ok() {
                         self.append(&entry, &mut commit);
                     }
@@ -161,7 +178,12 @@ impl Sequencer {
                 // One answer per feed and batch says what is expected next; a thousand would not say more.
                 (Err(NoPlace::Gap { .. }), Some(feed)) if !gaps.insert(feed) => {}
                 (Err(why), Some(feed)) => {
-                    commit.answers.push(Refused { feed, message, sequence: sequence.get(), why });
+                    commit.answers.push(Refused {
+                        feed,
+                        message,
+                        sequence: sequence.get(),
+                        why,
+                    });
                 }
                 // A message on no feed's subject that is no statement: nobody to answer.
                 (_, None) => {}
@@ -179,8 +201,10 @@ impl Sequencer {
         record: v1::ledger_record::Record,
         recorded_at: RecordedAt,
     ) -> Result<Commit, FoldError> {
-        let entry =
-            Entry { recorded_at: recorded_at.max(self.state.recorded_at()), body: Body::Record(record) };
+        let entry = Entry {
+            recorded_at: recorded_at.max(self.state.recorded_at()),
+            body: Body::Record(record),
+        };
         self.state.take_own(&entry)?;
         let mut commit = Commit::default();
         self.append(&entry, &mut commit);
@@ -208,7 +232,9 @@ pub fn receipts<R: HashReader>(
     checkpoint: &Bytes,
     hashes: &R,
 ) -> Result<Vec<v1::Receipt>, BuildError<R::Error>> {
-    let Some(known) = state.feed(feed) else { return Ok(Vec::new()) };
+    let Some(known) = state.feed(feed) else {
+        return Ok(Vec::new());
+    };
     let mut rows: Vec<v1::ReceiptRow> = Vec::new();
     for sequence in sequences {
         if let Some(row) = known.row(sequence).filter(|row| size.contains(row.index)) {

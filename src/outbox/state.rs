@@ -198,6 +198,11 @@ impl State {
         Ok(state)
     }
 
+    /// The feed opened last.
+    pub fn newest_feed(&self) -> Option<FeedId> {
+        self.feeds.last().map(|feed| feed.id)
+    }
+
     pub(super) fn feed(&self, id: FeedId) -> Option<&Feed> {
         self.feeds.iter().find(|feed| feed.id == id)
     }

@@ -39,7 +39,10 @@ pub fn write(path: &Path, key: &SigningKey) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    let text = serde_json::to_string_pretty(&KeyFile { public: key.feed(), seed: Hash::new(key.seed()) })?;
+    let text = serde_json::to_string_pretty(&KeyFile {
+        public: key.feed(),
+        seed: Hash::new(key.seed()),
+    })?;
     file.write_all(text.as_bytes())?;
     file.write_all(b"\n")?;
     file.sync_all()
@@ -51,7 +54,10 @@ pub fn write(path: &Path, key: &SigningKey) -> io::Result<()> {
 /// If the file cannot be read, is no key file, or its halves do not belong together.
 pub fn read(path: &Path) -> io::Result<SigningKey> {
     let invalid = |why: String| {
-        io::Error::new(io::ErrorKind::InvalidData, format!("{} is not a key file: {why}", path.display()))
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{} is not a key file: {why}", path.display()),
+        )
     };
     let file: KeyFile =
         serde_json::from_slice(&fs::read(path)?).map_err(|error| invalid(error.to_string()))?;

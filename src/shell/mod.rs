@@ -7,5 +7,6 @@ pub mod key_file;
 pub mod memory;
 #[cfg(feature = "nats")]
 pub mod nats;
+pub mod outbox_file;
 #[cfg(feature = "store")]
 pub mod store;
