@@ -722,10 +722,23 @@ impl Outbox {
                 .is_some_and(|before| queued.contains(&ParcelId::new(before)))
                 && self.is_continuation(parcel)
         };
-        queued
+        let mut due = queued
             .iter()
             .copied()
-            .find(|parcel| is_due(parcel) && !waits_for_first_part(*parcel))
+            .filter(|parcel| is_due(parcel) && !waits_for_first_part(*parcel));
+        if self.stop.is_some() {
+            // What was refused least is the likeliest to be admitted, and then all the rest goes out.
+            due.min_by_key(|parcel| self.refusals(*parcel))
+        } else {
+            due.next()
+        }
+    }
+
+    fn refusals(&self, parcel: ParcelId) -> u32 {
+        match self.state.pending.get(&parcel) {
+            Some(Parcel::Queued { refusals, .. } | Parcel::Signed { refusals, .. }) => *refusals,
+            None => 0,
+        }
     }
 
     fn is_continuation(&self, parcel: ParcelId) -> bool {

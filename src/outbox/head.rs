@@ -57,6 +57,7 @@ pub(super) struct Line {
     ask_ms: u64,
     asked_ms: u64,
     attempts: u32,
+    is_hastened: bool,
     /// `settled` when the timer was last set: progress restarts it.
     seen_settled: FeedSequence,
     was_waiting: bool,
@@ -88,6 +89,7 @@ impl Line {
             ask_ms: now.steady_ms,
             asked_ms: now.steady_ms,
             attempts: 0,
+            is_hastened: false,
             seen_settled: feed.settled,
             was_waiting: true,
             receipts_asked: None,
@@ -150,6 +152,7 @@ impl Line {
         if self.seen_settled != feed.settled {
             self.seen_settled = feed.settled;
             self.attempts = 0;
+            self.is_hastened = false;
             self.ask_ms = if is_waiting {
                 soon()
             } else {
@@ -164,10 +167,13 @@ impl Line {
         self.was_waiting = is_waiting;
     }
 
-    /// Something says that the next question should not wait for the full backoff; it still waits for the
-    /// shortest one.
+    /// Something says that the next question should not wait for the full backoff. It still waits for the
+    /// shortest one, and this happens once until there is progress.
     fn hasten(&mut self, config: &Config) {
-        self.ask_ms = self.ask_ms.min(self.asked_ms.saturating_add(config.wait_ms));
+        if !self.is_hastened {
+            self.is_hastened = true;
+            self.ask_ms = self.ask_ms.min(self.asked_ms.saturating_add(config.wait_ms));
+        }
     }
 
     /// Asks for the receipts of what the ledger has and we cannot prove yet.
@@ -330,8 +336,10 @@ impl Outbox {
             .map_or(FeedSequence::NONE, |feed| feed.pruned.0);
         if let Some((receipted, receipt)) = asked.receipted.as_ref().filter(|(last, _)| head.last < *last) {
             let evidence = vec![receipt.clone(), bytes.clone()];
-            self.alarm(AlarmKind::HeadRegressed, head.feed, evidence, now, effects);
-            if head.last >= pruned {
+            if head.last < pruned {
+                self.alarm_once(AlarmKind::HeadRegressed, head.feed, evidence, now, effects);
+            } else {
+                self.alarm(AlarmKind::HeadRegressed, head.feed, evidence, now, effects);
                 let reopened = Record::Reopened {
                     feed: head.feed,
                     after: head.last,
@@ -433,11 +441,14 @@ impl Outbox {
             self.ignored.answers += 1;
             return;
         };
-        if let Some(line) = self.lines.get_mut(&answer.feed) {
-            line.hasten(&self.config);
-        }
         let kind = match answer.code {
-            AnswerCode::Gap | AnswerCode::UnknownKey | AnswerCode::FeedClosed => return,
+            AnswerCode::Gap | AnswerCode::FeedClosed => {
+                if let Some(line) = self.lines.get_mut(&answer.feed) {
+                    line.hasten(&self.config);
+                }
+                return;
+            }
+            AnswerCode::UnknownKey => return,
             AnswerCode::ChainBroken => AlarmKind::ChainBroken,
             AnswerCode::Oversize
             | AnswerCode::Malformed
@@ -453,7 +464,6 @@ impl Outbox {
         if let Some(line) = self.lines.get_mut(&feed) {
             line.is_blocked = true;
             line.next_send = line.next_send.min(sequence);
-            line.hasten(&self.config);
         }
         if let Some(statement) = self.state.feed_mut(feed).and_then(|feed| feed.get_mut(sequence)) {
             statement.sent_ms = None;

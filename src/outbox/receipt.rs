@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Action, AlarmKind, Effects, Moment, Outbox, Parcel, Record, Stop, backoff, begins_with_later_part,
+    Action, AlarmKind, Effects, Moment, Outbox, Record, Stop, backoff, begins_with_later_part,
     proof::{VerifiedReceipt, receipt_of, verify_receipt},
     record::{DeadLetter, ParcelId, ProvenRow},
 };
@@ -95,15 +95,11 @@ impl Outbox {
                 (Outcome::Refused(_), Some(envelope)) => Envelope::decode(envelope).ok()?.events().to_vec(),
                 _ => Vec::new(),
             };
-            let refusals = match self.state.pending.get(&statement.parcel) {
-                Some(Parcel::Signed { refusals, .. } | Parcel::Queued { refusals, .. }) => *refusals,
-                None => 0,
-            };
             Some(Settled {
                 row: *row,
                 parcel: statement.parcel,
                 is_newest: self.state.is_at(statement.parcel, id, row.sequence),
-                refusals,
+                refusals: self.refusals(statement.parcel),
                 events,
             })
         });

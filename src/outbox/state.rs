@@ -198,7 +198,7 @@ impl State {
         Ok(state)
     }
 
-    /// The feed that was opened last.
+    /// The feed opened last.
     pub fn newest_feed(&self) -> Option<FeedId> {
         self.feeds.last().map(|feed| feed.id)
     }
@@ -345,13 +345,6 @@ impl State {
         let feed = self.feed_mut(id).ok_or(StateError::Feed(id))?;
         let mut freed = 0;
         for row in rows {
-            // Pruned since; a compacted file may hold a receipt of which only some rows are still of interest.
-            let Some(statement) = feed.get_mut(row.sequence) else {
-                continue;
-            };
-            freed += statement.envelope.take().map_or(0, |envelope| envelope.len());
-            statement.proven = Some((*row, at));
-            settled.push((statement.parcel, row.sequence));
             if feed
                 .newest_receipt
                 .as_ref()
@@ -359,6 +352,13 @@ impl State {
             {
                 feed.newest_receipt = Some((row.sequence, receipt.clone()));
             }
+            // Forgotten since: the receipt is kept as evidence, or for its other rows.
+            let Some(statement) = feed.get_mut(row.sequence) else {
+                continue;
+            };
+            freed += statement.envelope.take().map_or(0, |envelope| envelope.len());
+            statement.proven = Some((*row, at));
+            settled.push((statement.parcel, row.sequence));
         }
         feed.advance_settled();
         self.backlog_len = self.backlog_len.saturating_sub(freed);
@@ -471,7 +471,13 @@ impl State {
             Record::Queued { parcel, .. } => self.pending.contains_key(parcel),
             Record::Signed { envelope, .. } => Envelope::decode(envelope.clone())
                 .is_ok_and(|envelope| is_held(&envelope.header().feed, envelope.header().sequence)),
-            Record::Receipted { feed, rows, .. } => rows.iter().any(|row| is_held(feed, row.sequence)),
+            Record::Receipted {
+                feed, rows, receipt, ..
+            } => {
+                let newest = self.feed(*feed).and_then(|feed| feed.newest_receipt.as_ref());
+                rows.iter().any(|row| is_held(feed, row.sequence))
+                    || newest.is_some_and(|(_, newest)| newest == receipt)
+            }
             Record::DeadLettered(letter) => self.letters.contains_key(&letter.parcel),
         }
     }

@@ -5,7 +5,6 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -20,7 +19,7 @@ use tokio::{
 
 use super::{
     nats::{Bus, BusNames},
-    outbox_file::{Opened, OutboxFile},
+    outbox_file::{OpenedOutbox, OutboxFile, OutboxFileError},
 };
 use crate::{
     id::FeedId,
@@ -41,6 +40,8 @@ const TICK: Duration = Duration::from_millis(100);
 pub struct PublisherConfig {
     /// Folder of its outbox; one publisher at a time.
     pub folder: PathBuf,
+    /// File of the outbox's generation number, not to be restored together with the folder.
+    pub generation: PathBuf,
     /// The log, the party, and how patient it is.
     pub outbox: Config,
     /// Keys, in the order in which they are to be used.
@@ -59,9 +60,15 @@ pub enum PublishError {
     /// The publisher has stopped, after an error of its file.
     #[error("the publisher has stopped")]
     Stopped,
-    /// The outbox could not be opened.
+    /// The outbox could not be opened or written.
     #[error("outbox")]
-    File(#[from] io::Error),
+    File(#[from] OutboxFileError),
+    /// The bus does not let us listen.
+    #[error("listening on the bus")]
+    Listen(#[from] async_nats::SubscribeError),
+    /// The system gives no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(getrandom::Error),
 }
 
 /// How a parcel ended.
@@ -99,9 +106,9 @@ impl Publisher {
     /// # Errors
     /// If the outbox cannot be opened.
     pub async fn start(bus: Bus, config: PublisherConfig) -> Result<Self, PublishError> {
-        let folder = config.folder.clone();
-        let opened = tokio::task::spawn_blocking(move || OutboxFile::open(&folder)).await;
-        let Opened {
+        let (folder, generation) = (config.folder, config.generation);
+        let opened = tokio::task::spawn_blocking(move || OutboxFile::open(&folder, &generation)).await;
+        let OpenedOutbox {
             file,
             state,
             continuity,
@@ -217,7 +224,7 @@ impl Task {
         mut self,
         mut submitted: mpsc::Receiver<Submission>,
         mut hearing: mpsc::Receiver<Input>,
-    ) -> io::Result<()> {
+    ) -> Result<(), PublishError> {
         let mut ticks = tokio::time::interval(TICK);
         loop {
             let effects = tokio::select! {
@@ -247,9 +254,7 @@ impl Task {
                 _ = ticks.tick() => {
                     let mut nonce = [0; 32];
                     let mut jitter = [0; 2];
-                    getrandom::fill(&mut nonce).and_then(|()| getrandom::fill(&mut jitter)).map_err(|error| {
-                        io::Error::other(format!("no randomness: {error}"))
-                    })?;
+                    getrandom::fill(&mut nonce).and_then(|()| getrandom::fill(&mut jitter)).map_err(PublishError::Randomness)?;
                     self.outbox.handle(Input::Tick { nonce, jitter: u16::from_be_bytes(jitter) }, self.clock.now())
                 }
             };
@@ -258,7 +263,7 @@ impl Task {
     }
 
     /// Makes the records durable, then does what is to be done, and what follows from that.
-    async fn perform(&mut self, effects: Effects) -> io::Result<()> {
+    async fn perform(&mut self, effects: Effects) -> Result<(), PublishError> {
         let mut next = effects;
         while !next.is_empty() {
             let Effects { records, actions } = std::mem::take(&mut next);
@@ -269,16 +274,19 @@ impl Task {
                 }
             }
         }
+        if self.file.wants_compaction() {
+            self.file.compact(self.outbox.state())?;
+        }
         self.progress.status = Some(self.outbox.status());
         self.show.send_replace(Arc::new(self.progress.clone()));
         Ok(())
     }
 
-    async fn act(&mut self, action: Action) -> io::Result<Option<Input>> {
+    async fn act(&mut self, action: Action) -> Result<Option<Input>, PublishError> {
         match action {
             Action::Listen { feed } => {
                 if !self.listening.contains_key(&feed) {
-                    let listening = self.listen(feed).await.map_err(io::Error::other)?;
+                    let listening = self.listen(feed).await?;
                     self.listening.insert(feed, listening);
                 }
             }
