@@ -25,6 +25,7 @@ pub mod log;
 pub mod outbox;
 pub mod policy;
 pub mod port;
+pub mod projector;
 pub mod provenance;
 pub mod publish;
 pub mod quantity;

@@ -22,6 +22,7 @@ use lotproof::{
     event::{self, parts::split_into_parts},
     id::LeafIndex,
     log::checkpoint::Origin,
+    provenance::{Bounds, Direction},
     publish::EVENT_LEN_MAX,
     shell::{
         durable,
@@ -43,12 +44,19 @@ use crate::{
     Outcome,
     auditing::print_report,
     founding::trust_file,
+    lots::{print_tree, project},
     publishing::{Key, Register, Session, enact, print_import, proven},
 };
 
 const AUTHORITY: &str = "https://authority.example/";
 /// The example chain ends with a recycling in 2031, so the demo's ledger takes claims ten years ahead.
 const DEMO_SKEW_MS: u64 = 10 * 365 * 24 * 3_600_000;
+
+/// Lots of the example chain to explain: a pack, and the black mass recycled from its cells.
+const DEMO_LOTS: [&str; 2] = [
+    "https://id.gs1.org/01/09521231300017/21/P0001",
+    "https://id.gs1.org/01/09521231400014/10/BM-3101",
+];
 
 /// `lotproof demo`
 #[derive(Debug, Args)]
@@ -254,6 +262,24 @@ fn inspect(
     let report = mirror(&source, trust, &clean, &AuditOptions::default())?;
     print_report(&report, false)?;
     let size = report.size.context("a clean log has a size")?;
+
+    step("Where a lot came from, computed from the mirrored files alone");
+    let projector = project(&DirSource::new(&clean), trust)?;
+    for lot in DEMO_LOTS {
+        let walk = projector
+            .projection()
+            .provenance(lot, Direction::Up, Bounds::default());
+        print_tree(
+            projector.projection(),
+            &walk.with_context(|| format!("{lot} is not in the log"))?,
+        )?;
+    }
+    for anomaly in projector.projection().anomalies() {
+        println!(
+            "anomaly  {}: {} (weighs on the {:?})",
+            anomaly.lot, anomaly.detail, anomaly.weighs_on
+        );
+    }
 
     step("Copies of the log are damaged; the audit names each damage");
     let first = LeafIndex::new(size.get() / 2);
