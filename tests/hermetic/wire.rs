@@ -33,6 +33,7 @@ pub(crate) fn vectors() -> Value {
         "statements": statements(),
         "envelope_rejects": envelope_rejects(),
         "events": event_rows(),
+        "event_flips": event_flips(),
         "content": content(),
         "parts": parts(),
         "sealed": sealed_fields(),
@@ -589,6 +590,57 @@ fn event_rows() -> Vec<Value> {
             json!({ "what": what, "event": hex::encode(&bytes), "code": event_code(&bytes) })
         })
         .collect()
+}
+
+/// What each single flipped bit makes of an event that has a bit of everything.
+fn event_flips() -> Value {
+    let event = v1::Event {
+        reported: Some(v1::Reported {
+            document: vec![1; 32],
+            position: 300,
+            ..Default::default()
+        }),
+        certification: Some(v1::Certification {
+            scope: vec!["all".into()],
+            under_penalty_of_perjury: true,
+            ..Default::default()
+        }),
+        ..event(
+            "x",
+            Kind::Transformed(v1::Transformed {
+                step: "formation".into(),
+                facility: PLANT.into(),
+                inputs: vec![item(LOT, "7.25")],
+                output_serials: vec![v1::SerialRun {
+                    prefix: "urn:epc:raw:".into(),
+                    suffixes: vec!["1".into(), "a.b".into()],
+                }],
+                inputs_complete: Some(false),
+                started_at: Some(NOW),
+                ..Default::default()
+            }),
+        )
+    };
+    let event = with_seals(with_part(event, 2, 3), &["65.4", "65.5.0.3"]);
+    let good = event.encode_to_vec();
+    let letter = |bit: usize| {
+        let mut flipped = good.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        match events::check(&flipped.into()).map_err(|error| error.refusal()) {
+            Ok(_) => '.',
+            Err(Refusal::MalformedEvent) => 'm',
+            Err(Refusal::UnknownEvent) => 'u',
+            Err(Refusal::IdentifierNotNormal) => 'i',
+            Err(Refusal::SealedAndPresent) => 's',
+            Err(other) => panic!("bit {bit}: {other}"),
+        }
+    };
+    json!({
+        "event": hex::encode(&good),
+        "bits": "bit n is 1 << n % 8 of byte n / 8; the letter at n is what the event with that bit flipped is",
+        "letters": { "m": "malformed_event", "u": "unknown_event", "i": "identifier_not_normal", "s": "sealed_and_present" },
+        "codes": (0..good.len() * 8).map(letter).collect::<String>(),
+    })
 }
 
 fn content() -> Value {

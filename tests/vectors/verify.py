@@ -433,6 +433,7 @@ def check(kind, data, depth=0):
         is_long = field.kind in ("string", "bytes") or field.kind in MESSAGES
         if tag & 7 != (2 if is_long else 0):
             raise Fault("encoding", where)
+        value_start = at
         number, at = take()
         if is_long:
             wire, at = data[at : at + number], at + number
@@ -447,7 +448,7 @@ def check(kind, data, depth=0):
                 except UnicodeDecodeError:
                     raise Fault("encoding", where) from None
         else:
-            wire, value = data[at - 1 : at], number
+            wire, value = data[value_start:at], number
             limit = {"bool": 2, "uint32": 2**32, "sint32": 2**32}.get(field.kind, ENUMS.get(field.kind, 2**64 - 1) + 1)
             if number >= limit or number == 0 and field.presence == "implicit":
                 raise Fault("encoding", where)
@@ -902,6 +903,13 @@ def check_wire(vectors):
         same(f"envelope: {row['what']}", code_of(lambda: verified_statement(data)), row["code"])
     for row in vectors["events"]:
         same(f"event: {row['what']}", code_of(lambda: Event(bytes.fromhex(row["event"]))), row["code"])
+    flips = vectors["event_flips"]
+    good, letters = bytes.fromhex(flips["event"]), {None: "."}
+    letters |= {name: letter for letter, name in flips["letters"].items()}
+    for bit, expected in enumerate(flips["codes"]):
+        flipped = bytearray(good)
+        flipped[bit // 8] ^= 1 << bit % 8
+        same(f"event with bit {bit} flipped", letters[code_of(lambda: Event(bytes(flipped)))], expected)
     content = vectors["content"]
     same("content", sha256(b"lotproof/v1/event\0", bytes.fromhex(content["event"])).hex(), content["digest"])
     for row in vectors["parts"]:
