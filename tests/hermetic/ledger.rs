@@ -594,18 +594,22 @@ fn keys(world: &mut World) {
 }
 
 fn authority(world: &mut World) {
-    let pending = world.state.size().next_index();
-    world.say(
-        "an act that one key alone stands behind",
-        AUTHORITY,
-        201,
-        &[event("late", authorise(ALICE, 5))],
-        "admitted",
-    );
-    let keys = sorted(&[201, 211]).into_iter().map(public).collect();
-    let change = Kind::AuthorityChanged(v1::AuthorityChanged { keys, threshold: 1 });
-    world.act("the authority changes", &[event("change", change)]);
     let lot = [event("x", commission(LOT))];
+    let change = |id: &str, seeds: &[u8], threshold| {
+        let keys = sorted(seeds).into_iter().map(public).collect();
+        event(
+            id,
+            Kind::AuthorityChanged(v1::AuthorityChanged { keys, threshold }),
+        )
+    };
+    world.act("an authority with a party's key", &[change("c1", &[3, 211], 1)]);
+    let late = world.state.size().next_index();
+    let act = [event("late", authorise(ALICE, 5))];
+    world.say("proposed by a key that will go", AUTHORITY, 203, &act, "admitted");
+    world.act(
+        "the authority changes, the first change had no effect",
+        &[change("c2", &[201, 211], 2)],
+    );
     world.say(
         "a key of the old authority",
         AUTHORITY,
@@ -613,25 +617,41 @@ fn authority(world: &mut World) {
         &[event("e", party(BOB))],
         "feed_closed",
     );
+    let approval = [approve("late", late, 0)];
     world.say(
-        "a lowered threshold makes nothing ready",
-        ALICE,
-        5,
-        &lot,
-        "unknown_key",
-    );
-    world.say(
-        "one key is enough now",
+        "one key of today stands behind it",
         AUTHORITY,
         211,
-        &[approve("late", pending, 0), event("e7", facility(ELSEWHERE))],
+        &approval,
+        "admitted",
+    );
+    world.say("which is not enough", ALICE, 5, &lot, "unknown_key");
+    world.say("two keys of today", AUTHORITY, 201, &approval, "admitted");
+    world.say("are enough", ALICE, 5, &lot, "admitted");
+    let alone = world.state.size().next_index();
+    let act = [event("alone", authorise(ALICE, 6))];
+    world.say("one key alone stands behind it", AUTHORITY, 201, &act, "admitted");
+    world.act_by(
+        "one key is to be enough",
+        (211, 201),
+        &[change("c3", &[201, 211], 1)],
+    );
+    world.say("which makes nothing ready", ALICE, 6, &lot, "unknown_key");
+    world.say(
+        "but the next approval, and acts since",
+        AUTHORITY,
+        211,
+        &[approve("alone", alone, 0), event("e7", facility(ELSEWHERE))],
         "admitted",
     );
     world.say(
         "at the plant registered since",
         ALICE,
-        5,
+        6,
         &[event("x", commission_at(ELSEWHERE, LOT))],
         "admitted",
     );
+    let back = [change("c4", &[203, 211], 1)];
+    world.say("a key that left comes back", AUTHORITY, 211, &back, "admitted");
+    world.say("which has no effect", AUTHORITY, 203, &lot, "feed_closed");
 }

@@ -4,7 +4,10 @@
 //! `LOTPROOF_BLESS=1` writes the files instead. A vector that changes is a change of the wire format.
 
 mod build;
+mod events;
+mod leaves;
 mod ledger;
+mod names;
 mod strict;
 mod wire;
 
