@@ -19,6 +19,8 @@ pub(crate) fn identifiers() -> Vec<Value> {
         "https://a.example/8004/PALLET-7",
         "https://a.example/00/09521230000000001",
         "https://a.example/253/9521230100106DA0001#top",
+        "https://a.example/253/9521230100106ABCDEFGHIJKLMNOPQ",
+        "https://a.example/253/9521230100106ABCDEFGHIJKLMNOPQR",
         "https://id.gs1.org/8010/9521230A%2F7/8011/1",
         "https://id.gs1.org/8018/095212300000000017/8019/3",
         "urn:epc:class:lgtin:952123.0110001.A%2fb",
