@@ -28,5 +28,6 @@ pub mod register;
 pub mod sequencer;
 pub mod shell;
 pub mod signature;
+pub mod simulate;
 pub mod time;
 pub mod wire;
