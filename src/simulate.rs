@@ -167,4 +167,6 @@ impl Simulation {
 }
 
 #[cfg(test)]
+mod projected;
+#[cfg(test)]
 mod tests;
