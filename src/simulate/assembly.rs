@@ -27,10 +27,6 @@ fn part(batch: &Batch, thousandths: i64) -> Batch {
 }
 
 impl Scene<'_> {
-    fn own_account(&self, place: Place) -> String {
-        self.cast.operator(place).to_owned()
-    }
-
     fn facility(&self, place: Place) -> String {
         self.cast.facility(place).identifier.clone()
     }
@@ -96,7 +92,6 @@ impl Scene<'_> {
             ("notching", 620),
         ];
         let formed = v1::Transformed {
-            on_behalf_of: self.own_account(place),
             inputs: inputs().map(priced).collect(),
             output_serials: run(&prefix, 1, plan.cells),
             class_lot: class_lot.clone(),
@@ -218,7 +213,7 @@ impl Scene<'_> {
             titles_complete: Some(true),
             ..Default::default()
         });
-        self.certify(arrival + 3, from, sold);
+        self.certify(arrival + 3, to, sold);
         for (at, parent) in (0..).zip(units) {
             let unpacked = Kind::Disaggregated(v1::Disaggregated {
                 parent,
@@ -273,8 +268,8 @@ impl Scene<'_> {
             items,
             serials: Vec::new(),
             facility: self.facility(place),
-            operator: self.own_account(place),
-            on_behalf_of: self.own_account(place),
+            operator: self.cast.operator(place).to_owned(),
+            on_behalf_of: String::new(),
             inputs_complete: Some(true),
             licences: Vec::new(),
             licences_complete: Some(true),

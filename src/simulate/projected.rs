@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use num_rational::BigRational;
+use num_traits::Zero as _;
+use time::macros::date;
+
 use super::{cast::who, *};
 use crate::{
-    id::{FeedId, LeafIndex},
+    id::{FeedId, LeafIndex, TreeSize},
+    policy::view::{Assurance, InputFacts, Purpose, Stated, StepFacts, View},
     provenance::{Anomaly, AppliedEvent, Bounds, Direction, Projection, Weight},
     register::EventPlace,
     time::{IssuedAt, RecordedAt},
@@ -111,4 +116,146 @@ fn a_pack_leads_back_to_the_mines_through_the_makers_of_its_cells() {
         assert!(operators("mine").contains(party(who::COBALT)));
         assert!(up.nodes.iter().all(|node| !node.unknown), "{up:#?}");
     }
+}
+
+/// What an input cost, stated once and certified.
+fn cost(input: &InputFacts) -> BigRational {
+    let [cost] = input.consumed.costs.as_slice() else {
+        panic!("one cost: {input:?}");
+    };
+    assert_eq!(
+        (cost.value.currency.as_str(), cost.assurance),
+        ("USD", Assurance::SupplierCertified)
+    );
+    cost.value.value.clone()
+}
+
+/// The value of a fact that its maker certifies.
+fn certified<T: Clone>(stated: &Stated<T>) -> T {
+    let fact = stated.as_ref().expect("stated");
+    assert!(fact.assurance >= Assurance::SupplierCertified);
+    fact.value.clone()
+}
+
+/// The one step in which a lot was made, all that s.154 reads of it certified by its operator.
+fn made_once(view: &impl View, lot: &str) -> StepFacts {
+    let facts = view.lot(lot, Some(date!(2027 - 11 - 01))).unwrap();
+    assert!(
+        facts.contradictions.is_empty(),
+        "{lot}: {:?}",
+        facts.contradictions
+    );
+    certified(&facts.kind);
+    let [step] = facts.productions.as_slice() else {
+        panic!("{lot} is made once: {facts:?}");
+    };
+    certified(&step.operator);
+    assert_eq!(certified(&step.principal), None);
+    step.clone()
+}
+
+/// What went into a pack, modules opened: with its kind and, where somebody says so, its maker.
+fn components(view: &impl View, pack: &str) -> Vec<(InputFacts, String, Option<String>)> {
+    let mut found = Vec::new();
+    let mut open = vec![pack.to_owned()];
+    while let Some(parent) = open.pop() {
+        let facts = view.lot(&parent, Some(date!(2027 - 11 - 01))).unwrap();
+        let [step] = facts.productions.as_slice() else {
+            panic!("{parent} is made once");
+        };
+        assert!(certified(&step.inputs_complete));
+        for input in &step.inputs {
+            let part = view.lot(&input.lot, Some(date!(2027 - 11 - 01))).unwrap();
+            let kind = part.kind.unwrap().value;
+            if kind == "module" {
+                open.push(input.lot.clone());
+            } else {
+                let maker = part.productions.first();
+                let maker = maker
+                    .and_then(|step| step.operator.clone())
+                    .map(|operator| operator.value);
+                found.push((input.clone(), kind, maker));
+            }
+        }
+    }
+    found
+}
+
+/// Costs of the components of a pack: all, those made by the listed company, and those of unknown makers.
+fn shares(view: &impl View, pack: &str, listed: &str) -> [BigRational; 3] {
+    let mut shares = [BigRational::zero(), BigRational::zero(), BigRational::zero()];
+    for (input, kind, maker) in components(view, pack) {
+        assert!(["cell", "bms", "pack_hardware"].contains(&kind.as_str()));
+        shares[0] += cost(&input);
+        match maker {
+            None => shares[2] += cost(&input),
+            Some(maker) if maker == listed => shares[1] += cost(&input),
+            Some(_) => {}
+        }
+    }
+    shares
+}
+
+#[test]
+fn the_facts_of_section_154_are_there_for_each_story_certified_where_it_is_honest() {
+    let simulation = simulation(5);
+    let projection = project(&simulation);
+    let view = projection.view(TreeSize::new(1), Purpose::Test);
+    let listed = &simulation.cast().party(who::FIXTURE).identifier;
+    let half = BigRational::new(1.into(), 2.into());
+    for story in simulation.stories() {
+        for pack in simulation.packs(story.lot) {
+            let [all, tainted, unknown] = shares(&view, &pack, listed);
+            let (tainted, unknown) = (tainted / &all, unknown / &all);
+            let verdict = if tainted > half {
+                ExpectedVerdict::NonCompliant
+            } else if &tainted + &unknown <= half {
+                ExpectedVerdict::Compliant
+            } else {
+                ExpectedVerdict::Indeterminate
+            };
+            assert_eq!(verdict, story.verdict, "{story:?}");
+            if story.verdict != ExpectedVerdict::Compliant {
+                continue;
+            }
+            made_once(&view, &pack);
+            for (input, ..) in components(&view, &pack) {
+                let step = made_once(&view, &input.lot);
+                let operator = certified(&step.operator);
+                assert!(input.assurance >= Assurance::SupplierCertified);
+                assert!(certified(&input.titles_complete), "{input:?}");
+                let sellers = &input.sellers;
+                assert!(!sellers.is_empty());
+                assert!(
+                    sellers
+                        .iter()
+                        .all(|seller| seller.assurance >= Assurance::SupplierCertified)
+                );
+                let mut concerned: BTreeSet<String> =
+                    input.sellers.iter().map(|seller| seller.value.clone()).collect();
+                concerned.insert(operator);
+                for party in concerned {
+                    let facts = view.party(&party, date!(2027 - 11 - 01)).unwrap();
+                    assert!(certified(&facts.ownership_complete), "{party}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_fixture_list_is_an_edition_that_names_the_tainting_company() {
+    let simulation = simulation(1);
+    let projection = project(&simulation);
+    let editions = projection
+        .view(TreeSize::new(1), Purpose::Demo)
+        .editions(FIXTURE_LIST);
+    let [edition] = editions.as_slice() else {
+        panic!("one edition: {editions:?}");
+    };
+    assert!(edition.fixture && edition.complete);
+    assert_eq!(
+        edition.entries[0].parties,
+        [simulation.cast().party(who::FIXTURE).identifier.clone()]
+    );
 }

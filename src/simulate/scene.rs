@@ -140,8 +140,9 @@ impl Scene<'_> {
         self.certify(minutes, output.place, Kind::Transformed(transformed));
     }
 
-    /// Goods go from one company to another, and title with them. Returns when they have arrived, in minutes
-    /// into the stage: on the next day, or within a week across a border.
+    /// Goods go from one company to another, and title with them, as the buyer certifies: only he knows that
+    /// he bought from nobody else. Returns when they have arrived, in minutes into the stage: on the next
+    /// day, or within a week across a border.
     pub(super) fn deliver(&mut self, minutes: i64, from: Place, to: Place, goods: Goods) -> i64 {
         let arrival = self.carry(minutes, from, to, &goods);
         let (seller, buyer) = self.parties(from, to);
@@ -154,7 +155,7 @@ impl Scene<'_> {
             contract_date: Some(contract_date),
             titles_complete: Some(true),
         });
-        self.certify(arrival + 2, from, sold);
+        self.certify(arrival + 2, to, sold);
         arrival + 10
     }
 
