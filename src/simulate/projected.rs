@@ -9,7 +9,7 @@ use time::macros::date;
 use super::{cast::who, *};
 use crate::{
     id::{FeedId, LeafIndex, TreeSize},
-    policy::view::{Assurance, InputFacts, Purpose, Stated, StepFacts, View},
+    policy::view::{Assurance, Fact, InputFacts, Purpose, StepFacts, View},
     provenance::{Anomaly, AppliedEvent, Bounds, Direction, Projection, Weight},
     register::EventPlace,
     time::{IssuedAt, RecordedAt},
@@ -131,8 +131,8 @@ fn cost(input: &InputFacts) -> BigRational {
 }
 
 /// The value of a fact that its maker certifies.
-fn certified<T: Clone>(stated: &Stated<T>) -> T {
-    let fact = stated.as_ref().expect("stated");
+fn certified<T: Clone>(stated: Option<&Fact<T>>) -> T {
+    let fact = stated.expect("stated");
     assert!(fact.assurance >= Assurance::SupplierCertified);
     fact.value.clone()
 }
@@ -145,12 +145,12 @@ fn made_once(view: &impl View, lot: &str) -> StepFacts {
         "{lot}: {:?}",
         facts.contradictions
     );
-    certified(&facts.kind);
+    certified(facts.kind.as_ref());
     let [step] = facts.productions.as_slice() else {
         panic!("{lot} is made once: {facts:?}");
     };
-    certified(&step.operator);
-    assert_eq!(certified(&step.principal), None);
+    certified(step.operator.as_ref());
+    assert_eq!(certified(step.principal.as_ref()), None);
     step.clone()
 }
 
@@ -163,7 +163,7 @@ fn components(view: &impl View, pack: &str) -> Vec<(InputFacts, String, Option<S
         let [step] = facts.productions.as_slice() else {
             panic!("{parent} is made once");
         };
-        assert!(certified(&step.inputs_complete));
+        assert!(certified(step.inputs_complete.as_ref()));
         for input in &step.inputs {
             let part = view.lot(&input.lot, Some(date!(2027 - 11 - 01))).unwrap();
             let kind = part.kind.unwrap().value;
@@ -221,9 +221,9 @@ fn the_facts_of_section_154_are_there_for_each_story_certified_where_it_is_hones
             made_once(&view, &pack);
             for (input, ..) in components(&view, &pack) {
                 let step = made_once(&view, &input.lot);
-                let operator = certified(&step.operator);
+                let operator = certified(step.operator.as_ref());
                 assert!(input.assurance >= Assurance::SupplierCertified);
-                assert!(certified(&input.titles_complete), "{input:?}");
+                assert!(certified(input.titles_complete.as_ref()), "{input:?}");
                 let sellers = &input.sellers;
                 assert!(!sellers.is_empty());
                 assert!(
@@ -236,7 +236,7 @@ fn the_facts_of_section_154_are_there_for_each_story_certified_where_it_is_hones
                 concerned.insert(operator);
                 for party in concerned {
                     let facts = view.party(&party, date!(2027 - 11 - 01)).unwrap();
-                    assert!(certified(&facts.ownership_complete), "{party}");
+                    assert!(certified(facts.ownership_complete.as_ref()), "{party}");
                 }
             }
         }
