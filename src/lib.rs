@@ -33,6 +33,7 @@ pub mod register;
 pub mod sequencer;
 pub mod shell;
 pub mod signature;
+pub mod simulate;
 pub mod time;
 pub mod trust;
 pub mod wire;
