@@ -147,7 +147,7 @@ hex_text!(Hash: "hash", FeedId: "feed", LogId: "log id");
 /// Position of an entry in the log: zero-based, dense, never reused.
 ///
 /// The newest entry of a log of [`TreeSize`] `n` has index `n - 1`. Stored as eight big-endian bytes,
-/// so key order is log order. Not a JetStream sequence. Spec: `proto/README.md`, "Entry".
+/// so key order is log order. Not a `JetStream` sequence. Spec: `proto/README.md`, "Entry".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeafIndex(u64);

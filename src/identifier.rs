@@ -100,7 +100,7 @@ fn escapes(text: &str) -> Result<String, IdentifierError> {
             };
             match u8::try_from(high * 16 + low) {
                 Ok(decoded) if is_unreserved(decoded) => out.push(char::from(decoded)),
-                Ok(decoded) => out.push_str(&format!("%{decoded:02X}")),
+                Ok(decoded) => out.extend(["%", &hex::encode_upper([decoded])]),
                 Err(_) => return Err(IdentifierError::NotUri("bad percent escape")),
             }
         } else if is_unreserved(byte) || b":/?#[]@!$&'()*+,;=".contains(&byte) {
@@ -254,7 +254,7 @@ fn digital_link_at(segments: &[&str]) -> Option<String> {
         if value.is_empty() || unescaped_len(value) > 20 || !allowed.any(|allowed| allowed == qualifier) {
             return None;
         }
-        key.push_str(&format!("/{qualifier}/{value}"));
+        key.extend(["/", qualifier, "/", value]);
     }
     Some(key)
 }
@@ -366,11 +366,11 @@ mod tests {
         ),
         (
             "urn:epc:id:sgtin:9521231.100001.P%30001",
-            "https://id.gs1.org/01/19521231000016/21/P0001",
+            "https://id.gs1.org/01/19521231000013/21/P0001",
         ),
         (
             "urn:epc:idpat:sgtin:9521231.100001.*",
-            "https://id.gs1.org/01/19521231000016",
+            "https://id.gs1.org/01/19521231000013",
         ),
         (
             "urn:epc:id:sscc:9521230.0000000001",

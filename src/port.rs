@@ -8,6 +8,9 @@ use bytes::Bytes;
 
 use crate::id::{Hash, LeafIndex, LogId, TreeSize};
 
+/// The longest entry, in bytes: tlog-tiles bundles give each a two-byte length.
+pub const ENTRY_LEN_MAX: usize = 65_535;
+
 /// What a storage adapter reports. The state of the store after an error is unknown: whoever gets one
 /// drops what it holds in memory, opens the store anew and verifies.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +51,8 @@ pub trait EntryStore: Send {
     /// How many entries are durable.
     fn size(&self) -> TreeSize;
 
-    /// Appends entries (each at most 65,535 bytes, leaf hashes beside them) and makes them durable.
+    /// Appends entries (each at most [`ENTRY_LEN_MAX`] bytes, leaf hashes beside them) and makes them
+    /// durable. If one is too long, nothing is written.
     ///
     /// # Errors
     /// The store is unusable afterwards; see [`StoreError`].

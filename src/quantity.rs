@@ -80,6 +80,7 @@ impl Quantity {
 
     /// The same amount in the base unit of its dimension (KGM, LTR, MTR, KWH, or pieces), if the unit is
     /// one of those whose factor is exact; units of other dimensions stay as they are.
+    #[must_use]
     pub fn in_base_unit(&self) -> Self {
         let (unit, factor) = match self.unit.as_str() {
             "GRM" => ("KGM", Decimal::new(1, 3)),

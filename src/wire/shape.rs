@@ -150,6 +150,16 @@ pub struct Met<'a> {
     pub value: &'a [u8],
 }
 
+impl Met<'_> {
+    /// The number of a varint field, as it stands on the wire.
+    pub fn number(&self) -> u64 {
+        self.value
+            .iter()
+            .rev()
+            .fold(0, |number, byte| (number << 7) | u64::from(byte & 0x7f))
+    }
+}
+
 /// Checks that `bytes` are the canonical encoding of `shape`, telling `visit` of every field on the way.
 ///
 /// The first fault in byte order is reported; a missing field counts where its message ends.

@@ -1,0 +1,169 @@
+//! One connection to the bus.
+//!
+//! A client that is cut off keeps trying, with a short backoff, for as long as it lives. What it may hold
+//! meanwhile is bounded: a fixed number of commands, after which `publish` waits. A command that waited is
+//! still sent after the reconnect, so whoever gave up on one must be able to live with its late arrival;
+//! everything in this module can (a swap names its revision, a resend is a duplicate).
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use async_nats::{Client, ConnectOptions, Event, jetstream};
+use tokio::sync::watch;
+
+/// How many commands wait in the client before `publish` does.
+const COMMANDS_MAX: usize = 4_096;
+
+/// How many messages wait in one subscription. JetStream's flow control lets 32 MiB be under way, and a
+/// message beyond this count is dropped (and noticed, and the stream read anew): even at 128 bytes each
+/// they fit.
+const SUBSCRIPTION_MESSAGES_MAX: usize = 256 * 1_024;
+
+/// How to reach the bus.
+#[derive(Clone, Debug)]
+pub struct BusOptions {
+    /// `nats://host:port`, with user and password where the server wants them.
+    pub url: String,
+    /// What the server's operator sees as the name of this connection.
+    pub name: String,
+    /// How long the first connection may take.
+    pub connect_timeout: Duration,
+    /// How long a request may take before its outcome counts as unknown.
+    pub request_timeout: Duration,
+}
+
+impl BusOptions {
+    /// The usual timeouts: five seconds each.
+    pub fn new(url: impl Into<String>, name: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            name: name.into(),
+            connect_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// The first connection failed; later ones are retried without end.
+#[derive(Debug, thiserror::Error)]
+#[error("connecting to the bus at {url}")]
+pub struct ConnectError {
+    /// Where (without credentials).
+    pub url: String,
+    /// Why.
+    pub source: async_nats::ConnectError,
+}
+
+/// A connection to the bus; clones share it.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    client: Client,
+    jetstream: jetstream::Context,
+    /// Wakes whoever has to know about a new connection; the count itself is in the client's statistics.
+    connected: watch::Receiver<()>,
+}
+
+impl Bus {
+    /// Connects.
+    ///
+    /// # Errors
+    /// If no server answers in time, or it turns us away.
+    pub async fn connect(options: &BusOptions) -> Result<Self, ConnectError> {
+        let (notify, connected) = watch::channel(());
+        let client = ConnectOptions::new()
+            .name(&options.name)
+            .connection_timeout(options.connect_timeout)
+            .request_timeout(Some(options.request_timeout))
+            .client_capacity(COMMANDS_MAX)
+            .subscription_capacity(SUBSCRIPTION_MESSAGES_MAX)
+            // A dead peer is noticed within two of these.
+            .ping_interval(Duration::from_secs(5))
+            .reconnect_delay_callback(reconnect_delay)
+            .event_callback(move |event| {
+                match &event {
+                    Event::Connected => notify.send_replace(()),
+                    Event::Disconnected => tracing::warn!("disconnected from the bus"),
+                    Event::SlowConsumer(subscription) => {
+                        tracing::warn!(subscription, "messages dropped: reading too slowly");
+                    }
+                    other => tracing::debug!(event = %other, "bus"),
+                }
+                async {}
+            })
+            .connect(&options.url)
+            .await
+            .map_err(|source| ConnectError {
+                url: without_credentials(&options.url),
+                source,
+            })?;
+        let jetstream = jetstream::ContextBuilder::new()
+            .timeout(options.request_timeout)
+            .ack_timeout(options.request_timeout)
+            .build(client.clone());
+        Ok(Self {
+            client,
+            jetstream,
+            connected,
+        })
+    }
+
+    /// For core messages and requests.
+    pub const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// For streams.
+    pub const fn jetstream(&self) -> &jetstream::Context {
+        &self.jetstream
+    }
+
+    /// How many times this client has connected. Whatever was learnt about a stream under another count may
+    /// no longer hold: the server may have lost its newest messages in between.
+    pub fn connections(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Acquire)
+    }
+
+    /// Resolves when [`connections`](Self::connections) may have changed since the last call on this clone.
+    pub(super) async fn reconnected(&mut self) {
+        if self.connected.changed().await.is_err() {
+            // The client is gone, and with it every reason to wake.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+fn reconnect_delay(attempts: usize) -> Duration {
+    let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
+    Duration::from_millis(20)
+        .saturating_mul(1 << attempts.min(6))
+        .min(Duration::from_secs(1))
+}
+
+/// The address without what stands before an `@`.
+fn without_credentials(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
+        (None, Some((_, host))) => host.to_owned(),
+        (_, None) => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn never_shows_a_password() {
+        assert_eq!(
+            without_credentials("nats://user:pass@host:4222"),
+            "nats://host:4222"
+        );
+        assert_eq!(without_credentials("user:p@ss@host:4222"), "host:4222");
+        assert_eq!(without_credentials("nats://host:4222"), "nats://host:4222");
+    }
+
+    #[test]
+    fn reconnects_soon_and_then_once_a_second() {
+        assert!(reconnect_delay(1) <= Duration::from_millis(50));
+        assert_eq!(reconnect_delay(1_000), Duration::from_secs(1));
+    }
+}

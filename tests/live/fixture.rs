@@ -1,0 +1,92 @@
+//! What live tests share: a bus of their own.
+
+use std::time::Duration;
+
+use lotproof::{
+    id::{FeedId, Hash, LogId},
+    shell::nats::{Bus, BusNames, BusOptions, EventsLimits, PrivateServer, ServerOptions, ensure_streams},
+};
+use tempfile::TempDir;
+
+/// How long anything may take before a test fails.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A private server and a connection to it; gone, with its folder, when dropped.
+pub(crate) struct OwnBus {
+    pub(crate) bus: Bus,
+    pub(crate) names: BusNames,
+    // Dropped before the folder that it writes to.
+    pub(crate) server: PrivateServer,
+    pub(crate) folder: TempDir,
+}
+
+/// Some ledger's identity.
+pub(crate) fn log_id() -> LogId {
+    LogId::new(Hash::of(&[b"a ledger of the live tests"]))
+}
+
+/// Feed number `n`.
+pub(crate) fn feed(n: u8) -> FeedId {
+    FeedId::new([n; 32])
+}
+
+impl OwnBus {
+    /// A server without streams.
+    pub(crate) async fn bare() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let started = PrivateServer::start(ServerOptions::new(folder.path().join("nats"))).await;
+        let server = started.unwrap_or_else(|error| panic!("live tests need a nats-server: {error}"));
+        let bus = connect(&server).await;
+        Self {
+            bus,
+            names: BusNames::new(&log_id()),
+            server,
+            folder,
+        }
+    }
+
+    /// A server with the ledger's streams.
+    pub(crate) async fn with_streams(limits: EventsLimits) -> Self {
+        let own = Self::bare().await;
+        ensure_streams(&own.bus, own.names, &limits)
+            .await
+            .expect("the streams");
+        own
+    }
+
+    /// Publishes to EVENTS and waits for JetStream's acknowledgement; its stream sequence.
+    pub(crate) async fn publish(&self, feed: &FeedId, bytes: &[u8]) -> u64 {
+        let subject = self.names.statement(feed);
+        let sent = self
+            .bus
+            .jetstream()
+            .publish(subject, bytes.to_vec().into())
+            .await
+            .expect("sent");
+        sent.await.expect("acknowledged").sequence
+    }
+}
+
+/// Another connection to the same server.
+pub(crate) async fn connect(server: &PrivateServer) -> Bus {
+    let mut options = BusOptions::new(server.url(), "live test");
+    options.request_timeout = Duration::from_secs(2);
+    Bus::connect(&options).await.expect("a connection")
+}
+
+/// Waits for a future, and fails with `what` if it takes too long.
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, future)
+        .await
+        .unwrap_or_else(|_| panic!("waited {} s for {what}", DEADLINE.as_secs()))
+}
+
+/// Waits until a condition holds, and fails with `what` if that takes too long.
+pub(crate) async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    soon(what, async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+}
