@@ -53,7 +53,11 @@ impl Check<'_> {
     }
 
     fn wrong(&self, key: &str, expected: impl Into<String>) -> LoadError {
-        LoadError::WrongValue { file: self.file.to_owned(), key: key.to_owned(), expected: expected.into() }
+        LoadError::WrongValue {
+            file: self.file.to_owned(),
+            key: key.to_owned(),
+            expected: expected.into(),
+        }
     }
 
     /// A param exists and may take the value.
@@ -90,7 +94,9 @@ impl Check<'_> {
             }
             match &class.test {
                 ClassTest::Any(names) | ClassTest::All(names) => {
-                    names.iter().try_for_each(|name| self.defined(&key, "class", name))?;
+                    names
+                        .iter()
+                        .try_for_each(|name| self.defined(&key, "class", name))?;
                 }
                 ClassTest::Not(name) => self.defined(&key, "class", name)?,
                 ClassTest::Listed { list, .. } => self.defined(&key, "list", list)?,
@@ -123,10 +129,17 @@ impl Check<'_> {
             }
             match &expr.test {
                 ExprTest::Any(names) | ExprTest::All(names) => {
-                    names.iter().try_for_each(|name| self.defined(&key, "expr", name))?;
+                    names
+                        .iter()
+                        .try_for_each(|name| self.defined(&key, "expr", name))?;
                 }
                 ExprTest::Not(name) => self.defined(&key, "expr", name)?,
-                ExprTest::Exists { select, condition, .. } | ExprTest::Every { select, condition, .. } => {
+                ExprTest::Exists {
+                    select, condition, ..
+                }
+                | ExprTest::Every {
+                    select, condition, ..
+                } => {
                     self.defined(&key, "select", select)?;
                     self.defined(&key, "expr", condition)?;
                 }
@@ -156,9 +169,16 @@ impl Check<'_> {
         self.defined(key, "expr", &share.condition)?;
         if let Choice::Param(param) = &share.measure {
             self.defined(key, "param", param)?;
-            let allowed = self.pack.params.get(param).map_or(&[][..], |param| param.allowed.as_slice());
+            let allowed = self
+                .pack
+                .params
+                .get(param)
+                .map_or(&[][..], |param| param.allowed.as_slice());
             if let Some(other) = allowed.iter().find(|word| !is_share_measure(word)) {
-                return Err(self.wrong(&format!("param.{param}.allowed"), format!("measures, not {other}")));
+                return Err(self.wrong(
+                    &format!("param.{param}.allowed"),
+                    format!("measures, not {other}"),
+                ));
             }
         }
         match &share.value {
@@ -169,7 +189,10 @@ impl Check<'_> {
                 if self.pack.tables.get(table).is_some_and(valued) {
                     return Ok(());
                 }
-                Err(self.wrong(&format!("table.{table}"), "rows with a value each, to be a threshold"))
+                Err(self.wrong(
+                    &format!("table.{table}"),
+                    "rows with a value each, to be a threshold",
+                ))
             }
         }
     }
@@ -195,7 +218,9 @@ impl Check<'_> {
                 self.defined(&key, "table", table)?;
                 let dated = |table: &super::pack::Table| table.rows.iter().all(|row| row.from_date.is_some());
                 if !self.pack.tables.get(table).is_some_and(dated) {
-                    return Err(self.wrong(&format!("table.{table}"), "rows with a date each, to be in force"));
+                    return Err(
+                        self.wrong(&format!("table.{table}"), "rows with a date each, to be in force")
+                    );
                 }
             }
         }
@@ -206,7 +231,10 @@ impl Check<'_> {
     fn edges(&self, node: &str) -> Vec<String> {
         let mut edges = Vec::new();
         let mut class = |name: &String| edges.push(format!("class.{name}"));
-        if let Some(definition) = node.strip_prefix("class.").and_then(|name| self.pack.classes.get(name)) {
+        if let Some(definition) = node
+            .strip_prefix("class.")
+            .and_then(|name| self.pack.classes.get(name))
+        {
             match &definition.test {
                 ClassTest::Any(names) | ClassTest::All(names) => names.iter().for_each(class),
                 ClassTest::Not(name) => class(name),
@@ -220,17 +248,29 @@ impl Check<'_> {
                 | ClassTest::Evidence(_) => {}
             }
         }
-        if let Some(definition) = node.strip_prefix("expr.").and_then(|name| self.pack.exprs.get(name)) {
+        if let Some(definition) = node
+            .strip_prefix("expr.")
+            .and_then(|name| self.pack.exprs.get(name))
+        {
             let mut expr = |name: &String| edges.push(format!("expr.{name}"));
             match &definition.test {
                 ExprTest::Any(names) | ExprTest::All(names) => names.iter().for_each(expr),
                 ExprTest::Not(name) => expr(name),
-                ExprTest::Exists { select, condition, .. }
-                | ExprTest::Every { select, condition, .. }
-                | ExprTest::Share(ShareTest { select, condition, .. }) => {
+                ExprTest::Exists {
+                    select, condition, ..
+                }
+                | ExprTest::Every {
+                    select, condition, ..
+                }
+                | ExprTest::Share(ShareTest {
+                    select, condition, ..
+                }) => {
                     expr(condition);
-                    if let Some(excluded) =
-                        self.pack.selects.get(select).and_then(|select| select.exclude_if.as_ref())
+                    if let Some(excluded) = self
+                        .pack
+                        .selects
+                        .get(select)
+                        .and_then(|select| select.exclude_if.as_ref())
                     {
                         expr(excluded);
                     }
@@ -264,7 +304,10 @@ impl Check<'_> {
     fn visit(&self, node: String, path: &mut Vec<String>, done: &mut BTreeSet<String>) -> Checked {
         if let Some(start) = path.iter().position(|earlier| *earlier == node) {
             let names = path.iter().skip(start).cloned().chain([node]).collect();
-            return Err(LoadError::Cycle { file: self.file.to_owned(), names });
+            return Err(LoadError::Cycle {
+                file: self.file.to_owned(),
+                names,
+            });
         }
         if done.contains(&node) {
             return Ok(());
@@ -281,7 +324,10 @@ impl Check<'_> {
     /// Tests that a rule names directly have no node to be about.
     fn nodes(&self) -> Checked {
         for rule in &self.pack.rules {
-            let downgrades = rule.downgrades.iter().map(|downgrade| downgrade.condition.as_str());
+            let downgrades = rule
+                .downgrades
+                .iter()
+                .map(|downgrade| downgrade.condition.as_str());
             let roots = [rule.applies.as_str(), rule.test.expr()]
                 .into_iter()
                 .chain(rule.exclusions.iter().map(String::as_str))
@@ -295,7 +341,9 @@ impl Check<'_> {
     }
 
     fn without_node(&self, name: &str, rule: &str) -> Checked {
-        let Some(expr) = self.pack.exprs.get(name) else { return Ok(()) };
+        let Some(expr) = self.pack.exprs.get(name) else {
+            return Ok(());
+        };
         let needs_node = match &expr.test {
             ExprTest::Any(names) | ExprTest::All(names) => {
                 return names.iter().try_for_each(|name| self.without_node(name, rule));

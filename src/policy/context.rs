@@ -69,12 +69,18 @@ impl Context {
         }
         let fields: Map<String, Value> =
             serde_json::from_slice(text).map_err(|error| ContextError::NotAnObject(error.to_string()))?;
-        Ok(Self { fields, evidence: Vec::new() })
+        Ok(Self {
+            fields,
+            evidence: Vec::new(),
+        })
     }
 
     /// From fields already parsed, for example the parameters of a query.
     pub fn from_fields(fields: Map<String, Value>) -> Self {
-        Self { fields, evidence: Vec::new() }
+        Self {
+            fields,
+            evidence: Vec::new(),
+        }
     }
 
     /// The same with evidence about the procurement itself.
@@ -111,17 +117,24 @@ impl Context {
     pub(super) fn date(&self, path: &str) -> Result<Option<Date>, ContextError> {
         match self.field(path) {
             Field::NotStated | Field::None => Ok(None),
-            Field::Value(value) => value
-                .as_str()
-                .and_then(parse_date)
-                .map(Some)
-                .ok_or_else(|| ContextError::NotADate { path: path.to_owned() }),
+            Field::Value(value) => {
+                value
+                    .as_str()
+                    .and_then(parse_date)
+                    .map(Some)
+                    .ok_or_else(|| ContextError::NotADate {
+                        path: path.to_owned(),
+                    })
+            }
         }
     }
 
     /// Fields that a pack may read and this context does not state.
     pub fn missing(&self, pack: &Pack) -> Vec<String> {
-        pack.context_fields().into_iter().filter(|path| self.field(path) == Field::NotStated).collect()
+        pack.context_fields()
+            .into_iter()
+            .filter(|path| self.field(path) == Field::NotStated)
+            .collect()
     }
 
     /// Refuses dates that are none, among the fields that the pack reads as dates.
@@ -129,7 +142,9 @@ impl Context {
     /// # Errors
     /// The first such field.
     pub fn validate(&self, pack: &Pack) -> Result<(), ContextError> {
-        pack.date_fields().iter().try_for_each(|path| self.date(path).map(drop))
+        pack.date_fields()
+            .iter()
+            .try_for_each(|path| self.date(path).map(drop))
     }
 }
 
@@ -220,16 +235,28 @@ mod tests {
         let context = context.unwrap();
         assert_eq!(context.field("end_item_assembler"), Field::None);
         assert_eq!(context.field("obligation_date"), Field::NotStated);
-        assert_eq!(context.field("buyer.agency"), Field::Value(&Value::from("US-DOD")));
+        assert_eq!(
+            context.field("buyer.agency"),
+            Field::Value(&Value::from("US-DOD"))
+        );
         assert_eq!(context.field("buyer.agency.name"), Field::NotStated);
     }
 
     #[test]
     fn refuses_what_is_no_object_and_names_what_is_no_date() {
-        assert!(matches!(Context::from_json(b"[]"), Err(ContextError::NotAnObject(_))));
-        assert!(matches!(Context::from_json(&[b' '; CONTEXT_LEN_MAX + 1]), Err(ContextError::TooLong { .. })));
+        assert!(matches!(
+            Context::from_json(b"[]"),
+            Err(ContextError::NotAnObject(_))
+        ));
+        assert!(matches!(
+            Context::from_json(&[b' '; CONTEXT_LEN_MAX + 1]),
+            Err(ContextError::TooLong { .. })
+        ));
         let context = Context::from_json(br#"{"obligation_date": "1 Nov 2027"}"#).unwrap();
         let error = context.date("obligation_date").unwrap_err();
-        assert_eq!(error.to_string(), "context field obligation_date must be a date, as 2027-11-01");
+        assert_eq!(
+            error.to_string(),
+            "context field obligation_date must be a date, as 2027-11-01"
+        );
     }
 }

@@ -21,9 +21,7 @@ use super::{
     pack::{Effective, Pack, Rule, RuleTest, Trigger, Waiver},
     settle::{GroundedRule, Settled, settle},
     truth::{F, all, any, known, not},
-    verdict::{
-        Basis, Because, ClocksUsed, EditionUsed, Missing, Outcome, Verdict, WaiverUsed,
-    },
+    verdict::{Basis, Because, ClocksUsed, EditionUsed, Missing, Outcome, Verdict, WaiverUsed},
     view::{Assurance, View, WaiverFacts},
 };
 
@@ -79,7 +77,12 @@ pub fn evaluate(view: &dyn View, question: &Question<'_>) -> Result<Verdict, Eva
         return judge(view, question, question.params, &pack.trigger_path(None));
     };
     let chosen = question.params.get(param);
-    let verdict = judge(view, question, question.params, &pack.trigger_path(chosen.map(String::as_str)))?;
+    let verdict = judge(
+        view,
+        question,
+        question.params,
+        &pack.trigger_path(chosen.map(String::as_str)),
+    )?;
     if chosen.is_some() {
         return Ok(verdict);
     }
@@ -119,7 +122,12 @@ fn torn(mut verdict: Verdict, other: &Verdict, param: &str) -> Verdict {
             reason: Some(reason),
         },
     );
-    verdict.params.extend(other.params.iter().map(|(name, value)| (name.clone(), value.clone())));
+    verdict.params.extend(
+        other
+            .params
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
     verdict.params.insert(param.to_owned(), "open".to_owned());
     verdict.missing.extend(other.missing.iter().cloned());
     verdict.missing.sort();
@@ -134,7 +142,10 @@ fn torn(mut verdict: Verdict, other: &Verdict, param: &str) -> Verdict {
 fn validate(question: &Question<'_>) -> Result<(), EvaluateError> {
     for (name, value) in question.params {
         let Some(param) = question.pack.params.get(name) else {
-            return Err(EvaluateError::UnknownParam { pack: question.pack.name(), param: name.clone() });
+            return Err(EvaluateError::UnknownParam {
+                pack: question.pack.name(),
+                param: name.clone(),
+            });
         };
         if !param.allowed.contains(value) {
             return Err(EvaluateError::ParamValue {
@@ -162,17 +173,28 @@ fn judge(
     };
     let pack = question.pack;
     let mut record = Record::default();
-    let judging = Judging { view, question, params, clocks: &clocks };
+    let judging = Judging {
+        view,
+        question,
+        params,
+        clocks: &clocks,
+    };
     let waivers = judging.waivers();
     if let Trigger::ByParam { param, .. } = &pack.trigger {
         let default = pack.params.get(param).map(|param| param.default.clone());
-        record.params.insert(param.clone(), params.get(param).cloned().or(default).unwrap_or_default());
+        record.params.insert(
+            param.clone(),
+            params.get(param).cloned().or(default).unwrap_or_default(),
+        );
     }
 
     let plain = judging.ground(&mut record, &waivers, |_| Assurance::Reported);
     let mut settled = settle(&plain, &record, None);
     let mut because = judging.explain(&mut record, Assurance::Reported, &settled);
-    let by_facts = settled.bases.iter().any(|basis| matches!(basis, Basis::Rule | Basis::Exception));
+    let by_facts = settled
+        .bases
+        .iter()
+        .any(|basis| matches!(basis, Basis::Rule | Basis::Exception));
     match settled.outcome {
         Outcome::Compliant if by_facts => {
             let floored = judging.ground(&mut record, &waivers, |rule| rule.min_assurance);
@@ -215,7 +237,10 @@ fn assurance_note(needs: Assurance) -> Because {
         nodes: Vec::new(),
         more_nodes: 0,
         share: None,
-        reason: Some(format!("it does not stand on facts that are at least {}", needs.as_str())),
+        reason: Some(format!(
+            "it does not stand on facts that are at least {}",
+            needs.as_str()
+        )),
     }
 }
 
@@ -285,14 +310,24 @@ impl Judging<'_> {
         if !definition.grantors.is_empty() && !definition.grantors.contains(&waiver.grantor) {
             return "other_grantor";
         }
-        if !definition.findings.iter().all(|finding| waiver.findings.contains(finding)) {
+        if !definition
+            .findings
+            .iter()
+            .all(|finding| waiver.findings.contains(finding))
+        {
             return "findings_missing";
         }
-        let Some(trigger) = self.clocks.trigger else { return "no_trigger" };
+        let Some(trigger) = self.clocks.trigger else {
+            return "no_trigger";
+        };
         if trigger < waiver.valid_from {
             return "not_yet";
         }
-        if last.is_some_and(|last| trigger > last) { "expired" } else { "in_force" }
+        if last.is_some_and(|last| trigger > last) {
+            "expired"
+        } else {
+            "in_force"
+        }
     }
 
     fn verdict(
@@ -316,7 +351,11 @@ impl Judging<'_> {
             pack_sha256: pack.sha256.clone(),
             verdict: settled.outcome,
             basis,
-            bases: if settled.bases.len() > 1 { settled.bases.into_iter().collect() } else { Vec::new() },
+            bases: if settled.bases.len() > 1 {
+                settled.bases.into_iter().collect()
+            } else {
+                Vec::new()
+            },
             clocks: ClocksUsed {
                 trigger: self.clocks.trigger.map(|date| date.to_string()),
                 trigger_path: format!("context.{}", self.clocks.trigger_path),
@@ -375,15 +414,20 @@ fn ground_rule(grounder: &mut Grounder<'_>, rule: &Rule, waivers: &[WaiverUsed])
     };
     let excluded = exprs(&rule.exclusions);
     let excepted = exprs(&rule.exceptions);
-    let downgrades: Vec<String> =
-        rule.downgrades.iter().map(|downgrade| downgrade.condition.clone()).collect();
+    let downgrades: Vec<String> = rule
+        .downgrades
+        .iter()
+        .map(|downgrade| downgrade.condition.clone())
+        .collect();
     let downgraded = exprs(&downgrades);
     let tested = grounder.expr(rule.test.expr(), None);
     let passed = match rule.test {
         RuleTest::FailsIf(_) => not(&tested),
         RuleTest::PassesIf(_) => tested,
     };
-    let of_rule = waivers.iter().filter(|waiver| rule.waivers.contains(&waiver.definition));
+    let of_rule = waivers
+        .iter()
+        .filter(|waiver| rule.waivers.contains(&waiver.definition));
     let states: Vec<&str> = of_rule.map(|waiver| waiver.state).collect();
     let waived = if states.contains(&"in_force") {
         known(true)
@@ -428,7 +472,11 @@ fn effective(grounder: &mut Grounder<'_>, rule: &Rule) -> F {
             match (from, grounder.clocks.trigger) {
                 (Some(from), Some(trigger)) => known(trigger >= from),
                 (None, _) => {
-                    let path = table.key.strip_prefix("context.").unwrap_or(&table.key).to_owned();
+                    let path = table
+                        .key
+                        .strip_prefix("context.")
+                        .unwrap_or(&table.key)
+                        .to_owned();
                     grounder.ask(&needed_by, FactRef::context(path))
                 }
                 (_, None) => grounder.ask(&needed_by, FactRef::context(trigger_path)),
@@ -452,5 +500,8 @@ fn effective(grounder: &mut Grounder<'_>, rule: &Rule) -> F {
 
 /// Facts missing for a verdict, as one line each for a person.
 pub fn questionnaire(missing: &[Missing]) -> Vec<String> {
-    missing.iter().map(|fact| format!("{}: {}", fact.subject, fact.path)).collect()
+    missing
+        .iter()
+        .map(|fact| format!("{}: {}", fact.subject, fact.path))
+        .collect()
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{
     ground::Grounder,
-    pack::{ClassTest, ExprTest, Role, ShareTest, Choice},
+    pack::{Choice, ClassTest, ExprTest, Role, ShareTest},
     party::Who,
     settle::Settled,
     truth::{F, Truth},
@@ -23,24 +23,39 @@ pub(super) fn explain(grounder: &mut Grounder<'_>, settled: &Settled) -> Vec<Bec
         let mut seen = BTreeSet::new();
         let mut roots = vec![rule.applies.as_str()];
         let idle = settled.outcome == Outcome::Compliant
-            && settled.bases.iter().all(|basis| matches!(basis, Basis::NotApplicable | Basis::NotYetEffective));
+            && settled
+                .bases
+                .iter()
+                .all(|basis| matches!(basis, Basis::NotApplicable | Basis::NotYetEffective));
         if !idle {
             roots.extend(rule.exclusions.iter().map(String::as_str));
             roots.push(rule.test.expr());
             roots.extend(rule.exceptions.iter().map(String::as_str));
         }
         for root in roots {
-            let mut explaining = Explaining { grounder, rule: &rule.id, seen: &mut seen, because: &mut because };
+            let mut explaining = Explaining {
+                grounder,
+                rule: &rule.id,
+                seen: &mut seen,
+                because: &mut because,
+            };
             explaining.follow(root);
         }
         for downgrade in rule.downgrades.iter().filter(|_| !idle) {
             let value = grounder.expr(&downgrade.condition, None).kleene();
             // The downgrade repeats the test as if more counted: say what it adds, where it adds something.
             if value != Truth::False && grounder.expr(rule.test.expr(), None).kleene() != Truth::True {
-                let mut explaining =
-                    Explaining { grounder, rule: &rule.id, seen: &mut seen, because: &mut because };
+                let mut explaining = Explaining {
+                    grounder,
+                    rule: &rule.id,
+                    seen: &mut seen,
+                    because: &mut because,
+                };
                 explaining.follow(&downgrade.condition);
-                because.push(Because { reason: Some(downgrade.reason.clone()), ..row(&rule.id, "downgrade", value) });
+                because.push(Because {
+                    reason: Some(downgrade.reason.clone()),
+                    ..row(&rule.id, "downgrade", value)
+                });
             }
         }
     }
@@ -84,12 +99,16 @@ impl Explaining<'_, '_> {
                 self.follow(of);
                 return self.follow(when_unknown);
             }
-            ExprTest::Exists { select, condition, .. } => {
+            ExprTest::Exists {
+                select, condition, ..
+            } => {
                 let selection = self.grounder.select(select, None);
                 let nodes = self.nodes(&selection.nodes, condition, Truth::True);
                 because.nodes = nodes;
             }
-            ExprTest::Every { select, condition, .. } => {
+            ExprTest::Every {
+                select, condition, ..
+            } => {
                 let selection = self.grounder.select(select, None);
                 let nodes = self.nodes(&selection.nodes, condition, Truth::False);
                 because.nodes = nodes;
@@ -154,7 +173,13 @@ impl Explaining<'_, '_> {
         let interval = share.interval(&|_| Truth::Unknown);
         let measure = match &test.measure {
             Choice::Fixed(word) => word.clone(),
-            Choice::Param(param) => self.grounder.record.params.get(param).cloned().unwrap_or_default(),
+            Choice::Param(param) => self
+                .grounder
+                .record
+                .params
+                .get(param)
+                .cloned()
+                .unwrap_or_default(),
         };
         because.share = Some(ShareSeen {
             lo: interval.as_ref().map(|(low, _)| rounded(low, &share.value)),
@@ -169,7 +194,10 @@ impl Explaining<'_, '_> {
         for (node, amount) in self.grounder.contributions(&test.select, None, &measure) {
             if self.grounder.expr(&test.condition, Some(&node)).kleene() == Truth::True {
                 let mut seen = self.seen(&node, &test.condition, Truth::True);
-                seen.part = amount.ok().filter(|_| known).map(|amount| exactly(&(amount / &total)));
+                seen.part = amount
+                    .ok()
+                    .filter(|_| known)
+                    .map(|amount| exactly(&(amount / &total)));
                 because.nodes.push(seen);
             }
         }
@@ -178,7 +206,11 @@ impl Explaining<'_, '_> {
     /// A node, and the party and class for which a condition about it has its value.
     fn seen(&mut self, node: &Node, condition: &str, value: Truth) -> NodeSeen {
         let step = self.grounder.step(node).and_then(|(facts, index)| {
-            facts.productions.get(index).and_then(|step| step.step.as_ref()).map(|step| step.value.clone())
+            facts
+                .productions
+                .get(index)
+                .and_then(|step| step.step.as_ref())
+                .map(|step| step.value.clone())
         });
         let mut seen = NodeSeen {
             lot: node.lot.to_string(),
@@ -212,7 +244,9 @@ impl Explaining<'_, '_> {
         }
         match &pack.exprs.get(condition)?.test {
             ExprTest::Party { role, class } => Some((*role, class.clone())),
-            ExprTest::Any(names) | ExprTest::All(names) => names.iter().find_map(|name| self.role(node, name)),
+            ExprTest::Any(names) | ExprTest::All(names) => {
+                names.iter().find_map(|name| self.role(node, name))
+            }
             _ => None,
         }
     }
@@ -236,7 +270,13 @@ impl Explaining<'_, '_> {
     }
 
     fn name(&mut self, party: &str) -> Option<String> {
-        let at = self.grounder.clocks.trigger.unwrap_or(self.grounder.clocks.evaluation);
-        self.grounder.party(party, at).and_then(|facts| facts.names.first().cloned())
+        let at = self
+            .grounder
+            .clocks
+            .trigger
+            .unwrap_or(self.grounder.clocks.evaluation);
+        self.grounder
+            .party(party, at)
+            .and_then(|facts| facts.names.first().cloned())
     }
 }

@@ -58,7 +58,10 @@ pub(super) struct Grounder<'a> {
 }
 
 impl<'a> Grounder<'a> {
-    #[expect(clippy::too_many_arguments, reason = "everything that a verdict is a function of")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "everything that a verdict is a function of"
+    )]
     pub(super) fn new(
         pack: &'a Pack,
         view: &'a dyn View,
@@ -206,34 +209,62 @@ impl<'a> Grounder<'a> {
                 all(parts)
             }
             ExprTest::Not(name) => not(&self.expr(name, node)),
-            ExprTest::Exists { select, condition, rooted } => {
+            ExprTest::Exists {
+                select,
+                condition,
+                rooted,
+            } => {
                 let selection = self.select(select, node.filter(|_| *rooted));
                 let mut parts = Vec::new();
                 for node in &selection.nodes {
-                    parts.push(all([not(&self.excluded(select, node)), self.expr(condition, Some(node))]));
+                    parts.push(all([
+                        not(&self.excluded(select, node)),
+                        self.expr(condition, Some(node)),
+                    ]));
                 }
-                parts.extend(selection.open.iter().map(|fact| self.ask(&needed_by, fact.clone())));
+                parts.extend(
+                    selection
+                        .open
+                        .iter()
+                        .map(|fact| self.ask(&needed_by, fact.clone())),
+                );
                 any(parts)
             }
-            ExprTest::Every { select, condition, rooted } => {
+            ExprTest::Every {
+                select,
+                condition,
+                rooted,
+            } => {
                 let selection = self.select(select, node.filter(|_| *rooted));
                 let mut parts = Vec::new();
                 for node in &selection.nodes {
-                    parts.push(any([self.excluded(select, node), self.expr(condition, Some(node))]));
+                    parts.push(any([
+                        self.excluded(select, node),
+                        self.expr(condition, Some(node)),
+                    ]));
                 }
-                parts.extend(selection.open.iter().map(|fact| not(&self.ask(&needed_by, fact.clone()))));
+                parts.extend(
+                    selection
+                        .open
+                        .iter()
+                        .map(|fact| not(&self.ask(&needed_by, fact.clone()))),
+                );
                 all(parts)
             }
             ExprTest::Share(test) => match self.share(&needed_by, test, node) {
                 Ok(found) => share(found),
                 Err(open) => open,
             },
-            ExprTest::Place(place) => node.map_or_else(|| known(false), |node| self.place(&needed_by, place, node)),
+            ExprTest::Place(place) => {
+                node.map_or_else(|| known(false), |node| self.place(&needed_by, place, node))
+            }
             ExprTest::Party { role, class } => {
                 let Some(node) = node else { return known(false) };
                 let whos = self.role(node, *role);
-                let parts: Vec<F> =
-                    whos.iter().map(|who| self.class(class, who, Some((node, *role)))).collect();
+                let parts: Vec<F> = whos
+                    .iter()
+                    .map(|who| self.class(class, who, Some((node, *role))))
+                    .collect();
                 any(parts)
             }
             ExprTest::Context(test) => self.context_test(&needed_by, test),
@@ -259,7 +290,11 @@ impl<'a> Grounder<'a> {
                     value
                 }
             }
-            ExprTest::Attribute { path, comparison, value } => {
+            ExprTest::Attribute {
+                path,
+                comparison,
+                value,
+            } => {
                 let Some(node) = node else { return known(false) };
                 self.attribute(&needed_by, node, path, *comparison, value)
             }
@@ -277,14 +312,23 @@ impl<'a> Grounder<'a> {
 
     fn excluded(&mut self, select: &str, node: &Node) -> F {
         let pack = self.pack;
-        match pack.selects.get(select).and_then(|select| select.exclude_if.as_ref()) {
+        match pack
+            .selects
+            .get(select)
+            .and_then(|select| select.exclude_if.as_ref())
+        {
             Some(expr) => self.expr(expr, Some(node)),
             None => known(false),
         }
     }
 
     /// The parts of a share; or, where its threshold is not known, the question that stands for it.
-    pub(super) fn share(&mut self, needed_by: &str, test: &ShareTest, node: Option<&Node>) -> Result<Share, F> {
+    pub(super) fn share(
+        &mut self,
+        needed_by: &str,
+        test: &ShareTest,
+        node: Option<&Node>,
+    ) -> Result<Share, F> {
         let measure = match &test.measure {
             Choice::Fixed(word) => word.clone(),
             Choice::Param(param) => self.param(param),
@@ -314,10 +358,17 @@ impl<'a> Grounder<'a> {
                     None
                 }
             };
-            terms.push(Term { include, counts, amount });
+            terms.push(Term {
+                include,
+                counts,
+                amount,
+            });
         }
         if terms.is_empty() {
-            facts.insert(FactRef::lot(root.map_or(self.subject, |node| &node.lot), "step.inputs"));
+            facts.insert(FactRef::lot(
+                root.map_or(self.subject, |node| &node.lot),
+                "step.inputs",
+            ));
         }
         let total: Exact = terms.iter().filter_map(|term| term.amount.as_ref()).sum();
         for term in &terms {
@@ -328,23 +379,37 @@ impl<'a> Grounder<'a> {
             self.record.weigh(&term.counts, &part);
         }
         let undecided = self.record.number(needed_by, facts);
-        Ok(Share { terms, open: !selection.open.is_empty(), comparison: test.comparison, value, undecided })
+        Ok(Share {
+            terms,
+            open: !selection.open.is_empty(),
+            comparison: test.comparison,
+            value,
+            undecided,
+        })
     }
 
     /// The row of a table that the context selects; nothing if the context does not say, or none fits.
     pub(super) fn row(&self, table: &Table) -> Option<usize> {
         let path = table.key.strip_prefix("context.").unwrap_or(&table.key);
-        let (path, of_year) = path.strip_suffix(".year").map_or((path, false), |path| (path, true));
-        let Field::Value(value) = self.context.field(path) else { return None };
+        let (path, of_year) = path
+            .strip_suffix(".year")
+            .map_or((path, false), |path| (path, true));
+        let Field::Value(value) = self.context.field(path) else {
+            return None;
+        };
         let number = if of_year {
-            value.as_str().and_then(parse_date).map(|date| i64::from(date.year()))
+            value
+                .as_str()
+                .and_then(parse_date)
+                .map(|date| i64::from(date.year()))
         } else {
             value.as_i64()
         };
         table.rows.iter().position(|row| match &row.matches {
             RowKey::Is(word) => value.as_str() == Some(word),
-            RowKey::Between { from, to } => number
-                .is_some_and(|number| from.is_none_or(|from| number >= from) && to.is_none_or(|to| number <= to)),
+            RowKey::Between { from, to } => number.is_some_and(|number| {
+                from.is_none_or(|from| number >= from) && to.is_none_or(|to| number <= to)
+            }),
         })
     }
 
@@ -365,7 +430,10 @@ impl<'a> Grounder<'a> {
     }
 
     pub(super) fn in_set(&self, set: &str, value: &str) -> bool {
-        self.pack.sets.get(set).is_some_and(|values| values.iter().any(|member| member == value))
+        self.pack
+            .sets
+            .get(set)
+            .is_some_and(|values| values.iter().any(|member| member == value))
     }
 
     fn context_test(&mut self, needed_by: &str, test: &ContextTest) -> F {
@@ -428,7 +496,9 @@ impl<'a> Grounder<'a> {
         step: &StepFacts,
     ) -> F {
         let complete = step.licences_complete.as_ref();
-        self.licensed(needed_by, test, &step.licences, complete, &|path| FactRef::lot(lot, format!("step.{path}")))
+        self.licensed(needed_by, test, &step.licences, complete, &|path| {
+            FactRef::lot(lot, format!("step.{path}"))
+        })
     }
 
     fn attribute(
@@ -464,9 +534,14 @@ impl<'a> Grounder<'a> {
 
     /// Whether two roles' parties are known to be one, for its own account: made and used in one house.
     pub(super) fn runs_for_itself(&mut self, step: &StepFacts, lot: &str) -> Option<String> {
-        let operator = self.stated(step.operator.as_ref(), || FactRef::lot(lot, "step.operator"))?.clone();
-        let principal = self.stated(step.principal.as_ref(), || FactRef::lot(lot, "step.on_behalf_of"))?;
-        principal.as_ref().is_none_or(|principal| *principal == operator).then_some(operator)
+        let operator = self
+            .stated(step.operator.as_ref(), || FactRef::lot(lot, "step.operator"))?
+            .clone();
+        let principal = self.stated(step.principal.as_ref(), || FactRef::lot(lot, "step.principal"))?;
+        principal
+            .as_ref()
+            .is_none_or(|principal| *principal == operator)
+            .then_some(operator)
     }
 
     /// Parties in a role of the step that made a node, and an unknown one where there may be more.
@@ -487,7 +562,7 @@ impl<'a> Grounder<'a> {
                 vec![operator.map_or_else(|| Who::Unknown(fact()), Who::Known)]
             }
             Role::Principal => {
-                let fact = || FactRef::lot(lot, "step.on_behalf_of");
+                let fact = || FactRef::lot(lot, "step.principal");
                 match self.stated(step.principal.as_ref(), fact) {
                     Some(principal) => principal.iter().cloned().map(Who::Known).collect(),
                     None => vec![Who::Unknown(fact())],

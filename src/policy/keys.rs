@@ -17,7 +17,12 @@ pub(super) struct Keys<'a> {
 
 impl<'a> Keys<'a> {
     pub(super) fn new(file: &'a str, path: impl Into<String>, table: &'a Table) -> Self {
-        Self { file, path: path.into(), table, seen: BTreeSet::new() }
+        Self {
+            file,
+            path: path.into(),
+            table,
+            seen: BTreeSet::new(),
+        }
     }
 
     /// The table's own key.
@@ -37,7 +42,11 @@ impl<'a> Keys<'a> {
 
     /// Full name of a key of this table.
     pub(super) fn key(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        if self.path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.path)
+        }
     }
 
     pub(super) fn wrong(&self, key: &str, expected: &str) -> LoadError {
@@ -49,7 +58,10 @@ impl<'a> Keys<'a> {
     }
 
     pub(super) fn not_implemented(&self, key: &str) -> LoadError {
-        LoadError::NotImplemented { file: self.file.to_owned(), key: self.key(key) }
+        LoadError::NotImplemented {
+            file: self.file.to_owned(),
+            key: self.key(key),
+        }
     }
 
     pub(super) fn value(&mut self, key: &'static str) -> Option<&'a Value> {
@@ -58,13 +70,19 @@ impl<'a> Keys<'a> {
     }
 
     pub(super) fn required(&mut self, key: &'static str) -> Result<&'a Value, LoadError> {
-        let missing = LoadError::MissingKey { file: self.file.to_owned(), key: self.key(key) };
+        let missing = LoadError::MissingKey {
+            file: self.file.to_owned(),
+            key: self.key(key),
+        };
         self.value(key).ok_or(missing)
     }
 
     pub(super) fn text(&mut self, key: &'static str) -> Result<String, LoadError> {
         let value = self.required(key)?;
-        value.as_str().map(str::to_owned).ok_or_else(|| self.wrong(key, "a string"))
+        value
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| self.wrong(key, "a string"))
     }
 
     pub(super) fn text_or(&mut self, key: &'static str, default: &str) -> Result<String, LoadError> {
@@ -94,18 +112,18 @@ impl<'a> Keys<'a> {
     pub(super) fn optional_texts(&mut self, key: &'static str) -> Result<Option<Vec<String>>, LoadError> {
         match self.value(key) {
             None => Ok(None),
-            Some(value) => {
-                texts(value).map(Some).ok_or_else(|| self.wrong(key, "a list of strings"))
-            }
+            Some(value) => texts(value)
+                .map(Some)
+                .ok_or_else(|| self.wrong(key, "a list of strings")),
         }
     }
 
     pub(super) fn optional_date(&mut self, key: &'static str) -> Result<Option<Date>, LoadError> {
         match self.value(key) {
             None => Ok(None),
-            Some(value) => {
-                date(value).map(Some).ok_or_else(|| self.wrong(key, "a date, as 2027-10-01"))
-            }
+            Some(value) => date(value)
+                .map(Some)
+                .ok_or_else(|| self.wrong(key, "a date, as 2027-10-01")),
         }
     }
 
@@ -123,7 +141,9 @@ impl<'a> Keys<'a> {
 
     /// The tables under a key, by name; none if the key is absent.
     pub(super) fn named_tables(&mut self, key: &'static str) -> Result<Vec<(String, Keys<'a>)>, LoadError> {
-        let Some(value) = self.value(key) else { return Ok(Vec::new()) };
+        let Some(value) = self.value(key) else {
+            return Ok(Vec::new());
+        };
         let table = value.as_table().ok_or_else(|| self.wrong(key, "a table"))?;
         table
             .iter()
@@ -139,13 +159,19 @@ impl<'a> Keys<'a> {
 
     /// The tables of an array at a key; none if it is absent.
     pub(super) fn tables(&mut self, key: &'static str) -> Result<Vec<Keys<'a>>, LoadError> {
-        let Some(value) = self.value(key) else { return Ok(Vec::new()) };
-        let array = value.as_array().ok_or_else(|| self.wrong(key, "a list of tables"))?;
+        let Some(value) = self.value(key) else {
+            return Ok(Vec::new());
+        };
+        let array = value
+            .as_array()
+            .ok_or_else(|| self.wrong(key, "a list of tables"))?;
         array
             .iter()
             .enumerate()
             .map(|(index, value)| {
-                let table = value.as_table().ok_or_else(|| self.wrong(key, "a list of tables"))?;
+                let table = value
+                    .as_table()
+                    .ok_or_else(|| self.wrong(key, "a list of tables"))?;
                 Ok(Keys::new(self.file, format!("{}[{index}]", self.key(key)), table))
             })
             .collect()
@@ -160,13 +186,20 @@ impl<'a> Keys<'a> {
     pub(super) fn finish(self) -> Result<(), LoadError> {
         match self.table.keys().find(|key| !self.seen.contains(key.as_str())) {
             None => Ok(()),
-            Some(key) => Err(LoadError::UnknownKey { file: self.file.to_owned(), key: self.key(key) }),
+            Some(key) => Err(LoadError::UnknownKey {
+                file: self.file.to_owned(),
+                key: self.key(key),
+            }),
         }
     }
 }
 
 fn texts(value: &Value) -> Option<Vec<String>> {
-    value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+    value
+        .as_array()?
+        .iter()
+        .map(|item| item.as_str().map(str::to_owned))
+        .collect()
 }
 
 /// The calendar date of a TOML local date.

@@ -22,19 +22,31 @@ pub(super) struct FactRef {
 
 impl FactRef {
     pub(super) fn lot(lot: &str, path: impl Into<String>) -> Self {
-        Self { subject: format!("lot:{lot}"), path: path.into() }
+        Self {
+            subject: format!("lot:{lot}"),
+            path: path.into(),
+        }
     }
 
     pub(super) fn party(party: &str, path: impl Into<String>) -> Self {
-        Self { subject: format!("party:{party}"), path: path.into() }
+        Self {
+            subject: format!("party:{party}"),
+            path: path.into(),
+        }
     }
 
     pub(super) fn list(list: &str, path: impl Into<String>) -> Self {
-        Self { subject: format!("list:{list}"), path: path.into() }
+        Self {
+            subject: format!("list:{list}"),
+            path: path.into(),
+        }
     }
 
     pub(super) fn context(path: impl Into<String>) -> Self {
-        Self { subject: "context".to_owned(), path: path.into() }
+        Self {
+            subject: "context".to_owned(),
+            path: path.into(),
+        }
     }
 }
 
@@ -83,7 +95,11 @@ impl Record {
         if let Some(id) = self.index.get(&key) {
             return *id;
         }
-        self.atoms.push(Atom { facts: key.1.clone(), needed_by: key.0.clone(), weight: None });
+        self.atoms.push(Atom {
+            facts: key.1.clone(),
+            needed_by: key.0.clone(),
+            weight: None,
+        });
         self.index.insert(key, next);
         next
     }
@@ -96,7 +112,11 @@ impl Record {
     pub(super) fn facts(&self, formula: &F) -> BTreeSet<FactRef> {
         let mut atoms = BTreeSet::new();
         formula.atoms(&mut atoms);
-        atoms.into_iter().filter_map(|id| self.atom(id)).flat_map(|atom| atom.facts.clone()).collect()
+        atoms
+            .into_iter()
+            .filter_map(|id| self.atom(id))
+            .flat_map(|atom| atom.facts.clone())
+            .collect()
     }
 
     /// Notes that the atoms of a formula weigh this much in a share.

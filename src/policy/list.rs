@@ -66,7 +66,9 @@ pub(super) fn in_force(editions: &[ListEdition], at: Date, purpose: Purpose) -> 
 /// usual words for a company's form in one spelling.
 pub(super) fn reduced(name: &str) -> String {
     let lower = name.to_lowercase();
-    let words = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words = lower
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty());
     let words = words.map(|word| match word {
         "company" => "co",
         "limited" => "ltd",
@@ -113,11 +115,17 @@ mod tests {
             edition("made-up", date!(2020 - 01 - 01), true),
         ];
         let names = |at, purpose| {
-            in_force(&editions, at, purpose).iter().map(|e| e.edition.as_str()).collect::<Vec<_>>()
+            in_force(&editions, at, purpose)
+                .iter()
+                .map(|e| e.edition.as_str())
+                .collect::<Vec<_>>()
         };
         assert_eq!(names(date!(2024 - 01 - 01), Purpose::Production), ["old"]);
         assert_eq!(names(date!(2026 - 06 - 08), Purpose::Demo), ["new", "made-up"]);
-        assert_eq!(names(date!(2023 - 12 - 21), Purpose::Production), Vec::<&str>::new());
+        assert_eq!(
+            names(date!(2023 - 12 - 21), Purpose::Production),
+            Vec::<&str>::new()
+        );
     }
 
     #[test]
@@ -133,6 +141,11 @@ mod tests {
         assert!(means(&entry, true, "p", &names("亿纬锂能")));
         assert!(!means(&entry, false, "p", &names("亿纬锂能")));
         assert!(!means(&entry, true, "p", &names("Steve Energy Co., Ltd.")));
-        assert!(means(&entry, true, "https://example.org/party/1", &names("Other")));
+        assert!(means(
+            &entry,
+            true,
+            "https://example.org/party/1",
+            &names("Other")
+        ));
     }
 }

@@ -149,10 +149,15 @@ pub enum Mode {
 /// See [`LoadError`]; the first fault found is reported.
 pub fn load_pack(file: &str, text: &str, mode: Mode) -> Result<Pack, LoadError> {
     let root = parse(file, text)?;
-    let mut loader = Loader { unverified: Vec::new() };
+    let mut loader = Loader {
+        unverified: Vec::new(),
+    };
     let pack = loader.pack(Keys::new(file, "", &root), text)?;
     if let (Mode::Strict, Some(key)) = (mode, pack.unverified.first()) {
-        return Err(LoadError::Unverified { file: file.to_owned(), key: key.clone() });
+        return Err(LoadError::Unverified {
+            file: file.to_owned(),
+            key: key.clone(),
+        });
     }
     check::references(file, &pack)?;
     Ok(pack)
@@ -161,7 +166,10 @@ pub fn load_pack(file: &str, text: &str, mode: Mode) -> Result<Pack, LoadError> 
 /// TOML of bounded length.
 pub(super) fn parse(file: &str, text: &str) -> Result<toml::Table, LoadError> {
     if text.len() > PACK_LEN_MAX {
-        return Err(LoadError::TooLong { file: file.to_owned(), got: text.len() });
+        return Err(LoadError::TooLong {
+            file: file.to_owned(),
+            got: text.len(),
+        });
     }
     text.parse::<toml::Table>().map_err(|error| LoadError::Syntax {
         file: file.to_owned(),
@@ -177,13 +185,18 @@ pub(super) fn exact(text: &str) -> Option<Exact> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let numeric = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !numeric(whole) || !numeric(fraction) || digits.len() > 40 || digits.ends_with('.') {
+    if whole.is_empty() || !numeric(whole) || !numeric(fraction) || digits.len() > 40 || digits.ends_with('.')
+    {
         return None;
     }
     let scale = u32::try_from(fraction.len()).ok()?;
     let number: BigInt = format!("{whole}{fraction}").parse().ok()?;
     let value = Exact::new(number, BigInt::from(10).pow(scale));
-    Some(if negative && !value.is_zero() { -value } else { value })
+    Some(if negative && !value.is_zero() {
+        -value
+    } else {
+        value
+    })
 }
 
 /// Collects what is marked as unverified while reading.
@@ -284,7 +297,10 @@ impl Loader {
             .ok_or_else(|| keys.wrong("file", "the path of a .toml file"))?
             .to_owned();
         let include = keys.optional_texts("include")?.unwrap_or_default();
-        if !include.iter().all(|word| ["aliases", "successors", "subsidiaries"].contains(&word.as_str())) {
+        if !include
+            .iter()
+            .all(|word| ["aliases", "successors", "subsidiaries"].contains(&word.as_str()))
+        {
             return Err(keys.wrong("include", "some of aliases, successors, subsidiaries"));
         }
         let includes = |word: &str| include.iter().any(|included| included == word);
@@ -312,12 +328,22 @@ impl Loader {
             };
             let (matches, from_date) = match row.optional_text("is")? {
                 Some(word) => (RowKey::Is(word), row.optional_date("from")?),
-                None => (RowKey::Between { from: year(&mut row, "from")?, to: year(&mut row, "to")? }, None),
+                None => (
+                    RowKey::Between {
+                        from: year(&mut row, "from")?,
+                        to: year(&mut row, "to")?,
+                    },
+                    None,
+                ),
             };
             if value.is_none() && from_date.is_none() {
                 return Err(row.wrong("value", "there, or a date in from"));
             }
-            rows.push(Row { matches, from_date, value });
+            rows.push(Row {
+                matches,
+                from_date,
+                value,
+            });
             row.finish()?;
         }
         keys.finish()?;
@@ -333,14 +359,19 @@ impl Loader {
             "not" => ClassTest::Not(keys.text("not")?),
             "listed" => {
                 let mut operand = keys.table("listed")?;
-                let test = ClassTest::Listed { list: operand.text("list")?, clock: node_clock(&mut operand)? };
+                let test = ClassTest::Listed {
+                    list: operand.text("list")?,
+                    clock: node_clock(&mut operand)?,
+                };
                 operand.finish()?;
                 test
             }
-            "organized_in" => ClassTest::OrganizedIn { set: one_set(keys.table("organized_in")?)? },
-            "principal_place_in" => {
-                ClassTest::PrincipalPlaceIn { set: one_set(keys.table("principal_place_in")?)? }
-            }
+            "organized_in" => ClassTest::OrganizedIn {
+                set: one_set(keys.table("organized_in")?)?,
+            },
+            "principal_place_in" => ClassTest::PrincipalPlaceIn {
+                set: one_set(keys.table("principal_place_in")?)?,
+            },
             "citizen_of" => {
                 let mut operand = keys.table("citizen_of")?;
                 let test = ClassTest::CitizenOf {
@@ -369,11 +400,19 @@ impl Loader {
             "not" => ExprTest::Not(keys.text("not")?),
             "exists" => {
                 let (select, condition, rooted) = quantifier(keys.table("exists")?)?;
-                ExprTest::Exists { select, condition, rooted }
+                ExprTest::Exists {
+                    select,
+                    condition,
+                    rooted,
+                }
             }
             "every" => {
                 let (select, condition, rooted) = quantifier(keys.table("every")?)?;
-                ExprTest::Every { select, condition, rooted }
+                ExprTest::Every {
+                    select,
+                    condition,
+                    rooted,
+                }
             }
             "share" => ExprTest::Share(share(keys.table("share")?)?),
             "place" => ExprTest::Place(place(keys.table("place")?)?),
@@ -389,14 +428,20 @@ impl Loader {
                         return Err(operand.wrong("role", "operator, principal, seller, owner or licensor"));
                     }
                 };
-                let test = ExprTest::Party { role, class: operand.text("is")? };
+                let test = ExprTest::Party {
+                    role,
+                    class: operand.text("is")?,
+                };
                 operand.finish()?;
                 test
             }
             "context" => ExprTest::Context(context(keys.table("context")?)?),
             "context_party" => {
                 let mut operand = keys.table("context_party")?;
-                let test = ExprTest::ContextParty { role: operand.text("role")?, class: operand.text("is")? };
+                let test = ExprTest::ContextParty {
+                    role: operand.text("role")?,
+                    class: operand.text("is")?,
+                };
                 operand.finish()?;
                 test
             }
@@ -463,7 +508,10 @@ impl Loader {
             if downgrade.text("to")? != "indeterminate" {
                 return Err(downgrade.wrong("to", "indeterminate"));
             }
-            downgrades.push(Downgrade { condition: downgrade.text("if")?, reason: downgrade.text("reason")? });
+            downgrades.push(Downgrade {
+                condition: downgrade.text("if")?,
+                reason: downgrade.text("reason")?,
+            });
             downgrade.finish()?;
         }
         let rule = Rule {
@@ -499,7 +547,10 @@ fn operator<'a>(keys: &Keys<'a>) -> Loaded<&'a str> {
 }
 
 fn unknown_operator(keys: &Keys<'_>, operator: &str) -> LoadError {
-    LoadError::UnknownKey { file: keys.file().to_owned(), key: keys.key(operator) }
+    LoadError::UnknownKey {
+        file: keys.file().to_owned(),
+        key: keys.key(operator),
+    }
 }
 
 fn when_param(keys: &mut Keys<'_>) -> Loaded<Option<(String, String)>> {
@@ -530,7 +581,12 @@ fn clock(mut keys: Keys<'_>) -> Loaded<Trigger> {
             }
             Trigger::ByParam { param, paths }
         }
-        _ => return Err(keys.wrong("trigger", "a path of the context, or one for each value of a param")),
+        _ => {
+            return Err(keys.wrong(
+                "trigger",
+                "a path of the context, or one for each value of a param",
+            ));
+        }
     };
     keys.finish()?;
     Ok(trigger)
@@ -560,7 +616,10 @@ fn param(mut keys: Keys<'_>) -> Loaded<Param> {
 fn year(keys: &mut Keys<'_>, key: &'static str) -> Loaded<Option<i64>> {
     match keys.value(key) {
         None => Ok(None),
-        Some(value) => value.as_integer().map(Some).ok_or_else(|| keys.wrong(key, "a whole number")),
+        Some(value) => value
+            .as_integer()
+            .map(Some)
+            .ok_or_else(|| keys.wrong(key, "a whole number")),
     }
 }
 
@@ -573,7 +632,10 @@ fn kinds(root: &mut Keys<'_>) -> Loaded<BTreeMap<String, Vec<String>>> {
     keys.names()
         .map(|name| {
             let members = keys.raw(name).and_then(Value::as_array).and_then(|members| {
-                members.iter().map(|member| member.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+                members
+                    .iter()
+                    .map(|member| member.as_str().map(str::to_owned))
+                    .collect::<Option<Vec<_>>>()
             });
             let members = members.ok_or_else(|| keys.wrong(name, "a list of strings"))?;
             Ok((name.to_owned(), members))
@@ -717,7 +779,10 @@ fn licensed(mut keys: Keys<'_>) -> Loaded<Licensed> {
         "effective_control" => true,
         _ => return Err(keys.wrong("grants", "any or effective_control")),
     };
-    let licensed = Licensed { from: keys.text("from")?, effective_control };
+    let licensed = Licensed {
+        from: keys.text("from")?,
+        effective_control,
+    };
     keys.finish()?;
     Ok(licensed)
 }
@@ -731,7 +796,10 @@ fn place(mut keys: Keys<'_>) -> Loaded<Place> {
         "subdivision" => true,
         _ => return Err(keys.wrong("level", "country or subdivision")),
     };
-    let place = Place { subdivision, set: keys.text("in")? };
+    let place = Place {
+        subdivision,
+        set: keys.text("in")?,
+    };
     keys.finish()?;
     Ok(place)
 }
@@ -770,14 +838,25 @@ fn assurance(keys: &mut Keys<'_>, key: &'static str) -> Loaded<Assurance> {
 }
 
 fn quantifier(mut keys: Keys<'_>) -> Loaded<(String, String, bool)> {
-    let read = (keys.text("in")?, keys.text("where")?, keys.flag_or("rooted_at_node", false)?);
+    let read = (
+        keys.text("in")?,
+        keys.text("where")?,
+        keys.flag_or("rooted_at_node", false)?,
+    );
     keys.finish()?;
     Ok(read)
 }
 
 /// What shares may measure.
-const SHARE_MEASURES: [&str; 7] =
-    ["count", "cost", "mass", "energy", "volume", "direct_cost", "direct_material_cost"];
+const SHARE_MEASURES: [&str; 7] = [
+    "count",
+    "cost",
+    "mass",
+    "energy",
+    "volume",
+    "direct_cost",
+    "direct_material_cost",
+];
 
 fn share(mut keys: Keys<'_>) -> Loaded<ShareTest> {
     if keys.value("denominator").is_some() {
@@ -822,9 +901,13 @@ pub(super) fn is_share_measure(word: &str) -> bool {
 fn context(mut keys: Keys<'_>) -> Loaded<ContextTest> {
     let path = keys.text("path")?;
     let comparison = if let Some(value) = keys.value("eq") {
-        ContextComparison::OneOf(vec![json(value).ok_or_else(|| keys.wrong("eq", "a plain value"))?])
+        ContextComparison::OneOf(vec![
+            json(value).ok_or_else(|| keys.wrong("eq", "a plain value"))?,
+        ])
     } else if let Some(value) = keys.value("in") {
-        let values = value.as_array().and_then(|values| values.iter().map(json).collect::<Option<Vec<_>>>());
+        let values = value
+            .as_array()
+            .and_then(|values| values.iter().map(json).collect::<Option<Vec<_>>>());
         ContextComparison::OneOf(values.ok_or_else(|| keys.wrong("in", "a list of plain values"))?)
     } else {
         ContextComparison::Date(comparison(&mut keys)?, keys.date("value")?)
@@ -868,7 +951,11 @@ fn effective(keys: &mut Keys<'_>) -> Loaded<Effective> {
             None => None,
             Some(path) => Some(context_path(&span, "path", &path)?),
         };
-        spans.push(EffectiveSpan { path, from: span.optional_date("from")?, to: span.optional_date("to")? });
+        spans.push(EffectiveSpan {
+            path,
+            from: span.optional_date("from")?,
+            to: span.optional_date("to")?,
+        });
         span.finish()?;
     }
     if spans.is_empty() {

@@ -57,7 +57,9 @@ impl Pack {
 
     /// Ids of the lists that it reads, and the file that each comes in, relative to the pack.
     pub fn lists(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.lists.values().map(|list| (list.list.as_str(), list.file.as_str()))
+        self.lists
+            .values()
+            .map(|list| (list.list.as_str(), list.file.as_str()))
     }
 
     /// Params that the text leaves open: name, default, allowed values, and why.
@@ -83,12 +85,18 @@ pub(super) enum Trigger {
     /// A path of the context.
     Path(String),
     /// One path for each value of a param.
-    ByParam { param: String, paths: BTreeMap<String, String> },
+    ByParam {
+        param: String,
+        paths: BTreeMap<String, String>,
+    },
 }
 
 /// A list as a pack uses it.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "three independent extensions of one list")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "three independent extensions of one list"
+)]
 pub(super) struct ListUse {
     pub(super) list: String,
     pub(super) file: String,
@@ -261,17 +269,38 @@ pub(super) enum ExprTest {
     Any(Vec<String>),
     All(Vec<String>),
     Not(String),
-    Exists { select: String, condition: String, rooted: bool },
-    Every { select: String, condition: String, rooted: bool },
+    Exists {
+        select: String,
+        condition: String,
+        rooted: bool,
+    },
+    Every {
+        select: String,
+        condition: String,
+        rooted: bool,
+    },
     Share(ShareTest),
     Place(Place),
-    Party { role: Role, class: String },
+    Party {
+        role: Role,
+        class: String,
+    },
     Context(ContextTest),
-    ContextParty { role: String, class: String },
+    ContextParty {
+        role: String,
+        class: String,
+    },
     Licensed(Licensed),
     Evidence(EvidenceTest),
-    Presume { of: String, when_unknown: String },
-    Attribute { path: String, comparison: Comparison, value: Json },
+    Presume {
+        of: String,
+        when_unknown: String,
+    },
+    Attribute {
+        path: String,
+        comparison: Comparison,
+        value: Json,
+    },
 }
 
 #[derive(Clone, Debug)]

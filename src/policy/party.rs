@@ -43,7 +43,9 @@ impl Grounder<'_> {
     /// Whether somebody is in a class; `node` and role say where he was met.
     pub(super) fn class(&mut self, name: &str, who: &Who, met: Option<(&Node, Role)>) -> F {
         let pack = self.pack;
-        let Some(class) = pack.classes.get(name) else { return known(false) };
+        let Some(class) = pack.classes.get(name) else {
+            return known(false);
+        };
         if !self.counts(class.when_param.as_ref()) {
             return known(false);
         }
@@ -113,7 +115,9 @@ impl Grounder<'_> {
             ClassTest::OrganizedIn { set } => {
                 let facts = self.party(party, at);
                 let fact = || FactRef::party(party, "organized_in");
-                let stated = facts.as_ref().and_then(|facts| self.stated(facts.organized_in.as_ref(), fact));
+                let stated = facts
+                    .as_ref()
+                    .and_then(|facts| self.stated(facts.organized_in.as_ref(), fact));
                 match stated.map(|country| self.in_set(set, country)) {
                     Some(inside) => known(inside),
                     None => self.ask(needed_by, fact()),
@@ -122,8 +126,9 @@ impl Grounder<'_> {
             ClassTest::PrincipalPlaceIn { set } => {
                 let facts = self.party(party, at);
                 let fact = || FactRef::party(party, "principal_place");
-                let stated =
-                    facts.as_ref().and_then(|facts| self.stated(facts.principal_place.as_ref(), fact));
+                let stated = facts
+                    .as_ref()
+                    .and_then(|facts| self.stated(facts.principal_place.as_ref(), fact));
                 match stated.map(|country| self.in_set(set, country)) {
                     Some(inside) => known(inside),
                     None => self.ask(needed_by, fact()),
@@ -132,7 +137,9 @@ impl Grounder<'_> {
             ClassTest::CitizenOf { set, unless } => {
                 let facts = self.party(party, at);
                 let fact = || FactRef::party(party, "citizenships");
-                let stated = facts.as_ref().and_then(|facts| self.stated(facts.citizenships.as_ref(), fact));
+                let stated = facts
+                    .as_ref()
+                    .and_then(|facts| self.stated(facts.citizenships.as_ref(), fact));
                 match stated {
                     Some(countries) => {
                         let freed = unless.as_ref().is_some_and(|country| countries.contains(country));
@@ -151,7 +158,10 @@ impl Grounder<'_> {
                 }
             },
             ClassTest::Evidence(test) => {
-                let evidence = self.party(party, at).map(|facts| facts.evidence.clone()).unwrap_or_default();
+                let evidence = self
+                    .party(party, at)
+                    .map(|facts| facts.evidence.clone())
+                    .unwrap_or_default();
                 self.present(needed_by, test, &evidence, node)
             }
             ClassTest::Any(_) | ClassTest::All(_) | ClassTest::Not(_) | ClassTest::Place(_) => known(false),
@@ -217,9 +227,14 @@ impl Grounder<'_> {
             );
         }
         let facts = self.party(party, at);
-        let names = facts.as_ref().map(|facts| facts.names.clone()).unwrap_or_default();
+        let names = facts
+            .as_ref()
+            .map(|facts| facts.names.clone())
+            .unwrap_or_default();
         let on = |sublist: Option<&String>| {
-            list.sublists.as_ref().is_none_or(|wanted| sublist.is_some_and(|sublist| wanted.contains(sublist)))
+            list.sublists
+                .as_ref()
+                .is_none_or(|wanted| sublist.is_some_and(|sublist| wanted.contains(sublist)))
         };
         let entries = in_force.iter().flat_map(|edition| &edition.entries);
         if entries
@@ -233,7 +248,9 @@ impl Grounder<'_> {
         self.patience = self.patience.saturating_sub(1);
         if self.patience == 0 || path.len() > OWNERSHIP_DEPTH_MAX {
             parts.push(self.ask(needed_by, FactRef::party(party, "predecessors")));
-        } else if list.successors && let Some(facts) = &facts {
+        } else if list.successors
+            && let Some(facts) = &facts
+        {
             for predecessor in &facts.predecessors {
                 let fact = || FactRef::party(party, "predecessors");
                 match self.stated(Some(predecessor), fact) {
@@ -261,7 +278,10 @@ impl Grounder<'_> {
 
     /// More than half of the equity or the votes, look-through, with listed holders.
     fn subsidiary_of_listed(&mut self, needed_by: &str, list: &ListUse, party: &str, at: Date) -> F {
-        let direct = ListUse { subsidiaries: false, ..list.clone() };
+        let direct = ListUse {
+            subsidiaries: false,
+            ..list.clone()
+        };
         let half = Exact::new(1.into(), 2.into());
         let mut outcomes = Vec::new();
         for measure in [Measure::Equity, Measure::Votes] {
@@ -276,10 +296,10 @@ impl Grounder<'_> {
     fn owned(&mut self, needed_by: &str, owned: &Owned, party: &str, at: Date) -> F {
         let mut outcomes = Vec::new();
         for measure in &owned.measures {
-            let by = |this: &mut Self, owner: &str| this.class(&owned.by, &Who::Known(owner.to_owned()), None);
+            let by =
+                |this: &mut Self, owner: &str| this.class(&owned.by, &Who::Known(owner.to_owned()), None);
             let mut by = by;
-            let holdings =
-                self.holdings(party, *measure, owned.look_through, at, &mut Vec::new(), &mut by);
+            let holdings = self.holdings(party, *measure, owned.look_through, at, &mut Vec::new(), &mut by);
             outcomes.push(self.compare(
                 needed_by,
                 *measure,
@@ -318,9 +338,9 @@ impl Grounder<'_> {
         match comparison.holds_between(&low, &high, value) {
             Truth::True => known(true),
             Truth::False => known(false),
-            Truth::Unknown => {
-                self.record.ask(&format!("{needed_by}:{}", measure.name()), holdings.facts)
-            }
+            Truth::Unknown => self
+                .record
+                .ask(&format!("{needed_by}:{}", measure.name()), holdings.facts),
         }
     }
 
@@ -369,14 +389,36 @@ impl Grounder<'_> {
                 continue;
             };
             declared += part;
-            self.stake(&mut holdings, &stake.owner, part, measure, look_through, at, path, in_class);
+            self.stake(
+                &mut holdings,
+                &stake.owner,
+                part,
+                measure,
+                look_through,
+                at,
+                path,
+                in_class,
+            );
         }
-        let rest = if declared < Exact::one() { Exact::one() - declared } else { Exact::zero() };
+        let rest = if declared < Exact::one() {
+            Exact::one() - declared
+        } else {
+            Exact::zero()
+        };
         // A holder whose part is not said may have all that is left, if he is or may be in the class.
         let mut may_hold = open;
         for owner in silent {
             let mut of_owner = Holdings::default();
-            self.stake(&mut of_owner, &owner, &rest, measure, look_through, at, path, in_class);
+            self.stake(
+                &mut of_owner,
+                &owner,
+                &rest,
+                measure,
+                look_through,
+                at,
+                path,
+                in_class,
+            );
             let most = of_owner.holders.values().map(|(_, high)| high).sum::<Exact>() + &of_owner.pool;
             if most > Exact::zero() {
                 may_hold = true;
@@ -446,7 +488,11 @@ impl Grounder<'_> {
             let step = &facts.productions[edge.production];
             let input = &step.inputs[edge.input];
             let fact = || FactRef::lot(&edge.lot, format!("step.inputs[{}].titles", input.lot));
-            let stated = if role == Role::Seller { &input.sellers } else { &input.owners };
+            let stated = if role == Role::Seller {
+                &input.sellers
+            } else {
+                &input.owners
+            };
             let mut complete = self.stated(input.titles_complete.as_ref(), fact) == Some(&true);
             if stated.is_empty() && input.titles_complete.is_none() {
                 // Made and used in one house: nothing was sold.
@@ -456,7 +502,9 @@ impl Grounder<'_> {
                 Vec::new()
             } else {
                 let operator = step.operator.iter().map(|fact| fact.value.clone());
-                operator.chain(step.principal.iter().filter_map(|fact| fact.value.clone())).collect()
+                operator
+                    .chain(step.principal.iter().filter_map(|fact| fact.value.clone()))
+                    .collect()
             };
             for title in stated {
                 match self.stated(Some(title), fact) {
@@ -478,8 +526,12 @@ impl Grounder<'_> {
     }
 
     fn made_in_the_same_house(&mut self, node: &Node, consumer: &str, production: usize) -> bool {
-        let Some((made, index)) = self.step(node) else { return false };
-        let Some(maker) = self.runs_for_itself(&made.productions[index], &node.lot) else { return false };
+        let Some((made, index)) = self.step(node) else {
+            return false;
+        };
+        let Some(maker) = self.runs_for_itself(&made.productions[index], &node.lot) else {
+            return false;
+        };
         let used = self.lot(consumer);
         self.runs_for_itself(&used.productions[production], consumer) == Some(maker)
     }

@@ -95,7 +95,9 @@ fn found(rules: &[GroundedRule], assigned: &impl Fn(AtomId) -> Truth) -> Found {
     };
     let judging = all.iter().filter(|found| !idle(found)).max();
     let idling = all.iter().filter(idle).max();
-    *judging.or(idling).unwrap_or(&(Outcome::Compliant, Basis::NotApplicable))
+    *judging
+        .or(idling)
+        .unwrap_or(&(Outcome::Compliant, Basis::NotApplicable))
 }
 
 /// Settles rules; `needs` is the assurance that was asked for, if missing facts may lack only that.
@@ -103,7 +105,11 @@ pub(super) fn settle(rules: &[GroundedRule], record: &Record, needs: Option<Assu
     let (outcome, basis) = found(rules, &|_| Truth::Unknown);
     let mut bases = BTreeSet::from([basis]);
     if outcome != Outcome::Indeterminate {
-        return Settled { outcome, bases, missing: Vec::new() };
+        return Settled {
+            outcome,
+            bases,
+            missing: Vec::new(),
+        };
     }
     let mut atoms = BTreeSet::new();
     for formula in rules.iter().flat_map(GroundedRule::formulas) {
@@ -111,12 +117,18 @@ pub(super) fn settle(rules: &[GroundedRule], record: &Record, needs: Option<Assu
     }
     let atoms: Vec<AtomId> = atoms.into_iter().collect();
     if atoms.len() > EXACT_ATOMS_MAX {
-        return Settled { outcome, bases, missing: all_may_matter(&atoms, record, needs) };
+        return Settled {
+            outcome,
+            bases,
+            missing: all_may_matter(&atoms, record, needs),
+        };
     }
     let completions: Vec<Found> = (0_u32..1 << atoms.len())
         .map(|bits| {
             found(rules, &|id| {
-                atoms.binary_search(&id).map_or(Truth::Unknown, |place| (bits >> place & 1 == 1).into())
+                atoms
+                    .binary_search(&id)
+                    .map_or(Truth::Unknown, |place| (bits >> place & 1 == 1).into())
             })
         })
         .collect();
@@ -126,9 +138,17 @@ pub(super) fn settle(rules: &[GroundedRule], record: &Record, needs: Option<Assu
         && completions.iter().all(|(outcome, _)| outcome == first)
     {
         bases = completions.iter().map(|(_, basis)| *basis).collect();
-        return Settled { outcome: *first, bases, missing: Vec::new() };
+        return Settled {
+            outcome: *first,
+            bases,
+            missing: Vec::new(),
+        };
     }
-    Settled { outcome, bases, missing: deciding(&atoms, &completions, record, needs) }
+    Settled {
+        outcome,
+        bases,
+        missing: deciding(&atoms, &completions, record, needs),
+    }
 }
 
 /// Facts under which some completion of the others changes the outcome.
@@ -149,9 +169,7 @@ fn deciding(
     let outcome = |bits: usize| completions.get(bits).map(|found| found.0);
     masks
         .into_iter()
-        .filter(|(_, (mask, _))| {
-            (0..completions.len()).any(|bits| outcome(bits) != outcome(bits & !mask))
-        })
+        .filter(|(_, (mask, _))| (0..completions.len()).any(|bits| outcome(bits) != outcome(bits & !mask)))
         .map(|(fact, (_, ids))| missing(fact, &ids, record, needs, false))
         .collect()
 }
@@ -168,7 +186,10 @@ fn all_may_matter(atoms: &[AtomId], record: &Record, needs: Option<Assurance>) -
     }
     let mut facts: Vec<_> = facts.into_iter().collect();
     facts.sort_by(|a, b| b.1.0.cmp(&a.1.0).then_with(|| a.0.cmp(b.0)));
-    facts.into_iter().map(|(fact, (_, ids))| missing(fact, &ids, record, needs, true)).collect()
+    facts
+        .into_iter()
+        .map(|(fact, (_, ids))| missing(fact, &ids, record, needs, true))
+        .collect()
 }
 
 fn missing(
@@ -178,8 +199,11 @@ fn missing(
     needs: Option<Assurance>,
     may_matter: bool,
 ) -> Missing {
-    let needed_by: BTreeSet<String> =
-        ids.iter().filter_map(|id| record.atom(*id)).map(|atom| atom.needed_by.clone()).collect();
+    let needed_by: BTreeSet<String> = ids
+        .iter()
+        .filter_map(|id| record.atom(*id))
+        .map(|atom| atom.needed_by.clone())
+        .collect();
     let stated = needs.and_then(|_| record.weak.get(fact).copied());
     Missing {
         subject: fact.subject.clone(),

@@ -224,18 +224,24 @@ fn join(parts: impl IntoIterator<Item = F>, decisive: bool, wrap: fn(Vec<F>) -> 
 /// A share, folded to a constant where the facts decide it; known terms are added up.
 pub(super) fn share(mut share: Share) -> F {
     let mut sums = [None::<Exact>, None];
-    share.terms.retain(|term| match (&*term.include, &*term.counts, &term.amount) {
-        (Formula::Known(false), _, _) => false,
-        (Formula::Known(true), Formula::Known(counts), Some(amount)) => {
-            let sum = &mut sums[usize::from(*counts)];
-            *sum = Some(sum.take().unwrap_or_else(Exact::zero) + amount);
-            false
-        }
-        _ => true,
-    });
+    share
+        .terms
+        .retain(|term| match (&*term.include, &*term.counts, &term.amount) {
+            (Formula::Known(false), _, _) => false,
+            (Formula::Known(true), Formula::Known(counts), Some(amount)) => {
+                let sum = &mut sums[usize::from(*counts)];
+                *sum = Some(sum.take().unwrap_or_else(Exact::zero) + amount);
+                false
+            }
+            _ => true,
+        });
     for (counts, sum) in [false, true].into_iter().zip(sums) {
         if let Some(amount) = sum {
-            share.terms.push(Term { include: known(true), counts: known(counts), amount: Some(amount) });
+            share.terms.push(Term {
+                include: known(true),
+                counts: known(counts),
+                amount: Some(amount),
+            });
         }
     }
     match share.truth(&|_| Truth::Unknown) {
@@ -279,7 +285,10 @@ impl Formula {
                 }
                 // Amounts that are all known and not nothing leave only truths open.
                 let known = share.terms.iter().all(|term| term.amount.is_some());
-                let nothing = share.terms.iter().all(|term| term.amount.as_ref().is_none_or(Exact::is_zero));
+                let nothing = share
+                    .terms
+                    .iter()
+                    .all(|term| term.amount.as_ref().is_none_or(Exact::is_zero));
                 if share.open || !known || nothing {
                     into.insert(share.undecided);
                 }
@@ -290,9 +299,9 @@ impl Formula {
 
 impl Share {
     fn truth(&self, assigned: &impl Fn(AtomId) -> Truth) -> Truth {
-        let decided = self
-            .interval(assigned)
-            .map_or(Truth::Unknown, |(low, high)| self.comparison.holds_between(&low, &high, &self.value));
+        let decided = self.interval(assigned).map_or(Truth::Unknown, |(low, high)| {
+            self.comparison.holds_between(&low, &high, &self.value)
+        });
         match decided {
             Truth::Unknown => assigned(self.undecided),
             Truth::True | Truth::False => decided,
@@ -349,7 +358,11 @@ impl Sum {
 
 impl Side {
     fn add(&mut self, counts: bool, amount: Option<&Exact>) {
-        let side = if counts { &mut self.counted } else { &mut self.other };
+        let side = if counts {
+            &mut self.counted
+        } else {
+            &mut self.other
+        };
         match amount {
             Some(amount) => side.sum = Some(side.total() + amount),
             None => side.unknown = true,
@@ -390,17 +403,31 @@ mod tests {
     }
 
     fn term(counts: F, amount: Option<i64>) -> Term {
-        Term { include: known(true), counts, amount: amount.map(|amount| ratio(amount, 1)) }
+        Term {
+            include: known(true),
+            counts,
+            amount: amount.map(|amount| ratio(amount, 1)),
+        }
     }
 
     fn over(terms: Vec<Term>, comparison: Comparison, value: Exact) -> Share {
-        Share { terms, open: false, comparison, value, undecided: 99 }
+        Share {
+            terms,
+            open: false,
+            comparison,
+            value,
+            undecided: 99,
+        }
     }
 
     #[test]
     fn share_interval_counts_unknown_terms_both_ways() {
         let share = over(
-            vec![term(known(true), Some(93)), term(known(false), Some(4)), term(atom(0), Some(3))],
+            vec![
+                term(known(true), Some(93)),
+                term(known(false), Some(4)),
+                term(atom(0), Some(3)),
+            ],
             Comparison::Gt,
             ratio(95, 100),
         );
@@ -414,8 +441,14 @@ mod tests {
     #[test]
     fn exactly_at_the_threshold_is_not_more_than_it() {
         let terms = || vec![term(known(true), Some(1)), term(known(false), Some(1))];
-        assert_eq!(*super::share(over(terms(), Comparison::Gt, ratio(1, 2))), Formula::Known(false));
-        assert_eq!(*super::share(over(terms(), Comparison::Ge, ratio(1, 2))), Formula::Known(true));
+        assert_eq!(
+            *super::share(over(terms(), Comparison::Gt, ratio(1, 2))),
+            Formula::Known(false)
+        );
+        assert_eq!(
+            *super::share(over(terms(), Comparison::Ge, ratio(1, 2))),
+            Formula::Known(true)
+        );
     }
 
     #[test]
@@ -425,13 +458,19 @@ mod tests {
             Comparison::Gt,
             ratio(1, 2),
         );
-        assert_eq!(clean.interval(&|_| Truth::Unknown), Some((Exact::zero(), Exact::zero())));
+        assert_eq!(
+            clean.interval(&|_| Truth::Unknown),
+            Some((Exact::zero(), Exact::zero()))
+        );
         let mixed = over(
             vec![term(known(true), None), term(known(false), Some(2))],
             Comparison::Gt,
             ratio(1, 2),
         );
-        assert_eq!(mixed.interval(&|_| Truth::Unknown), Some((Exact::zero(), Exact::one())));
+        assert_eq!(
+            mixed.interval(&|_| Truth::Unknown),
+            Some((Exact::zero(), Exact::one()))
+        );
         let opened = Share { open: true, ..clean };
         assert_eq!(opened.truth(&|_| Truth::Unknown), Truth::Unknown);
     }

@@ -259,7 +259,12 @@ pub struct WaiverUsed {
 /// A share in three digits, rounded away from the threshold (up, if it lies on it).
 pub(super) fn rounded(value: &Exact, threshold: &Exact) -> String {
     let scaled = value * Exact::from_integer(1000.into());
-    let whole = if value < threshold { scaled.floor() } else { scaled.ceil() }.to_integer();
+    let whole = if value < threshold {
+        scaled.floor()
+    } else {
+        scaled.ceil()
+    }
+    .to_integer();
     let negative = whole.is_negative() && !whole.is_zero();
     let digits = format!("{:04}", whole.abs());
     let (units, fraction) = digits.split_at(digits.len() - 3);
@@ -277,7 +282,11 @@ pub(super) fn exactly(value: &Exact) -> String {
             let digits = format!("{:0width$}", scaled.to_integer().abs(), width = places + 1);
             let (units, fraction) = digits.split_at(digits.len() - places);
             let sign = if negative { "-" } else { "" };
-            return if places == 0 { format!("{sign}{units}") } else { format!("{sign}{units}.{fraction}") };
+            return if places == 0 {
+                format!("{sign}{units}")
+            } else {
+                format!("{sign}{units}.{fraction}")
+            };
         }
     }
     value.to_string()

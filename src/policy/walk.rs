@@ -28,7 +28,17 @@ use super::{
 
 /// Steps that make nothing.
 const TRANSPARENT: [&str; 12] = [
-    "split", "merge", "blend", "sort", "grade", "age", "rework", "transfer_title", "ship", "import", "export",
+    "split",
+    "merge",
+    "blend",
+    "sort",
+    "grade",
+    "age",
+    "rework",
+    "transfer_title",
+    "ship",
+    "import",
+    "export",
     "eol_test",
 ];
 
@@ -113,7 +123,8 @@ impl Grounder<'_> {
     /// The kind of a lot, if it is stated.
     fn kind(&mut self, lot: &str) -> Option<String> {
         let facts = self.lot(lot);
-        self.stated(facts.kind.as_ref(), || FactRef::lot(lot, "kind")).cloned()
+        self.stated(facts.kind.as_ref(), || FactRef::lot(lot, "kind"))
+            .cloned()
     }
 
     /// The productions that a lot comes from, seen through steps that make nothing.
@@ -133,24 +144,32 @@ impl Grounder<'_> {
         path.push(lot.to_owned());
         let facts = self.lot(lot);
         let place: Rc<str> = lot.into();
-        let node = |production| Node { lot: Rc::clone(&place), production, edges: Rc::default() };
+        let node = |production| Node {
+            lot: Rc::clone(&place),
+            production,
+            edges: Rc::default(),
+        };
         for code in &facts.contradictions {
-            selection.open.insert(FactRef::lot(lot, format!("contradiction.{code}")));
+            selection
+                .open
+                .insert(FactRef::lot(lot, format!("contradiction.{code}")));
         }
         let mut nodes: BTreeMap<Place, BTreeSet<Edge>> = BTreeMap::new();
         let mut add = |node: &Node, edges: BTreeSet<Edge>| {
-            nodes.entry((Rc::clone(&node.lot), node.production)).or_default().extend(edges);
+            nodes
+                .entry((Rc::clone(&node.lot), node.production))
+                .or_default()
+                .extend(edges);
         };
         if facts.productions.is_empty() {
             add(&node(None), BTreeSet::new());
         }
         for (production, step) in facts.productions.iter().enumerate() {
-            let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.id"));
+            let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.step"));
             let transparent = id.is_some_and(|id| TRANSPARENT.contains(&id.as_str()));
             if !transparent {
-                if id.is_none() {
-                    // It may have made nothing, and its operator may be nobody's maker.
-                    selection.open.insert(FactRef::lot(lot, "step.id"));
+                if id.is_none() && self.may_have_made_nothing(&facts, step) {
+                    selection.open.insert(FactRef::lot(lot, "step.step"));
                 }
                 add(&node(Some(production)), BTreeSet::new());
                 continue;
@@ -164,7 +183,12 @@ impl Grounder<'_> {
                     self.weak(FactRef::lot(lot, "step.inputs"), item.assurance);
                     continue;
                 }
-                let edge = Edge { lot: Rc::clone(&place), production, input, transparent: true };
+                let edge = Edge {
+                    lot: Rc::clone(&place),
+                    production,
+                    input,
+                    transparent: true,
+                };
                 let origin = self.resolve_within(&item.lot, path);
                 selection.open.extend(origin.open.iter().cloned());
                 for node in &origin.nodes {
@@ -183,6 +207,18 @@ impl Grounder<'_> {
         selection
     }
 
+    /// Whether a step without a name may be one that makes nothing: something of the lot's own kind, as far
+    /// as kinds are known, went in. Its operator may then be nobody's maker.
+    fn may_have_made_nothing(&mut self, made: &LotFacts, step: &StepFacts) -> bool {
+        step.inputs.iter().any(|input| {
+            let used = self.lot(&input.lot);
+            match (&used.kind, &made.kind) {
+                (Some(used), Some(made)) => used.value == made.value,
+                _ => true,
+            }
+        })
+    }
+
     /// Where the inputs of a step may not be all that went in.
     fn gaps(&mut self, lot: &str, step: &StepFacts, open: &mut BTreeSet<FactRef>) {
         let fact = || FactRef::lot(lot, "step.inputs_complete");
@@ -196,7 +232,9 @@ impl Grounder<'_> {
 
     /// Whether the pack takes the link between a step's inputs and outputs for a fact about this lot.
     fn custody_accepted(&mut self, lot: &str, step: &StepFacts) -> bool {
-        let model = self.stated(step.custody_model.as_ref(), || FactRef::lot(lot, "step.custody_model"));
+        let model = self.stated(step.custody_model.as_ref(), || {
+            FactRef::lot(lot, "step.custody_model")
+        });
         model.is_none_or(|model| self.pack.custody.contains(model))
     }
 
@@ -238,7 +276,10 @@ impl Grounder<'_> {
             }
         }
         let nodes = walk.found.into_iter().map(into_node).collect();
-        let selection = Rc::new(Selection { nodes, open: walk.open });
+        let selection = Rc::new(Selection {
+            nodes,
+            open: walk.open,
+        });
         self.selections.insert(key, Rc::clone(&selection));
         selection
     }
@@ -264,20 +305,26 @@ impl Grounder<'_> {
             return false;
         }
         let facts = self.lot(&place.0);
-        let Some(step) = place.1.and_then(|index| facts.productions.get(index)) else { return false };
+        let Some(step) = place.1.and_then(|index| facts.productions.get(index)) else {
+            return false;
+        };
         let mut open = BTreeSet::new();
         self.gaps(&place.0, step, &mut open);
         open.is_empty() && self.custody_accepted(&place.0, step)
     }
 
     fn matches(&mut self, select: &Select, place: &Place, kind: &str) -> bool {
-        let of_kind = select.kinds.as_ref().is_none_or(|kinds| kinds.iter().any(|wanted| wanted == kind));
+        let of_kind = select
+            .kinds
+            .as_ref()
+            .is_none_or(|kinds| kinds.iter().any(|wanted| wanted == kind));
         of_kind
             && select.steps.as_ref().is_none_or(|steps| {
                 let facts = self.lot(&place.0);
                 let step = place.1.and_then(|index| facts.productions.get(index));
                 let id = step.and_then(|step| {
-                    self.stated(step.step.as_ref(), || FactRef::lot(&place.0, "step.id")).cloned()
+                    self.stated(step.step.as_ref(), || FactRef::lot(&place.0, "step.step"))
+                        .cloned()
                 });
                 id.is_some_and(|id| steps.contains(&id))
             })
@@ -303,7 +350,10 @@ impl Grounder<'_> {
                 walk.open.insert(FactRef::lot(&place.0, "kind"));
             }
             if select.kinds.is_none() && select.steps.is_none() && depth > 0 {
-                walk.found.entry(place.clone()).or_default().extend(edges.iter().cloned());
+                walk.found
+                    .entry(place.clone())
+                    .or_default()
+                    .extend(edges.iter().cloned());
             }
             if select.from == From::Ancestors {
                 // What lies further back may be bad, and known.
@@ -313,7 +363,10 @@ impl Grounder<'_> {
         };
         let expands = depth > 0 && self.expands(select, &place, &kind);
         if depth > 0 && !expands && self.matches(select, &place, &kind) {
-            walk.found.entry(place.clone()).or_default().extend(edges.iter().cloned());
+            walk.found
+                .entry(place.clone())
+                .or_default()
+                .extend(edges.iter().cloned());
         }
         let ended = select.closed_to.as_ref().is_some_and(|ends| ends.contains(&kind));
         let closing = closing && (!ended || expands);
@@ -330,8 +383,9 @@ impl Grounder<'_> {
     fn descend(&mut self, walk: &mut Walk<'_>, place: &Place, depth: u32, closing: bool) {
         let lot = &place.0;
         let facts = self.lot(lot);
-        let Some((production, step)) =
-            place.1.and_then(|index| Some((index, facts.productions.get(index)?)))
+        let Some((production, step)) = place
+            .1
+            .and_then(|index| Some((index, facts.productions.get(index)?)))
         else {
             if closing {
                 walk.open.insert(FactRef::lot(lot, "step"));
@@ -345,7 +399,7 @@ impl Grounder<'_> {
             return;
         }
         if closing {
-            let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.id"));
+            let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.step"));
             let extraction = id.is_some_and(|id| EXTRACTION.contains(&id.as_str()));
             if !(extraction && step.inputs.is_empty()) {
                 self.gaps(lot, step, &mut walk.open);
@@ -356,14 +410,25 @@ impl Grounder<'_> {
                 self.weak(FactRef::lot(lot, "step.inputs"), item.assurance);
                 continue;
             }
-            let edge = Edge { lot: Rc::clone(lot), production, input, transparent: false };
+            let edge = Edge {
+                lot: Rc::clone(lot),
+                production,
+                input,
+                transparent: false,
+            };
             let resolution = self.resolve(&item.lot);
             if closing {
                 walk.open.extend(resolution.open.iter().cloned());
             }
             for node in &resolution.nodes {
                 let edges = node.edges.iter().cloned().chain([edge.clone()]).collect();
-                self.arrive(walk, (Rc::clone(&node.lot), node.production), &edges, depth, closing);
+                self.arrive(
+                    walk,
+                    (Rc::clone(&node.lot), node.production),
+                    &edges,
+                    depth,
+                    closing,
+                );
             }
         }
     }
@@ -379,7 +444,12 @@ impl Grounder<'_> {
         let select = &pack.selects[name];
         let starts = self.starts(root, &mut BTreeSet::new());
         let alone = starts.len() == 1;
-        let mut sum = Sum { select, measure, currencies: BTreeSet::new(), memo: HashMap::new() };
+        let mut sum = Sum {
+            select,
+            measure,
+            currencies: BTreeSet::new(),
+            memo: HashMap::new(),
+        };
         let mut terms = Terms::new();
         for start in &starts {
             let place = (Rc::clone(&start.lot), start.production);
@@ -397,7 +467,11 @@ impl Grounder<'_> {
             }
             let below = self.below(&mut sum, &place, depth, 0);
             // With one start its own share of its step is the same factor in every term, and cancels out.
-            let part = if alone { Ok(Exact::one()) } else { self.share_of(&place) };
+            let part = if alone {
+                Ok(Exact::one())
+            } else {
+                self.share_of(&place)
+            };
             for (place, (edges, amount)) in below.iter() {
                 merge(&mut terms, (place.clone(), edges, times(&part, amount)));
             }
@@ -408,7 +482,11 @@ impl Grounder<'_> {
             .map(|(place, (edges, amount))| {
                 // No rate table: amounts in several currencies do not add.
                 let missing = FactRef::context("currency_rates");
-                let amount = if mixed { Err(BTreeSet::from([missing])) } else { amount };
+                let amount = if mixed {
+                    Err(BTreeSet::from([missing]))
+                } else {
+                    amount
+                };
                 (into_node((place, edges)), amount)
             })
             .collect()
@@ -418,8 +496,13 @@ impl Grounder<'_> {
     fn share_of(&mut self, place: &Place) -> Measured {
         let facts = self.lot(&place.0);
         let fact = || FactRef::lot(&place.0, "step.share");
-        let share = place.1.and_then(|index| facts.productions.get(index)).and_then(|step| step.share.as_ref());
-        self.stated(share, fact).cloned().ok_or_else(|| BTreeSet::from([fact()]))
+        let share = place
+            .1
+            .and_then(|index| facts.productions.get(index))
+            .and_then(|step| step.share.as_ref());
+        self.stated(share, fact)
+            .cloned()
+            .ok_or_else(|| BTreeSet::from([fact()]))
     }
 
     /// Terms of everything selected behind a production, per whole input of its step.
@@ -429,8 +512,9 @@ impl Grounder<'_> {
             return Rc::clone(terms);
         }
         let facts = self.lot(&place.0);
-        let Some((production, step)) =
-            place.1.and_then(|index| Some((index, facts.productions.get(index)?)))
+        let Some((production, step)) = place
+            .1
+            .and_then(|index| Some((index, facts.productions.get(index)?)))
         else {
             return Rc::default();
         };
@@ -445,14 +529,22 @@ impl Grounder<'_> {
                 continue;
             }
             let fact = |what: &str| FactRef::lot(&place.0, format!("step.inputs[{}].{what}", item.lot));
-            let edge = Edge { lot: Rc::clone(&place.0), production, input, transparent: false };
+            let edge = Edge {
+                lot: Rc::clone(&place.0),
+                production,
+                input,
+                transparent: false,
+            };
             let amount = self.measure(sum, &item.consumed, &fact);
             for origin in self.origins(&item.lot, 0).iter().cloned() {
                 let kind = self.kind(&origin.place.0).unwrap_or_default();
                 let edges: BTreeSet<Edge> = origin.edges.iter().cloned().chain([edge.clone()]).collect();
                 let expands = self.expands(sum.select, &origin.place, &kind);
                 if !expands && self.matches(sum.select, &origin.place, &kind) {
-                    merge(&mut terms, (origin.place, &edges, times(&amount, &origin.proportion)));
+                    merge(
+                        &mut terms,
+                        (origin.place, &edges, times(&amount, &origin.proportion)),
+                    );
                     continue;
                 }
                 let depth_below = match (sum.select.from, expands) {
@@ -488,7 +580,9 @@ impl Grounder<'_> {
         ];
         for (consumed, produced) in pairs {
             let consumed = self.stated(consumed.as_ref(), || fact("quantity")).cloned();
-            let produced = self.stated(produced.as_ref(), || FactRef::lot(lot, "produced")).cloned();
+            let produced = self
+                .stated(produced.as_ref(), || FactRef::lot(lot, "produced"))
+                .cloned();
             if let (Some(consumed), Some(produced)) = (consumed, produced)
                 && !produced.is_zero()
             {
@@ -539,10 +633,13 @@ impl Grounder<'_> {
         let parts = self.parts(&made, &|_| FactRef::lot(lot, "step.produced"));
         let mut origins = Vec::new();
         for ((production, step), part) in facts.productions.iter().enumerate().zip(parts) {
-            let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.id"));
+            let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.step"));
             let transparent = id.is_some_and(|id| TRANSPARENT.contains(&id.as_str()));
             if !transparent || step.inputs.is_empty() {
-                origins.push(Origin { proportion: part, ..whole(Some(production).filter(|_| !transparent)) });
+                origins.push(Origin {
+                    proportion: part,
+                    ..whole(Some(production).filter(|_| !transparent))
+                });
                 continue;
             }
             let used: Vec<&Amounts> = step.inputs.iter().map(|input| &input.consumed).collect();
@@ -556,7 +653,12 @@ impl Grounder<'_> {
                 if item.assurance < self.floor {
                     continue;
                 }
-                let edge = Edge { lot: Rc::clone(&name), production, input, transparent: true };
+                let edge = Edge {
+                    lot: Rc::clone(&name),
+                    production,
+                    input,
+                    transparent: true,
+                };
                 let taken = self.part_used(&item.lot, &item.consumed, &|_| fact(input));
                 for mut origin in self.origins(&item.lot, level + 1).iter().cloned() {
                     origin.proportion = times(&times(&part, &weight), &origin.proportion);
@@ -604,20 +706,29 @@ impl Grounder<'_> {
                     "direct_material_cost" => &["direct_material", "direct_material_cost"],
                     _ => &["", "price", "cost"],
                 };
-                let on_basis = consumed.costs.iter().filter(|cost| bases.contains(&cost.value.basis.as_str()));
+                let on_basis = consumed
+                    .costs
+                    .iter()
+                    .filter(|cost| bases.contains(&cost.value.basis.as_str()));
                 let mut costs: Vec<_> = on_basis.collect();
                 if costs.is_empty() && sum.measure == "cost" && consumed.costs.len() == 1 {
                     costs = consumed.costs.iter().collect();
                 }
-                let [cost] = costs.as_slice() else { return Err(missing()) };
+                let [cost] = costs.as_slice() else {
+                    return Err(missing());
+                };
                 let name = sum.measure;
-                let Some(cost) = self.stated(Some(cost), || fact(name)) else { return Err(missing()) };
+                let Some(cost) = self.stated(Some(cost), || fact(name)) else {
+                    return Err(missing());
+                };
                 sum.currencies.insert(cost.currency.clone());
                 return Ok(cost.value.clone());
             }
         };
         let name = sum.measure;
-        self.stated(plain.as_ref(), || fact(name)).cloned().ok_or_else(missing)
+        self.stated(plain.as_ref(), || fact(name))
+            .cloned()
+            .ok_or_else(missing)
     }
 }
 
@@ -630,11 +741,17 @@ struct Sum<'s> {
 }
 
 fn merge(terms: &mut Terms, (place, edges, amount): (Place, &BTreeSet<Edge>, Measured)) {
-    let (all, sum) = terms.entry(place).or_insert_with(|| (BTreeSet::new(), Ok(Exact::zero())));
+    let (all, sum) = terms
+        .entry(place)
+        .or_insert_with(|| (BTreeSet::new(), Ok(Exact::zero())));
     all.extend(edges.iter().cloned());
     *sum = plus(std::mem::replace(sum, Ok(Exact::zero())), &amount);
 }
 
 fn into_node(((lot, production), edges): (Place, BTreeSet<Edge>)) -> Node {
-    Node { lot, production, edges: Rc::new(edges) }
+    Node {
+        lot,
+        production,
+        edges: Rc::new(edges),
+    }
 }
