@@ -191,7 +191,7 @@ impl Explaining<'_, '_> {
         });
         let total: super::view::Exact = share.terms.iter().filter_map(|term| term.amount.as_ref()).sum();
         let known = share.terms.iter().all(|term| term.amount.is_some()) && total > Default::default();
-        for (node, amount) in self.grounder.contributions(&test.select, None, &measure) {
+        for (node, amount) in self.grounder.contributions(&test.select, None, &measure).0 {
             if self.grounder.expr(&test.condition, Some(&node)).kleene() == Truth::True {
                 let mut seen = self.seen(&node, &test.condition, Truth::True);
                 seen.part = amount

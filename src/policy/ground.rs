@@ -345,8 +345,14 @@ impl<'a> Grounder<'a> {
         };
         let root = node.filter(|_| test.rooted);
         let selection = self.select(&test.select, root);
-        let parts = self.contributions(&test.select, root, &measure);
+        let (parts, cut) = self.contributions(&test.select, root, &measure);
         let mut facts: BTreeSet<FactRef> = selection.open.iter().cloned().collect();
+        if cut {
+            facts.insert(FactRef::lot(
+                root.map_or(self.subject, |node| &node.lot),
+                "ancestry",
+            ));
+        }
         let mut terms = Vec::new();
         for (node, amount) in &parts {
             let include = not(&self.excluded(&test.select, node));
@@ -364,7 +370,7 @@ impl<'a> Grounder<'a> {
                 amount,
             });
         }
-        if terms.is_empty() {
+        if terms.is_empty() && facts.is_empty() {
             facts.insert(FactRef::lot(
                 root.map_or(self.subject, |node| &node.lot),
                 "step.inputs",
@@ -381,7 +387,7 @@ impl<'a> Grounder<'a> {
         let undecided = self.record.number(needed_by, facts);
         Ok(Share {
             terms,
-            open: !selection.open.is_empty(),
+            open: cut || !selection.open.is_empty(),
             comparison: test.comparison,
             value,
             undecided,

@@ -25,6 +25,7 @@ mod list;
 mod loader;
 mod pack;
 mod party;
+mod quick;
 mod settle;
 mod truth;
 mod verdict;

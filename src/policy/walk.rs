@@ -117,6 +117,8 @@ struct Walk<'s> {
     open: BTreeSet<FactRef>,
     visited: HashSet<(Place, u32, bool)>,
     stack: Vec<(Place, u32, bool)>,
+    /// What went into what, where the walk has to be closed.
+    links: BTreeMap<Place, BTreeSet<Place>>,
 }
 
 impl Grounder<'_> {
@@ -252,6 +254,7 @@ impl Grounder<'_> {
             open: BTreeSet::new(),
             visited: HashSet::new(),
             stack: Vec::new(),
+            links: BTreeMap::new(),
         };
         for start in self.starts(root, &mut walk.open) {
             let place = (Rc::clone(&start.lot), start.production);
@@ -274,6 +277,9 @@ impl Grounder<'_> {
             if walk.visited.insert((place.clone(), depth, closing)) {
                 self.descend(&mut walk, &place, depth, closing);
             }
+        }
+        if let Some(lot) = first_in_circle(&walk.links) {
+            walk.open.insert(FactRef::lot(&lot, "ancestry"));
         }
         let nodes = walk.found.into_iter().map(into_node).collect();
         let selection = Rc::new(Selection {
@@ -422,6 +428,10 @@ impl Grounder<'_> {
             }
             for node in &resolution.nodes {
                 let edges = node.edges.iter().cloned().chain([edge.clone()]).collect();
+                if closing {
+                    let used = (Rc::clone(&node.lot), node.production);
+                    walk.links.entry(place.clone()).or_default().insert(used);
+                }
                 self.arrive(
                     walk,
                     (Rc::clone(&node.lot), node.production),
@@ -433,13 +443,14 @@ impl Grounder<'_> {
         }
     }
 
-    /// How much of the root each node of a selection is, in one measure.
+    /// How much of the root each node of a selection is, in one measure; and whether there may be more that
+    /// the walk did not get to.
     pub(super) fn contributions(
         &mut self,
         name: &str,
         root: Option<&Node>,
         measure: &str,
-    ) -> Vec<(Node, Measured)> {
+    ) -> (Vec<(Node, Measured)>, bool) {
         let pack = self.pack;
         let select = &pack.selects[name];
         let starts = self.starts(root, &mut BTreeSet::new());
@@ -449,6 +460,7 @@ impl Grounder<'_> {
             measure,
             currencies: BTreeSet::new(),
             memo: HashMap::new(),
+            cut: false,
         };
         let mut terms = Terms::new();
         for start in &starts {
@@ -477,19 +489,17 @@ impl Grounder<'_> {
             }
         }
         let mixed = sum.currencies.len() > 1;
-        terms
-            .into_iter()
-            .map(|(place, (edges, amount))| {
-                // No rate table: amounts in several currencies do not add.
-                let missing = FactRef::context("currency_rates");
-                let amount = if mixed {
-                    Err(BTreeSet::from([missing]))
-                } else {
-                    amount
-                };
-                (into_node((place, edges)), amount)
-            })
-            .collect()
+        let parts = terms.into_iter().map(|(place, (edges, amount))| {
+            // No rate table: amounts in several currencies do not add.
+            let missing = FactRef::context("currency_rates");
+            let amount = if mixed {
+                Err(BTreeSet::from([missing]))
+            } else {
+                amount
+            };
+            (into_node((place, edges)), amount)
+        });
+        (parts.collect(), sum.cut)
     }
 
     /// What part of its step's inputs belongs to a production.
@@ -508,8 +518,13 @@ impl Grounder<'_> {
     /// Terms of everything selected behind a production, per whole input of its step.
     fn below(&mut self, sum: &mut Sum<'_>, place: &Place, depth: u32, level: u32) -> Rc<Terms> {
         let key = (place.clone(), depth);
-        if let Some(terms) = sum.memo.get(&key) {
-            return Rc::clone(terms);
+        match sum.memo.get(&key) {
+            Some(Some(terms)) => return Rc::clone(terms),
+            Some(None) => {
+                sum.cut = true;
+                return Rc::default();
+            }
+            None => {}
         }
         let facts = self.lot(&place.0);
         let Some((production, step)) = place
@@ -518,11 +533,14 @@ impl Grounder<'_> {
         else {
             return Rc::default();
         };
-        // Against circles; a walk that long is open anyway.
-        sum.memo.insert(key.clone(), Rc::default());
-        if level >= DEPTH_MAX || !self.custody_accepted(&place.0, step) {
+        if !self.custody_accepted(&place.0, step) {
             return Rc::default();
         }
+        if level >= DEPTH_MAX {
+            sum.cut = true;
+            return Rc::default();
+        }
+        sum.memo.insert(key.clone(), None);
         let mut terms = Terms::new();
         for (input, item) in step.inputs.iter().enumerate() {
             if item.assurance < self.floor {
@@ -564,7 +582,7 @@ impl Grounder<'_> {
             }
         }
         let terms = Rc::new(terms);
-        sum.memo.insert(key, Rc::clone(&terms));
+        sum.memo.insert(key, Some(Rc::clone(&terms)));
         terms
     }
 
@@ -732,12 +750,43 @@ impl Grounder<'_> {
     }
 }
 
+/// A lot that is, by way of others, made of itself.
+fn first_in_circle(links: &BTreeMap<Place, BTreeSet<Place>>) -> Option<Rc<str>> {
+    let mut users: BTreeMap<&Place, usize> = links.keys().map(|place| (place, 0)).collect();
+    for used in links.values().flatten() {
+        if let Some(count) = users.get_mut(used) {
+            *count += 1;
+        }
+    }
+    let mut free: Vec<&Place> = users
+        .iter()
+        .filter(|(_, count)| **count == 0)
+        .map(|(place, _)| *place)
+        .collect();
+    while let Some(place) = free.pop() {
+        users.remove(place);
+        for used in links.get(place).into_iter().flatten() {
+            if let Some(count) = users.get_mut(used) {
+                *count -= 1;
+                if *count == 0 {
+                    free.push(used);
+                }
+            }
+        }
+    }
+    // What is left is a circle, or lies behind one.
+    users.keys().next().map(|(lot, _)| Rc::clone(lot))
+}
+
 /// The state of adding up contributions.
 struct Sum<'s> {
     select: &'s Select,
     measure: &'s str,
     currencies: BTreeSet<String>,
-    memo: HashMap<(Place, u32), Rc<Terms>>,
+    /// None while it is being computed.
+    memo: HashMap<(Place, u32), Option<Rc<Terms>>>,
+    /// The walk went in a circle or too deep: there may be more.
+    cut: bool,
 }
 
 fn merge(terms: &mut Terms, (place, edges, amount): (Place, &BTreeSet<Edge>, Measured)) {

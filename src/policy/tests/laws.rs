@@ -100,7 +100,8 @@ fn parts(fixture: &Fixture, subject: &str, select: &str, measure: &str) -> Vec<(
         Assurance::Asserted,
         &mut record,
     );
-    let parts = grounder.contributions(select, None, measure);
+    let (parts, cut) = grounder.contributions(select, None, measure);
+    assert!(!cut);
     parts
         .into_iter()
         .map(|(node, amount)| (Rc::clone(&node.lot).to_string(), amount.unwrap()))
@@ -223,7 +224,12 @@ fn a_lot_that_comes_out_of_itself_is_open_and_ends() {
             evaluation: day("2026-11-01"),
         };
         let verdict = evaluate(&fixture, &question).unwrap();
-        assert_ne!(verdict.verdict, Outcome::NonCompliant, "{step}");
+        assert_eq!(verdict.verdict, Outcome::Indeterminate, "{step}");
+        let missing = verdict
+            .missing
+            .iter()
+            .any(|fact| fact.path == "ancestry" && fact.subject == "lot:cam");
+        assert!(missing, "{step}: {:?}", verdict.missing);
     }
 }
 
@@ -289,4 +295,38 @@ proptest! {
             after.iter().zip(&costs).filter(|(maker, _)| **maker == Some("listed")).map(|(_, cost)| cost).sum();
         prop_assert_eq!(second.verdict == Outcome::NonCompliant, 2 * listed > total);
     }
+}
+
+#[test]
+fn a_chain_longer_than_amounts_are_followed_is_open_and_ends() {
+    let mut fixture = worked_example();
+    for index in 0..600 {
+        let from = if index == 0 {
+            "cam".to_owned()
+        } else {
+            format!("cam-{:03}", index - 1)
+        };
+        let row = json!({"kind": "intermediate", "step": "calcine", "operator": "clean", "produced": "1200",
+            "inputs": [{"lot": from, "mass": "1200", "cost": "1"}]});
+        fixture.lots.insert(format!("cam-{index:03}"), lot(row));
+    }
+    fixture.lots.get_mut("cells").unwrap().inputs[0].lot = "cam-599".into();
+    let context = Context::from_json(br#"{"date": "2027-11-01"}"#).unwrap();
+    let pack = load_pack("salts.toml", SALTS, Mode::Strict).unwrap();
+    let question = Question {
+        lot: "pack",
+        pack: &pack,
+        context: &context,
+        params: &BTreeMap::new(),
+        evaluation: day("2026-11-01"),
+    };
+    let verdict = evaluate(&fixture, &question).unwrap();
+    assert_eq!(verdict.verdict, Outcome::Indeterminate);
+    assert_eq!(
+        (
+            verdict.missing[0].subject.as_str(),
+            verdict.missing[0].path.as_str()
+        ),
+        ("lot:pack", "ancestry")
+    );
 }
