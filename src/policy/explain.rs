@@ -12,6 +12,7 @@ use super::{
     settle::Settled,
     truth::{F, Truth},
     verdict::{Basis, Because, NODES_MAX, NodeSeen, Outcome, ShareSeen, exactly, rounded},
+    view::Exact,
     walk::Node,
 };
 
@@ -189,8 +190,8 @@ impl Explaining<'_, '_> {
             needed: format!("{} {}", share.comparison.sign(), exactly(&share.value)),
             measure: measure.clone(),
         });
-        let total: super::view::Exact = share.terms.iter().filter_map(|term| term.amount.as_ref()).sum();
-        let known = share.terms.iter().all(|term| term.amount.is_some()) && total > Default::default();
+        let total: Exact = share.terms.iter().filter_map(|term| term.amount.as_ref()).sum();
+        let known = share.terms.iter().all(|term| term.amount.is_some()) && total > Exact::default();
         for (node, amount) in self.grounder.contributions(&test.select, None, &measure).0 {
             if self.grounder.expr(&test.condition, Some(&node)).kleene() == Truth::True {
                 let mut seen = self.seen(&node, &test.condition, Truth::True);

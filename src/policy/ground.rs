@@ -14,8 +14,9 @@ use time::Date;
 
 use super::{
     context::{Context, Field, parse_date},
+    contribution::Origin,
     leaf::{FactRef, Record},
-    loader::exact,
+    operands::exact,
     pack::{
         About, Choice, Clock, ContextComparison, ContextTest, EvidenceTest, ExprTest, Licensed, Pack, Place,
         Role, RowKey, ShareTest, Table, Threshold,
@@ -23,7 +24,7 @@ use super::{
     party::Who,
     truth::{Comparison, F, Share, Term, Truth, all, any, known, not, share},
     view::{Assurance, Attribute, Evidence, Exact, Fact, ListEdition, LotFacts, PartyFacts, StepFacts, View},
-    walk::{Node, Origin, Selection},
+    walk::{Node, Selection},
 };
 
 /// The dates at which a verdict is given.

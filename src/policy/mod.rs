@@ -8,7 +8,7 @@
 //! ```
 //!
 //! In reading order: `view` (what evaluation may look at), `pack` and `loader` (the rules as data), `truth`
-//! (three values and shares), `leaf` (what is missing), `ground`, `party` and `walk` (rules put to a lot),
+//! (three values and shares), `leaf` (what is missing), `ground`, `party`, `ownership`, `walk` and `contribution` (rules put to a lot), `quick` and,
 //! `settle` (an outcome from what is known and what is not), `evaluate`, `explain`, `verdict`.
 //!
 //! Everything here is pure. Deliberately absent: the lists and packs themselves (`policies/`), and any
@@ -16,6 +16,7 @@
 
 mod check;
 pub mod context;
+mod contribution;
 mod evaluate;
 mod explain;
 mod ground;
@@ -23,6 +24,8 @@ mod keys;
 mod leaf;
 mod list;
 mod loader;
+mod operands;
+mod ownership;
 mod pack;
 mod party;
 mod quick;

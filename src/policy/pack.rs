@@ -2,7 +2,7 @@
 //!
 //! Every name in here resolves, nothing refers to itself in a circle, and every class and expression has
 //! one operator. Definitions are found by name, so that a verdict can say which one decided.
-//! Spec: `docs/policy.md`.
+//! Spec: `policies/README.md`.
 
 use std::collections::BTreeMap;
 
@@ -93,10 +93,6 @@ pub(super) enum Trigger {
 
 /// A list as a pack uses it.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "three independent extensions of one list"
-)]
 pub(super) struct ListUse {
     pub(super) list: String,
     pub(super) file: String,

@@ -402,7 +402,7 @@ mod tests {
             ..rule(known(true))
         };
         assert_eq!(
-            settle(&[doubtful.clone()], &record, None).outcome,
+            settle(std::slice::from_ref(&doubtful), &record, None).outcome,
             Outcome::Indeterminate
         );
         let waived = GroundedRule {

@@ -224,6 +224,7 @@ pub struct Missing {
 
 /// An edition that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "independent marks of one edition")]
 pub struct EditionUsed {
     /// List.
     pub list: String,

@@ -8,26 +8,21 @@
 //! A node is a lot together with the step that made it, and the edges by which it was reached. Steps that
 //! make nothing (`split`, `ship`, `rework` ...) are looked through, so that none of them launders a maker.
 //! Where something on the way is not stated, the selection is *open* there, by the fact that would close it.
-//!
-//! **Contribution**: along each path the product of consumed over produced; along one path only the first
-//! node that matches counts; paths add up.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     rc::Rc,
 };
-
-use num_traits::{One as _, Zero as _};
 
 use super::{
     ground::Grounder,
     leaf::FactRef,
     pack::{From, Select},
-    view::{Amounts, Exact, LotFacts, StepFacts},
+    view::{LotFacts, StepFacts},
 };
 
 /// Steps that make nothing.
-const TRANSPARENT: [&str; 12] = [
+pub(super) const TRANSPARENT: [&str; 12] = [
     "split",
     "merge",
     "blend",
@@ -46,7 +41,7 @@ const TRANSPARENT: [&str; 12] = [
 const EXTRACTION: [&str; 4] = ["mine", "pump_brine", "extract_feedstock", "collect"];
 
 /// Longest chain of steps that amounts are followed along.
-const DEPTH_MAX: u32 = 256;
+pub(super) const DEPTH_MAX: u32 = 256;
 
 /// A lot, and which of its productions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,39 +71,8 @@ pub(super) struct Selection {
     pub(super) open: BTreeSet<FactRef>,
 }
 
-/// An exact amount, or the facts that are missing for it.
-pub(super) type Measured = Result<Exact, BTreeSet<FactRef>>;
-
-type Place = (Rc<str>, Option<usize>);
-type Terms = BTreeMap<Place, (BTreeSet<Edge>, Measured)>;
-
-fn times(a: &Measured, b: &Measured) -> Measured {
-    match (a, b) {
-        (Ok(a), Ok(b)) => Ok(a * b),
-        (Err(a), Err(b)) => Err(a.union(b).cloned().collect()),
-        (Err(missing), Ok(_)) | (Ok(_), Err(missing)) => Err(missing.clone()),
-    }
-}
-
-fn plus(a: Measured, b: &Measured) -> Measured {
-    match (a, b) {
-        (Ok(a), Ok(b)) => Ok(a + b),
-        (Err(a), Err(b)) => Err(a.union(b).cloned().collect()),
-        (Err(missing), Ok(_)) => Err(missing),
-        (Ok(_), Err(missing)) => Err(missing.clone()),
-    }
-}
-
-/// A part of a lot that one of its productions is, seen through steps that make nothing.
-#[derive(Clone)]
-pub(super) struct Origin {
-    place: Place,
-    edges: BTreeSet<Edge>,
-    /// What part of the lot it is.
-    proportion: Measured,
-    /// What part of the original lot one whole lot takes.
-    fraction: Measured,
-}
+/// A lot, and which of its productions.
+pub(super) type Place = (Rc<str>, Option<usize>);
 
 /// The state of one walk.
 struct Walk<'s> {
@@ -123,7 +87,7 @@ struct Walk<'s> {
 
 impl Grounder<'_> {
     /// The kind of a lot, if it is stated.
-    fn kind(&mut self, lot: &str) -> Option<String> {
+    pub(super) fn kind(&mut self, lot: &str) -> Option<String> {
         let facts = self.lot(lot);
         self.stated(facts.kind.as_ref(), || FactRef::lot(lot, "kind"))
             .cloned()
@@ -233,7 +197,7 @@ impl Grounder<'_> {
     }
 
     /// Whether the pack takes the link between a step's inputs and outputs for a fact about this lot.
-    fn custody_accepted(&mut self, lot: &str, step: &StepFacts) -> bool {
+    pub(super) fn custody_accepted(&mut self, lot: &str, step: &StepFacts) -> bool {
         let model = self.stated(step.custody_model.as_ref(), || {
             FactRef::lot(lot, "step.custody_model")
         });
@@ -290,20 +254,18 @@ impl Grounder<'_> {
         selection
     }
 
-    fn starts(&mut self, root: Option<&Node>, open: &mut BTreeSet<FactRef>) -> Vec<Node> {
-        match root {
-            Some(node) => vec![node.clone()],
-            None => {
-                let subject = self.subject;
-                let resolution = self.resolve(subject);
-                open.extend(resolution.open.iter().cloned());
-                resolution.nodes.clone()
-            }
+    pub(super) fn starts(&mut self, root: Option<&Node>, open: &mut BTreeSet<FactRef>) -> Vec<Node> {
+        if let Some(node) = root {
+            return vec![node.clone()];
         }
+        let subject = self.subject;
+        let resolution = self.resolve(subject);
+        open.extend(resolution.open.iter().cloned());
+        resolution.nodes.clone()
     }
 
     /// Whether a node is replaced by its inputs.
-    fn expands(&mut self, select: &Select, place: &Place, kind: &str) -> bool {
+    pub(super) fn expands(&mut self, select: &Select, place: &Place, kind: &str) -> bool {
         if select.expand.iter().any(|expanded| expanded == kind) {
             return true;
         }
@@ -319,7 +281,7 @@ impl Grounder<'_> {
         open.is_empty() && self.custody_accepted(&place.0, step)
     }
 
-    fn matches(&mut self, select: &Select, place: &Place, kind: &str) -> bool {
+    pub(super) fn matches(&mut self, select: &Select, place: &Place, kind: &str) -> bool {
         let of_kind = select
             .kinds
             .as_ref()
@@ -377,12 +339,11 @@ impl Grounder<'_> {
         let ended = select.closed_to.as_ref().is_some_and(|ends| ends.contains(&kind));
         let closing = closing && (!ended || expands);
         match select.from {
-            From::Itself => {}
             From::Ancestors => walk.stack.push((place, 1, closing)),
             From::Inputs if expands => walk.stack.push((place, depth, closing)),
             From::Inputs if depth > 1 => walk.stack.push((place, depth - 1, closing)),
             From::Inputs if closing && select.closed_to.is_some() => walk.stack.push((place, 0, true)),
-            From::Inputs => {}
+            From::Inputs | From::Itself => {}
         }
     }
 
@@ -442,312 +403,6 @@ impl Grounder<'_> {
             }
         }
     }
-
-    /// How much of the root each node of a selection is, in one measure; and whether there may be more that
-    /// the walk did not get to.
-    pub(super) fn contributions(
-        &mut self,
-        name: &str,
-        root: Option<&Node>,
-        measure: &str,
-    ) -> (Vec<(Node, Measured)>, bool) {
-        let pack = self.pack;
-        let select = &pack.selects[name];
-        let starts = self.starts(root, &mut BTreeSet::new());
-        let alone = starts.len() == 1;
-        let mut sum = Sum {
-            select,
-            measure,
-            currencies: BTreeSet::new(),
-            memo: HashMap::new(),
-            cut: false,
-        };
-        let mut terms = Terms::new();
-        for start in &starts {
-            let place = (Rc::clone(&start.lot), start.production);
-            let kind = self.kind(&place.0).unwrap_or_default();
-            let depth = select.depth;
-            if select.include_self
-                && !self.expands(select, &place, &kind)
-                && self.matches(select, &place, &kind)
-            {
-                merge(&mut terms, (place, &start.edges, Ok(Exact::one())));
-                continue;
-            }
-            if select.from == From::Itself {
-                continue;
-            }
-            let below = self.below(&mut sum, &place, depth, 0);
-            // With one start its own share of its step is the same factor in every term, and cancels out.
-            let part = if alone {
-                Ok(Exact::one())
-            } else {
-                self.share_of(&place)
-            };
-            for (place, (edges, amount)) in below.iter() {
-                merge(&mut terms, (place.clone(), edges, times(&part, amount)));
-            }
-        }
-        let mixed = sum.currencies.len() > 1;
-        let parts = terms.into_iter().map(|(place, (edges, amount))| {
-            // No rate table: amounts in several currencies do not add.
-            let missing = FactRef::context("currency_rates");
-            let amount = if mixed {
-                Err(BTreeSet::from([missing]))
-            } else {
-                amount
-            };
-            (into_node((place, edges)), amount)
-        });
-        (parts.collect(), sum.cut)
-    }
-
-    /// What part of its step's inputs belongs to a production.
-    fn share_of(&mut self, place: &Place) -> Measured {
-        let facts = self.lot(&place.0);
-        let fact = || FactRef::lot(&place.0, "step.share");
-        let share = place
-            .1
-            .and_then(|index| facts.productions.get(index))
-            .and_then(|step| step.share.as_ref());
-        self.stated(share, fact)
-            .cloned()
-            .ok_or_else(|| BTreeSet::from([fact()]))
-    }
-
-    /// Terms of everything selected behind a production, per whole input of its step.
-    fn below(&mut self, sum: &mut Sum<'_>, place: &Place, depth: u32, level: u32) -> Rc<Terms> {
-        let key = (place.clone(), depth);
-        match sum.memo.get(&key) {
-            Some(Some(terms)) => return Rc::clone(terms),
-            Some(None) => {
-                sum.cut = true;
-                return Rc::default();
-            }
-            None => {}
-        }
-        let facts = self.lot(&place.0);
-        let Some((production, step)) = place
-            .1
-            .and_then(|index| Some((index, facts.productions.get(index)?)))
-        else {
-            return Rc::default();
-        };
-        if !self.custody_accepted(&place.0, step) {
-            return Rc::default();
-        }
-        if level >= DEPTH_MAX {
-            sum.cut = true;
-            return Rc::default();
-        }
-        sum.memo.insert(key.clone(), None);
-        let mut terms = Terms::new();
-        for (input, item) in step.inputs.iter().enumerate() {
-            if item.assurance < self.floor {
-                continue;
-            }
-            let fact = |what: &str| FactRef::lot(&place.0, format!("step.inputs[{}].{what}", item.lot));
-            let edge = Edge {
-                lot: Rc::clone(&place.0),
-                production,
-                input,
-                transparent: false,
-            };
-            let amount = self.measure(sum, &item.consumed, &fact);
-            for origin in self.origins(&item.lot, 0).iter().cloned() {
-                let kind = self.kind(&origin.place.0).unwrap_or_default();
-                let edges: BTreeSet<Edge> = origin.edges.iter().cloned().chain([edge.clone()]).collect();
-                let expands = self.expands(sum.select, &origin.place, &kind);
-                if !expands && self.matches(sum.select, &origin.place, &kind) {
-                    merge(
-                        &mut terms,
-                        (origin.place, &edges, times(&amount, &origin.proportion)),
-                    );
-                    continue;
-                }
-                let depth_below = match (sum.select.from, expands) {
-                    (From::Ancestors, _) | (From::Inputs, true) => depth,
-                    (From::Inputs, false) if depth > 1 => depth - 1,
-                    (From::Inputs | From::Itself, _) => continue,
-                };
-                let further = self.below(sum, &origin.place, depth_below, level + 1);
-                if further.is_empty() {
-                    continue;
-                }
-                let used = self.part_used(&item.lot, &item.consumed, &fact);
-                let factor = times(&times(&used, &origin.fraction), &self.share_of(&origin.place));
-                for (place, (edges, amount)) in further.iter() {
-                    merge(&mut terms, (place.clone(), edges, times(&factor, amount)));
-                }
-            }
-        }
-        let terms = Rc::new(terms);
-        sum.memo.insert(key, Some(Rc::clone(&terms)));
-        terms
-    }
-
-    /// Consumed over produced.
-    fn part_used(&mut self, lot: &str, consumed: &Amounts, fact: &dyn Fn(&str) -> FactRef) -> Measured {
-        let facts: Rc<LotFacts> = self.lot(lot);
-        let produced = &facts.produced;
-        let pairs = [
-            (&consumed.mass, &produced.mass),
-            (&consumed.count, &produced.count),
-            (&consumed.volume, &produced.volume),
-            (&consumed.energy, &produced.energy),
-        ];
-        for (consumed, produced) in pairs {
-            let consumed = self.stated(consumed.as_ref(), || fact("quantity")).cloned();
-            let produced = self
-                .stated(produced.as_ref(), || FactRef::lot(lot, "produced"))
-                .cloned();
-            if let (Some(consumed), Some(produced)) = (consumed, produced)
-                && !produced.is_zero()
-            {
-                return Ok(consumed / produced);
-            }
-        }
-        Err(BTreeSet::from([fact("quantity"), FactRef::lot(lot, "produced")]))
-    }
-
-    /// The parts that make up a lot, seen through steps that make nothing.
-    fn origins(&mut self, lot: &str, level: u32) -> Rc<Vec<Origin>> {
-        if let Some(origins) = self.origins.get(lot) {
-            return Rc::clone(origins);
-        }
-        // Against circles; a lot that comes out of itself is open anyway.
-        self.origins.insert(lot.to_owned(), Rc::default());
-        let mut merged: BTreeMap<Place, Origin> = BTreeMap::new();
-        for origin in self.origins_of(lot, level) {
-            match merged.get_mut(&origin.place) {
-                Some(earlier) => {
-                    earlier.proportion = plus(earlier.proportion.clone(), &origin.proportion);
-                    earlier.fraction = plus(earlier.fraction.clone(), &origin.fraction);
-                    earlier.edges.extend(origin.edges);
-                }
-                None => {
-                    merged.insert(origin.place.clone(), origin);
-                }
-            }
-        }
-        let origins = Rc::new(merged.into_values().collect::<Vec<_>>());
-        self.origins.insert(lot.to_owned(), Rc::clone(&origins));
-        origins
-    }
-
-    fn origins_of(&mut self, lot: &str, level: u32) -> Vec<Origin> {
-        let facts = self.lot(lot);
-        let name: Rc<str> = lot.into();
-        let whole = |production| Origin {
-            place: (Rc::clone(&name), production),
-            edges: BTreeSet::new(),
-            proportion: Ok(Exact::one()),
-            fraction: Ok(Exact::one()),
-        };
-        if facts.productions.is_empty() || level >= DEPTH_MAX {
-            return vec![whole(None)];
-        }
-        let made: Vec<&Amounts> = facts.productions.iter().map(|step| &step.produced).collect();
-        let parts = self.parts(&made, &|_| FactRef::lot(lot, "step.produced"));
-        let mut origins = Vec::new();
-        for ((production, step), part) in facts.productions.iter().enumerate().zip(parts) {
-            let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.step"));
-            let transparent = id.is_some_and(|id| TRANSPARENT.contains(&id.as_str()));
-            if !transparent || step.inputs.is_empty() {
-                origins.push(Origin {
-                    proportion: part,
-                    ..whole(Some(production).filter(|_| !transparent))
-                });
-                continue;
-            }
-            let used: Vec<&Amounts> = step.inputs.iter().map(|input| &input.consumed).collect();
-            let fact = |index: usize| {
-                let input = step.inputs.get(index).map_or("", |input| input.lot.as_str());
-                FactRef::lot(lot, format!("step.inputs[{input}].quantity"))
-            };
-            let weights = self.parts(&used, &fact);
-            let share = self.share_of(&(Rc::clone(&name), Some(production)));
-            for ((input, item), weight) in step.inputs.iter().enumerate().zip(weights) {
-                if item.assurance < self.floor {
-                    continue;
-                }
-                let edge = Edge {
-                    lot: Rc::clone(&name),
-                    production,
-                    input,
-                    transparent: true,
-                };
-                let taken = self.part_used(&item.lot, &item.consumed, &|_| fact(input));
-                for mut origin in self.origins(&item.lot, level + 1).iter().cloned() {
-                    origin.proportion = times(&times(&part, &weight), &origin.proportion);
-                    origin.fraction = times(&times(&taken, &share), &origin.fraction);
-                    origin.edges.insert(edge.clone());
-                    origins.push(origin);
-                }
-            }
-        }
-        origins
-    }
-
-    /// What part of their sum each of several amounts is.
-    fn parts(&mut self, amounts: &[&Amounts], fact: &dyn Fn(usize) -> FactRef) -> Vec<Measured> {
-        if amounts.len() == 1 {
-            return vec![Ok(Exact::one())];
-        }
-        let dimensions: [fn(&Amounts) -> &super::view::Stated<Exact>; 4] =
-            [|a| &a.mass, |a| &a.count, |a| &a.volume, |a| &a.energy];
-        for dimension in dimensions {
-            let mut values = Vec::new();
-            for (index, amounts) in amounts.iter().enumerate() {
-                values.extend(self.stated(dimension(amounts).as_ref(), || fact(index)).cloned());
-            }
-            let total: Exact = values.iter().sum();
-            if values.len() == amounts.len() && !total.is_zero() {
-                return values.into_iter().map(|value| Ok(value / &total)).collect();
-            }
-        }
-        let missing: BTreeSet<FactRef> = (0..amounts.len()).map(fact).collect();
-        amounts.iter().map(|_| Err(missing.clone())).collect()
-    }
-
-    /// One amount of what was consumed.
-    fn measure(&mut self, sum: &mut Sum<'_>, consumed: &Amounts, fact: &dyn Fn(&str) -> FactRef) -> Measured {
-        let missing = || BTreeSet::from([fact(sum.measure)]);
-        let plain = match sum.measure {
-            "mass" => &consumed.mass,
-            "count" => &consumed.count,
-            "energy" => &consumed.energy,
-            "volume" => &consumed.volume,
-            _ => {
-                let bases: &[&str] = match sum.measure {
-                    "direct_cost" => &["direct", "direct_cost"],
-                    "direct_material_cost" => &["direct_material", "direct_material_cost"],
-                    _ => &["", "price", "cost"],
-                };
-                let on_basis = consumed
-                    .costs
-                    .iter()
-                    .filter(|cost| bases.contains(&cost.value.basis.as_str()));
-                let mut costs: Vec<_> = on_basis.collect();
-                if costs.is_empty() && sum.measure == "cost" && consumed.costs.len() == 1 {
-                    costs = consumed.costs.iter().collect();
-                }
-                let [cost] = costs.as_slice() else {
-                    return Err(missing());
-                };
-                let name = sum.measure;
-                let Some(cost) = self.stated(Some(cost), || fact(name)) else {
-                    return Err(missing());
-                };
-                sum.currencies.insert(cost.currency.clone());
-                return Ok(cost.value.clone());
-            }
-        };
-        let name = sum.measure;
-        self.stated(plain.as_ref(), || fact(name))
-            .cloned()
-            .ok_or_else(missing)
-    }
 }
 
 /// A lot that is, by way of others, made of itself.
@@ -778,26 +433,7 @@ fn first_in_circle(links: &BTreeMap<Place, BTreeSet<Place>>) -> Option<Rc<str>> 
     users.keys().next().map(|(lot, _)| Rc::clone(lot))
 }
 
-/// The state of adding up contributions.
-struct Sum<'s> {
-    select: &'s Select,
-    measure: &'s str,
-    currencies: BTreeSet<String>,
-    /// None while it is being computed.
-    memo: HashMap<(Place, u32), Option<Rc<Terms>>>,
-    /// The walk went in a circle or too deep: there may be more.
-    cut: bool,
-}
-
-fn merge(terms: &mut Terms, (place, edges, amount): (Place, &BTreeSet<Edge>, Measured)) {
-    let (all, sum) = terms
-        .entry(place)
-        .or_insert_with(|| (BTreeSet::new(), Ok(Exact::zero())));
-    all.extend(edges.iter().cloned());
-    *sum = plus(std::mem::replace(sum, Ok(Exact::zero())), &amount);
-}
-
-fn into_node(((lot, production), edges): (Place, BTreeSet<Edge>)) -> Node {
+pub(super) fn into_node(((lot, production), edges): (Place, BTreeSet<Edge>)) -> Node {
     Node {
         lot,
         production,

@@ -10,7 +10,7 @@ use time::Date;
 
 use crate::policy::{
     context::parse_date,
-    loader::exact,
+    operands::exact,
     view::{
         Amounts, Assurance, Cost, Exact, Fact, InputFacts, Licence, ListEdition, LotFacts, PartyFacts,
         Purpose, Stake, Stated, StepFacts, View, WaiverFacts,

@@ -27,7 +27,8 @@ pub(super) struct Table {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Case {
-    pub(super) case: String,
+    #[serde(rename = "case")]
+    pub(super) name: String,
     pub(super) note: String,
     pub(super) subject: String,
     lots: BTreeMap<String, LotRow>,
@@ -81,7 +82,7 @@ impl Table {
     fn named(&self, name: &str) -> &Case {
         self.cases
             .iter()
-            .find(|case| case.case == name)
+            .find(|case| case.name == name)
             .expect("a case of this name")
     }
 }
@@ -95,7 +96,7 @@ fn every_golden_case_has_its_verdict_basis_and_missing_facts() {
     let table = table();
     for case in &table.cases {
         let verdict = table.ask(case, &table.fixture(case, Assurance::SupplierCertified));
-        let name = format!("case {} ({}): {}", case.case, case.note, json(&verdict));
+        let name = format!("case {} ({}): {}", case.name, case.note, json(&verdict));
         assert_eq!(verdict.verdict.as_str(), case.verdict, "{name}");
         if let Some(basis) = &case.basis {
             assert_eq!(verdict.basis.as_str(), basis, "{name}");
@@ -123,7 +124,7 @@ fn every_case_compliant_by_its_facts_is_indeterminate_one_assurance_lower() {
     assert!(twins.len() >= 15);
     for case in twins {
         let verdict = table.ask(case, &table.fixture(case, Assurance::Asserted));
-        let name = format!("twin of case {} ({}): {}", case.case, case.note, json(&verdict));
+        let name = format!("twin of case {} ({}): {}", case.name, case.note, json(&verdict));
         assert_eq!(verdict.verdict, Outcome::Indeterminate, "{name}");
         assert!(!verdict.missing.is_empty(), "{name}");
         // Nothing is missing but weight: every fact is there, and says what it lacks.
