@@ -1,2 +1,46 @@
 //! Policy: whether a lot meets a rule pack, in a procurement context, at a date.
+//!
+//! ```text
+//! pack.toml --loader--> Pack --.
+//! list.toml --list--> edition --> (authority publishes it in the ledger)
+//! ledger ----View--------------+--> evaluate --> Verdict --> JSON
+//! context.json --context-------'
+//! ```
+//!
+//! In reading order: `view` (what evaluation may look at), `pack` and `loader` (the rules as data), `truth`
+//! (three values and shares), `leaf` (what is missing), `ground`, `party` and `walk` (rules put to a lot),
+//! `settle` (an outcome from what is known and what is not), `evaluate`, `explain`, `verdict`.
+//!
+//! Everything here is pure. Deliberately absent: the lists and packs themselves (`policies/`), and any
+//! opinion about a party that is not on a list, an ownership edge or a place.
+
+mod check;
+pub mod context;
+mod evaluate;
+mod explain;
+mod ground;
+mod keys;
+mod leaf;
+mod list;
+mod loader;
+mod pack;
+mod party;
+mod settle;
+mod truth;
+mod verdict;
 pub mod view;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use context::{CONTEXT_LEN_MAX, Context, ContextError};
+pub use evaluate::{EvaluateError, Question, evaluate, questionnaire};
+pub use list::{LIST_SCHEMA, load_list};
+pub use loader::{LoadError, Mode, PACK_LEN_MAX, SCHEMA, load_pack};
+pub use pack::{Pack, Param};
+pub use truth::Truth;
+pub use verdict::{
+    Basis, Because, ClocksUsed, EditionUsed, Missing, NODES_MAX, NodeSeen, Outcome, ShareSeen, Verdict,
+    WaiverUsed,
+};

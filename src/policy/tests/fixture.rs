@@ -1,0 +1,264 @@
+//! A ledger view written down as JSON: short enough for a case to be read at a glance.
+//!
+//! What a case does not say is what an honest supplier states: certified facts, complete inputs, titles and
+//! licences, own account, sold by its maker.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use time::Date;
+
+use crate::policy::{
+    context::parse_date,
+    loader::exact,
+    view::{
+        Amounts, Assurance, Cost, Exact, Fact, InputFacts, Licence, ListEdition, LotFacts, PartyFacts,
+        Purpose, Stake, Stated, StepFacts, View, WaiverFacts,
+    },
+};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PartyRow {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) owners: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) succeeds: Vec<String>,
+    #[serde(default = "yes")]
+    pub(super) ownership_complete: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LotRow {
+    #[serde(default)]
+    pub(super) kind: Option<String>,
+    #[serde(default)]
+    pub(super) step: Option<String>,
+    #[serde(default)]
+    pub(super) operator: Option<String>,
+    #[serde(default)]
+    pub(super) principal: Option<String>,
+    #[serde(default)]
+    pub(super) country: Option<String>,
+    #[serde(default)]
+    pub(super) produced: Option<String>,
+    #[serde(default)]
+    pub(super) licensors: Vec<String>,
+    #[serde(default)]
+    pub(super) inputs: Vec<InputRow>,
+    #[serde(default = "yes")]
+    pub(super) inputs_complete: bool,
+    #[serde(default)]
+    pub(super) custody: Option<String>,
+    #[serde(default)]
+    pub(super) assurance: Option<Assurance>,
+    #[serde(default)]
+    pub(super) contradictions: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InputRow {
+    pub(super) lot: String,
+    #[serde(default)]
+    pub(super) mass: Option<String>,
+    #[serde(default)]
+    pub(super) count: Option<String>,
+    #[serde(default)]
+    pub(super) cost: Option<String>,
+    #[serde(default)]
+    pub(super) currency: Option<String>,
+    #[serde(default)]
+    pub(super) sellers: Option<Vec<String>>,
+    #[serde(default = "yes")]
+    pub(super) titles_complete: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WaiverRow {
+    pub(super) kind: String,
+    pub(super) grantor: String,
+    pub(super) findings: Vec<String>,
+    pub(super) from: String,
+    #[serde(default)]
+    pub(super) to: Option<String>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// A ledger as a case describes it.
+#[derive(Clone, Debug)]
+pub(super) struct Fixture {
+    pub(super) parties: BTreeMap<String, PartyRow>,
+    pub(super) lots: BTreeMap<String, LotRow>,
+    pub(super) lists: Vec<ListEdition>,
+    pub(super) waivers: Vec<WaiverRow>,
+    pub(super) purpose: Purpose,
+    /// How the parties back what they say of lots, where a lot does not say.
+    pub(super) assurance: Assurance,
+    /// How they back what they say about themselves.
+    pub(super) own_assurance: Assurance,
+}
+
+pub(super) fn number(text: &str) -> Exact {
+    exact(text).expect("a decimal")
+}
+
+pub(super) fn day(text: &str) -> Date {
+    parse_date(text).expect("a date")
+}
+
+impl View for Fixture {
+    fn position(&self) -> u64 {
+        1_000
+    }
+
+    fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    fn lot(&self, lot: &str, _clock: Option<Date>) -> Option<LotFacts> {
+        let row = self.lots.get(lot)?;
+        let assurance = row.assurance.unwrap_or(self.assurance);
+        let said =
+            |text: &Option<String>| -> Stated<String> { text.clone().map(|text| Fact::new(text, assurance)) };
+        let amount = |text: &Option<String>| -> Stated<Exact> {
+            text.as_deref().map(|text| Fact::new(number(text), assurance))
+        };
+        let produced = Amounts {
+            mass: amount(&row.produced),
+            count: amount(&row.produced),
+            ..Amounts::default()
+        };
+        let inputs = row.inputs.iter().map(|input| {
+            let maker = self.lots.get(&input.lot).and_then(|made| made.operator.clone());
+            let sellers = input
+                .sellers
+                .clone()
+                .unwrap_or_else(|| maker.into_iter().collect());
+            let sellers: Vec<_> = sellers
+                .into_iter()
+                .map(|seller| Fact::new(seller, assurance))
+                .collect();
+            InputFacts {
+                lot: input.lot.clone(),
+                assurance,
+                consumed: Amounts {
+                    mass: amount(&input.mass),
+                    count: amount(&input.count),
+                    costs: input
+                        .cost
+                        .iter()
+                        .map(|cost| {
+                            let currency = input.currency.clone().unwrap_or_else(|| "USD".to_owned());
+                            Fact::new(
+                                Cost {
+                                    value: number(cost),
+                                    currency,
+                                    basis: "price".to_owned(),
+                                },
+                                assurance,
+                            )
+                        })
+                        .collect(),
+                    ..Amounts::default()
+                },
+                owners: sellers.clone(),
+                sellers,
+                titles_complete: input.titles_complete.then(|| Fact::new(true, assurance)),
+            }
+        });
+        let step = StepFacts {
+            step: said(&row.step),
+            operator: said(&row.operator),
+            principal: Some(Fact::new(row.principal.clone(), assurance)),
+            country: said(&row.country),
+            inputs: inputs.collect(),
+            inputs_complete: row.inputs_complete.then(|| Fact::new(true, assurance)),
+            produced: produced.clone(),
+            share: Some(Fact::new(number("1"), assurance)),
+            custody_model: said(&row.custody),
+            licences: row
+                .licensors
+                .iter()
+                .map(|licensor| {
+                    let licence = Licence {
+                        licence: "l".into(),
+                        licensor: Some(licensor.clone()),
+                        effective_control: None,
+                    };
+                    Fact::new(licence, assurance)
+                })
+                .collect(),
+            licences_complete: Some(Fact::new(true, assurance)),
+            ..StepFacts::default()
+        };
+        let productions = if row.step.is_none() && row.operator.is_none() {
+            Vec::new()
+        } else {
+            vec![step]
+        };
+        Some(LotFacts {
+            kind: said(&row.kind),
+            produced,
+            productions,
+            contradictions: row.contradictions.clone(),
+            ..LotFacts::default()
+        })
+    }
+
+    fn party(&self, party: &str, _at: Date) -> Option<PartyFacts> {
+        let row = self.parties.get(party)?;
+        let owners = row.owners.iter().map(|(owner, part)| {
+            let part = Some(number(part));
+            let stake = Stake {
+                owner: owner.clone(),
+                equity: part.clone(),
+                votes: part,
+                ..Stake::default()
+            };
+            Fact::new(stake, self.own_assurance)
+        });
+        Some(PartyFacts {
+            names: vec![row.name.clone()],
+            owners: owners.collect(),
+            ownership_complete: row
+                .ownership_complete
+                .then(|| Fact::new(true, self.own_assurance)),
+            predecessors: row
+                .succeeds
+                .iter()
+                .map(|earlier| Fact::new(earlier.clone(), Assurance::AuthorityConfirmed))
+                .collect(),
+            ..PartyFacts::default()
+        })
+    }
+
+    fn editions(&self, list: &str) -> Vec<ListEdition> {
+        self.lists
+            .iter()
+            .filter(|edition| edition.list == list)
+            .cloned()
+            .collect()
+    }
+
+    fn waivers(&self, _lot: &str) -> Vec<WaiverFacts> {
+        self.waivers
+            .iter()
+            .enumerate()
+            .map(|(number, row)| WaiverFacts {
+                waiver: format!("waiver-{number}"),
+                kind: row.kind.clone(),
+                grantor: row.grantor.clone(),
+                findings: row.findings.clone(),
+                valid_from: day(&row.from),
+                valid_to: row.to.as_deref().map(day),
+            })
+            .collect()
+    }
+}

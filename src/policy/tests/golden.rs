@@ -1,0 +1,240 @@
+//! The golden cases of NDAA FY2024 s.154, as data in `tests/vectors/v1/policy-s154.json`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::fixture::{Fixture, LotRow, PartyRow, WaiverRow, day};
+use crate::policy::{
+    Basis, Context, Mode, Outcome, Pack, Question, Verdict, evaluate, load_list, load_pack,
+    view::{Assurance, Purpose},
+};
+
+const CASES: &str = include_str!("../../../tests/vectors/v1/policy-s154.json");
+const PACK: &str = include_str!("../../../policies/us-ndaa-fy2024-s154.toml");
+const LIST: &str = include_str!("../../../policies/lists/us-ndaa-154.toml");
+const FIXTURE_LIST: &str = include_str!("../../../policies/lists/fixture-154.toml");
+
+#[derive(Deserialize)]
+pub(super) struct Table {
+    context: Map<String, Value>,
+    parties: BTreeMap<String, PartyRow>,
+    lots: BTreeMap<String, LotRow>,
+    pub(super) cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Case {
+    pub(super) case: String,
+    pub(super) note: String,
+    pub(super) subject: String,
+    lots: BTreeMap<String, LotRow>,
+    context: Option<Map<String, Value>>,
+    #[serde(default)]
+    params: BTreeMap<String, String>,
+    #[serde(default)]
+    waivers: Vec<WaiverRow>,
+    verdict: String,
+    basis: Option<String>,
+    missing: Option<Vec<String>>,
+    expires: Option<String>,
+    twin: bool,
+}
+
+pub(super) fn table() -> Table {
+    serde_json::from_str(CASES).expect("the table of cases")
+}
+
+pub(super) fn pack() -> Pack {
+    load_pack("us-ndaa-fy2024-s154.toml", PACK, Mode::Lenient).expect("the pack loads")
+}
+
+impl Table {
+    pub(super) fn fixture(&self, case: &Case, assurance: Assurance) -> Fixture {
+        let mut lots = self.lots.clone();
+        lots.extend(case.lots.clone());
+        Fixture {
+            parties: self.parties.clone(),
+            lots,
+            lists: vec![load_list("us-ndaa-154.toml", LIST).expect("the list loads")],
+            waivers: case.waivers.clone(),
+            purpose: Purpose::Test,
+            assurance,
+            own_assurance: Assurance::SupplierCertified,
+        }
+    }
+
+    pub(super) fn ask(&self, case: &Case, fixture: &Fixture) -> Verdict {
+        let context = Context::from_fields(case.context.clone().unwrap_or_else(|| self.context.clone()));
+        let question = Question {
+            lot: &case.subject,
+            pack: &pack(),
+            context: &context,
+            params: &case.params,
+            evaluation: day("2026-11-01"),
+        };
+        evaluate(fixture, &question).expect("a verdict")
+    }
+
+    fn named(&self, name: &str) -> &Case {
+        self.cases
+            .iter()
+            .find(|case| case.case == name)
+            .expect("a case of this name")
+    }
+}
+
+fn json(verdict: &Verdict) -> String {
+    serde_json::to_string_pretty(verdict).unwrap()
+}
+
+#[test]
+fn every_golden_case_has_its_verdict_basis_and_missing_facts() {
+    let table = table();
+    for case in &table.cases {
+        let verdict = table.ask(case, &table.fixture(case, Assurance::SupplierCertified));
+        let name = format!("case {} ({}): {}", case.case, case.note, json(&verdict));
+        assert_eq!(verdict.verdict.as_str(), case.verdict, "{name}");
+        if let Some(basis) = &case.basis {
+            assert_eq!(verdict.basis.as_str(), basis, "{name}");
+        }
+        if let Some(missing) = &case.missing {
+            let found: Vec<String> = verdict
+                .missing
+                .iter()
+                .map(|fact| format!("{} {}", fact.subject, fact.path))
+                .collect();
+            assert_eq!(&found, missing, "{name}");
+        }
+        assert_eq!(verdict.expires, case.expires, "{name}");
+        assert!(
+            verdict.missing.is_empty() || verdict.verdict == Outcome::Indeterminate,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn every_case_compliant_by_its_facts_is_indeterminate_one_assurance_lower() {
+    let table = table();
+    let twins: Vec<&Case> = table.cases.iter().filter(|case| case.twin).collect();
+    assert!(twins.len() >= 15);
+    for case in twins {
+        let verdict = table.ask(case, &table.fixture(case, Assurance::Asserted));
+        let name = format!("twin of case {} ({}): {}", case.case, case.note, json(&verdict));
+        assert_eq!(verdict.verdict, Outcome::Indeterminate, "{name}");
+        assert!(!verdict.missing.is_empty(), "{name}");
+        // Nothing is missing but weight: every fact is there, and says what it lacks.
+        for fact in &verdict.missing {
+            assert_eq!(fact.stated, Some(Assurance::Asserted), "{name}");
+            assert_eq!(fact.needs, Some(Assurance::SupplierCertified), "{name}");
+        }
+    }
+}
+
+#[test]
+fn what_a_party_says_of_its_owners_needs_the_same_assurance() {
+    let table = table();
+    let case = table.named("1");
+    let mut fixture = table.fixture(case, Assurance::SupplierCertified);
+    fixture.own_assurance = Assurance::Asserted;
+    let verdict = table.ask(case, &fixture);
+    assert_eq!(verdict.verdict, Outcome::Indeterminate);
+    assert!(
+        verdict.missing.iter().all(|fact| fact.path == "ownership"),
+        "{}",
+        json(&verdict)
+    );
+}
+
+#[test]
+fn the_fixture_list_counts_only_where_the_ledger_is_not_for_production() {
+    let table = table();
+    let case = table.named("1");
+    let mut fixture = table.fixture(case, Assurance::SupplierCertified);
+    fixture
+        .lists
+        .push(load_list("fixture-154.toml", FIXTURE_LIST).unwrap());
+    fixture.parties.get_mut("kr-cells").unwrap().name = "Fixture Cell Works Co., Ltd.".into();
+    let verdict = table.ask(case, &fixture);
+    assert_eq!(verdict.verdict, Outcome::NonCompliant);
+    assert!(verdict.fixture && verdict.editions.iter().any(|edition| edition.fixture));
+    fixture.purpose = Purpose::Production;
+    let verdict = table.ask(case, &fixture);
+    assert_eq!(verdict.verdict, Outcome::Compliant);
+    assert!(!verdict.fixture && verdict.editions.iter().all(|edition| !edition.fixture));
+}
+
+#[test]
+fn a_fixture_hides_no_real_name() {
+    let table = table();
+    let case = table.named("6");
+    let mut fixture = table.fixture(case, Assurance::SupplierCertified);
+    fixture
+        .lists
+        .push(load_list("fixture-154.toml", FIXTURE_LIST).unwrap());
+    assert_eq!(table.ask(case, &fixture).verdict, Outcome::NonCompliant);
+}
+
+#[test]
+fn an_incomplete_list_clears_nobody_and_still_names_who_is_on_it() {
+    let table = table();
+    for (name, expected) in [("1", Outcome::Indeterminate), ("6", Outcome::NonCompliant)] {
+        let case = table.named(name);
+        let mut fixture = table.fixture(case, Assurance::SupplierCertified);
+        fixture.lists[0].complete = false;
+        let verdict = table.ask(case, &fixture);
+        assert_eq!(verdict.verdict, expected, "{}", json(&verdict));
+        let missing = verdict
+            .missing
+            .iter()
+            .any(|fact| fact.subject == "list:us-ndaa-154");
+        assert_eq!(missing, expected == Outcome::Indeterminate);
+    }
+}
+
+#[test]
+fn a_waived_failure_keeps_its_failing_facts_listed() {
+    let table = table();
+    let case = table.named("31");
+    let verdict = table.ask(case, &table.fixture(case, Assurance::SupplierCertified));
+    assert_eq!(
+        (verdict.verdict, verdict.basis),
+        (Outcome::Compliant, Basis::Waiver)
+    );
+    let failing = verdict
+        .because
+        .iter()
+        .find(|because| because.test == "majority_from_counted")
+        .unwrap();
+    assert_eq!(failing.nodes[0].party.as_deref(), Some("catl"));
+    assert_eq!(failing.nodes[0].part.as_deref(), Some("0.8"));
+}
+
+#[test]
+fn a_verdict_is_the_same_bytes_every_time() {
+    let table = table();
+    for case in &table.cases {
+        let fixture = table.fixture(case, Assurance::SupplierCertified);
+        assert_eq!(
+            table.ask(case, &fixture).to_json(),
+            table.ask(case, &fixture).to_json()
+        );
+    }
+}
+
+#[test]
+fn verdicts_read_as_these() {
+    let table = table();
+    let shown: Vec<String> = ["6b", "15", "20"]
+        .iter()
+        .map(|name| {
+            let case = table.named(name);
+            let verdict = table.ask(case, &table.fixture(case, Assurance::SupplierCertified));
+            format!("case {name}\n{}", json(&verdict))
+        })
+        .collect();
+    insta::assert_snapshot!("verdicts", shown.join("\n\n").replace(&pack().sha256, "PACK"));
+}

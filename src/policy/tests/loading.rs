@@ -1,0 +1,219 @@
+//! What the loader refuses, and how it says so.
+
+use crate::policy::{LoadError, Mode, load_list, load_pack};
+
+const PACK: &str = include_str!("../../../policies/us-ndaa-fy2024-s154.toml");
+
+fn refusal(text: &str, mode: Mode) -> String {
+    load_pack("p.toml", text, mode).expect_err("refused").to_string()
+}
+
+/// The s.154 pack with one thing changed.
+fn changed(from: &str, to: &str) -> String {
+    assert!(PACK.contains(from), "{from} is not in the pack");
+    PACK.replacen(from, to, 1)
+}
+
+#[test]
+fn every_fault_is_named_by_file_and_key() {
+    let rows = [
+        ("title = ", "titel = ", "unknown key pack.titel"),
+        (
+            "[select.battery]\n",
+            "[select.battery]\nfoo = 1\n",
+            "unknown key select.battery.foo",
+        ),
+        ("[clock]", "[clocks]\n[clock]", "unknown key clocks"),
+        ("id = \"us-ndaa-fy2024-s154\"\n", "", "pack.id is missing"),
+        (
+            "from = \"self\"",
+            "from = \"here\"",
+            "select.battery.from must be self, inputs or ancestors",
+        ),
+        (
+            "text_verified = false",
+            "text_verified = \"no\"",
+            "pack.text_verified must be true or false",
+        ),
+        (
+            "value = \"0.50\", path",
+            "value = 0.5, path",
+            "class.affiliate_of_named.owned.value must be a string",
+        ),
+        (
+            "value = \"0.50\", path",
+            "value = \"5e-1\", path",
+            "class.affiliate_of_named.owned.value must be a decimal in a string",
+        ),
+        (
+            "[class.counted]\n",
+            "[class.counted]\nnot = \"named\"\n",
+            "class.counted must have exactly one operator, has 2",
+        ),
+        (
+            "any = [\"named\", \"affiliate_as_named\"]",
+            "",
+            "class.counted must have exactly one operator, has 0",
+        ),
+        (
+            "any = [\"named\", \"affiliate_as_named\"]",
+            "some = [\"named\"]",
+            "unknown key class.counted.some",
+        ),
+        (
+            "[\"named\", \"affiliate_as_named\"]",
+            "[\"named\", \"affiliated\"]",
+            "class.counted names class.affiliated, which is not defined",
+        ),
+        (
+            "in = \"battery\"",
+            "in = \"batteries\"",
+            "names select.batteries, which is not defined",
+        ),
+        (
+            "fails_if = \"deemed_produced\"",
+            "fails_if = \"deemed\"",
+            "rule.a names expr.deemed",
+        ),
+        (
+            "waivers = [\"assessment\"",
+            "waivers = [\"assess\"",
+            "rule.a names waiver.assess",
+        ),
+        (
+            "when_param = { affiliates = \"as_named\" }",
+            "when_param = { affiliates = \"maybe\" }",
+            "class.affiliate_as_named must be one of indeterminate, as_named, not_named",
+        ),
+        (
+            "[class.named]\nlisted = { list = \"s154\", clock = \"trigger\" }",
+            "[class.named]\nany = [\"counted\"]",
+            "class.affiliate_as_named -> class.affiliate_of_named -> class.named -> class.counted \
+             -> class.affiliate_as_named refer to each other in a circle",
+        ),
+        (
+            "fails_if = \"deemed_produced\"",
+            "fails_if = \"operator_counted\"",
+            "expr.operator_counted is about one node of the graph, and rule.a gives it none",
+        ),
+        (
+            "cmp = \"gt\", value = \"0.50\" }",
+            "cmp = \"gt\", value = \"0.50\", denominator = \"battery\" }",
+            "not implemented",
+        ),
+        (
+            "[select.battery]\nfrom = \"self\"",
+            "[select.battery]\nfrom = \"context\"",
+            "not implemented",
+        ),
+        (
+            "[clock]",
+            "[reset.recycled]\nat_steps = [\"hydro\"]\n[clock]",
+            "reset is not implemented",
+        ),
+        (
+            "[clock]",
+            "[subject]\ngroup = [\"model\"]\n[clock]",
+            "subject is not implemented",
+        ),
+        (
+            "default = \"cost\"",
+            "default = \"price\"",
+            "param.majority_measure.default must be one of the allowed",
+        ),
+        (
+            "allowed = [\"count\", ",
+            "allowed = [\"length\", ",
+            "param.majority_measure.allowed must be measures, not length",
+        ),
+        (
+            "obligation = \"context.",
+            "obligated = \"context.",
+            "clock.trigger must be one of obligation, expenditure",
+        ),
+        (
+            "from = 2027-10-01",
+            "from = \"2027-10-01\"",
+            "rule[0].effective[0].from must be a date",
+        ),
+        (
+            "provenance-rules/1",
+            "provenance-rules/9",
+            "schema must be provenance-rules/1",
+        ),
+        (
+            "fails_if = \"deemed_produced\"\n",
+            "",
+            "rule[0].fails_if must be given, or passes_if",
+        ),
+        (
+            "file = \"lists/us-ndaa-154.toml\"",
+            "file = \"lists\"",
+            "list.s154.file must be the path of a .toml file",
+        ),
+        ("[pack]", "[pack", "not TOML"),
+    ];
+    for (from, to, expected) in rows {
+        let message = refusal(&changed(from, to), Mode::Lenient);
+        assert!(
+            message.starts_with("p.toml: ") && message.contains(expected),
+            "{to:?}: {message}"
+        );
+    }
+}
+
+#[test]
+fn strict_mode_refuses_rows_that_are_not_verified() {
+    assert!(load_pack("p.toml", PACK, Mode::Lenient).is_ok());
+    let message = refusal(PACK, Mode::Strict);
+    assert_eq!(
+        message,
+        "p.toml: waiver.assessment is not verified, and strict mode takes only verified rows"
+    );
+    let verified = PACK.replace("verified = false", "verified = true");
+    assert!(load_pack("p.toml", &verified, Mode::Strict).is_ok());
+}
+
+#[test]
+fn a_pack_of_a_megabyte_is_not_even_parsed() {
+    let long = " ".repeat(crate::policy::PACK_LEN_MAX + 1);
+    assert!(matches!(
+        load_pack("p.toml", &long, Mode::Lenient),
+        Err(LoadError::TooLong { .. })
+    ));
+}
+
+#[test]
+fn the_lists_of_the_repository_load_and_name_whom_they_should() {
+    let list = load_list("l", include_str!("../../../policies/lists/us-ndaa-154.toml")).unwrap();
+    assert_eq!(
+        (list.entries.len(), list.complete, list.fixture),
+        (6, true, false)
+    );
+    let fixture = load_list("l", include_str!("../../../policies/lists/fixture-154.toml")).unwrap();
+    assert!(fixture.fixture && fixture.list == list.list);
+    let wrong = "schema = \"provenance-list/1\"\nlist = \"x\"\n";
+    assert_eq!(
+        load_list("l.toml", wrong).unwrap_err().to_string(),
+        "l.toml: title is missing"
+    );
+}
+
+#[test]
+fn the_pack_says_what_it_reads_of_the_context() {
+    let pack = load_pack("p.toml", PACK, Mode::Lenient).unwrap();
+    let fields = |set: std::collections::BTreeSet<String>| set.into_iter().collect::<Vec<_>>();
+    assert_eq!(
+        fields(pack.context_fields()),
+        [
+            "buyer.agency",
+            "end_item_assembler",
+            "expenditure_date",
+            "obligation_date"
+        ]
+    );
+    assert_eq!(
+        fields(pack.required_context_fields()),
+        ["buyer.agency", "obligation_date"]
+    );
+}

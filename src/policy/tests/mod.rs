@@ -1,0 +1,7 @@
+//! What the rule engine promises: the golden cases of s.154, exact shares, strict loading, monotone verdicts.
+
+mod fixture;
+mod golden;
+mod laws;
+mod loading;
+mod simulated;

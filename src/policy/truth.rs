@@ -1,0 +1,512 @@
+//! Three values, and formulas over what is not known.
+//!
+//! Grounding a pack on a lot gives one [`Formula`] per test: constants where the facts are known, atoms
+//! where they are not. Strong Kleene evaluation of it says true, false or unknown; trying completions of its
+//! atoms says more, for example that the same unknown standing in two places cancels out.
+//!
+//! A share is interval arithmetic. Each term has an amount and a truth; with T, F, U the totals where that
+//! is true, false and unknown, the share lies in [T/(T+F+U), (T+U)/(T+F+U)]. An unknown amount may be any
+//! number that is not negative, so it widens the interval only towards the side that its truth allows.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use num_traits::{One as _, Zero as _};
+use serde::Serialize;
+
+use super::view::Exact;
+
+/// True, false or unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Truth {
+    /// Known to hold.
+    True,
+    /// Known not to hold.
+    False,
+    /// Not known.
+    Unknown,
+}
+
+impl From<bool> for Truth {
+    fn from(value: bool) -> Self {
+        if value { Self::True } else { Self::False }
+    }
+}
+
+impl Truth {
+    pub(super) fn not(self) -> Self {
+        match self {
+            Self::True => Self::False,
+            Self::False => Self::True,
+            Self::Unknown => Self::Unknown,
+        }
+    }
+
+    /// True if one is; false if all are.
+    pub(super) fn any(truths: impl IntoIterator<Item = Self>) -> Self {
+        let mut result = Self::False;
+        for truth in truths {
+            match truth {
+                Self::True => return Self::True,
+                Self::Unknown => result = Self::Unknown,
+                Self::False => {}
+            }
+        }
+        result
+    }
+
+    /// False if one is; true if all are.
+    pub(super) fn all(truths: impl IntoIterator<Item = Self>) -> Self {
+        Self::any(truths.into_iter().map(Self::not)).not()
+    }
+}
+
+/// How two values are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comparison {
+    /// Greater than.
+    Gt,
+    /// Greater than or equal to.
+    Ge,
+    /// Less than.
+    Lt,
+    /// Less than or equal to.
+    Le,
+    /// Equal to.
+    Eq,
+    /// Not equal to.
+    Ne,
+}
+
+impl Comparison {
+    /// From its name in a pack.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "gt" => Self::Gt,
+            "ge" => Self::Ge,
+            "lt" => Self::Lt,
+            "le" => Self::Le,
+            "eq" => Self::Eq,
+            "ne" => Self::Ne,
+            _ => return None,
+        })
+    }
+
+    /// Its sign.
+    pub(super) const fn sign(self) -> &'static str {
+        match self {
+            Self::Gt => ">",
+            Self::Ge => ">=",
+            Self::Lt => "<",
+            Self::Le => "<=",
+            Self::Eq => "=",
+            Self::Ne => "!=",
+        }
+    }
+
+    /// Whether `left` compares so to `right`.
+    pub(super) fn holds<T: PartialOrd>(self, left: &T, right: &T) -> bool {
+        match self {
+            Self::Gt => left > right,
+            Self::Ge => left >= right,
+            Self::Lt => left < right,
+            Self::Le => left <= right,
+            Self::Eq => left == right,
+            Self::Ne => left != right,
+        }
+    }
+
+    /// The same for a value that lies somewhere from `low` to `high`.
+    pub(super) fn holds_between(self, low: &Exact, high: &Exact, value: &Exact) -> Truth {
+        let (always, never) = match self {
+            Self::Gt => (low > value, high <= value),
+            Self::Ge => (low >= value, high < value),
+            Self::Lt => (high < value, low >= value),
+            Self::Le => (high <= value, low > value),
+            Self::Eq => (low == value && high == value, high < value || low > value),
+            Self::Ne => (high < value || low > value, low == value && high == value),
+        };
+        match (always, never) {
+            (true, _) => Truth::True,
+            (_, true) => Truth::False,
+            _ => Truth::Unknown,
+        }
+    }
+}
+
+/// Number of an atom: one yes-or-no question that the facts leave open.
+pub(super) type AtomId = u32;
+
+/// A formula, shared.
+pub(super) type F = Rc<Formula>;
+
+/// What a test comes to once the known facts are put in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Formula {
+    Known(bool),
+    Atom(AtomId),
+    Not(F),
+    All(Vec<F>),
+    Any(Vec<F>),
+    Share(Share),
+}
+
+/// One part of a share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Term {
+    /// Whether it is part of the selection.
+    pub(super) include: F,
+    /// Whether it counts towards the share.
+    pub(super) counts: F,
+    /// How much it is; none if not known.
+    pub(super) amount: Option<Exact>,
+}
+
+/// A share compared with a threshold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Share {
+    pub(super) terms: Vec<Term>,
+    /// There may be more in the selection than is known.
+    pub(super) open: bool,
+    pub(super) comparison: Comparison,
+    pub(super) value: Exact,
+    /// What stands for the outcome where amounts, not truths, leave it undecided.
+    pub(super) undecided: AtomId,
+}
+
+pub(super) fn known(value: bool) -> F {
+    Rc::new(Formula::Known(value))
+}
+
+pub(super) fn atom(id: AtomId) -> F {
+    Rc::new(Formula::Atom(id))
+}
+
+pub(super) fn not(formula: &F) -> F {
+    match &**formula {
+        Formula::Known(value) => known(!value),
+        Formula::Not(inner) => Rc::clone(inner),
+        Formula::Atom(_) | Formula::All(_) | Formula::Any(_) | Formula::Share(_) => {
+            Rc::new(Formula::Not(Rc::clone(formula)))
+        }
+    }
+}
+
+pub(super) fn any(parts: impl IntoIterator<Item = F>) -> F {
+    join(parts, true, Formula::Any)
+}
+
+pub(super) fn all(parts: impl IntoIterator<Item = F>) -> F {
+    join(parts, false, Formula::All)
+}
+
+/// `decisive` is the constant that settles the whole.
+fn join(parts: impl IntoIterator<Item = F>, decisive: bool, wrap: fn(Vec<F>) -> Formula) -> F {
+    let mut rest: Vec<F> = Vec::new();
+    for part in parts {
+        match &*part {
+            Formula::Known(value) if *value == decisive => return known(decisive),
+            Formula::Known(_) => {}
+            Formula::Atom(_) | Formula::Not(_) | Formula::All(_) | Formula::Any(_) | Formula::Share(_) => {
+                if !rest.contains(&part) {
+                    rest.push(part);
+                }
+            }
+        }
+    }
+    match rest.len() {
+        0 => known(!decisive),
+        1 => rest.swap_remove(0),
+        _ => Rc::new(wrap(rest)),
+    }
+}
+
+/// A share, folded to a constant where the facts decide it; known terms are added up.
+pub(super) fn share(mut share: Share) -> F {
+    let mut sums = [None::<Exact>, None];
+    share
+        .terms
+        .retain(|term| match (&*term.include, &*term.counts, &term.amount) {
+            (Formula::Known(false), _, _) => false,
+            (Formula::Known(true), Formula::Known(counts), Some(amount)) => {
+                let sum = &mut sums[usize::from(*counts)];
+                *sum = Some(sum.take().unwrap_or_else(Exact::zero) + amount);
+                false
+            }
+            _ => true,
+        });
+    for (counts, sum) in [false, true].into_iter().zip(sums) {
+        if let Some(amount) = sum {
+            share.terms.push(Term {
+                include: known(true),
+                counts: known(counts),
+                amount: Some(amount),
+            });
+        }
+    }
+    match share.truth(&|_| Truth::Unknown) {
+        Truth::True => known(true),
+        Truth::False => known(false),
+        Truth::Unknown => Rc::new(Formula::Share(share)),
+    }
+}
+
+impl Formula {
+    /// Strong Kleene value, given what each atom is taken to be.
+    pub(super) fn truth(&self, assigned: &impl Fn(AtomId) -> Truth) -> Truth {
+        match self {
+            Self::Known(value) => (*value).into(),
+            Self::Atom(id) => assigned(*id),
+            Self::Not(inner) => inner.truth(assigned).not(),
+            Self::All(parts) => Truth::all(parts.iter().map(|part| part.truth(assigned))),
+            Self::Any(parts) => Truth::any(parts.iter().map(|part| part.truth(assigned))),
+            Self::Share(share) => share.truth(assigned),
+        }
+    }
+
+    /// Value with nothing assumed.
+    pub(super) fn kleene(&self) -> Truth {
+        self.truth(&|_| Truth::Unknown)
+    }
+
+    /// Adds the atoms that it depends on.
+    pub(super) fn atoms(&self, into: &mut BTreeSet<AtomId>) {
+        match self {
+            Self::Known(_) => {}
+            Self::Atom(id) => {
+                into.insert(*id);
+            }
+            Self::Not(inner) => inner.atoms(into),
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.atoms(into)),
+            Self::Share(share) => {
+                for term in &share.terms {
+                    term.include.atoms(into);
+                    term.counts.atoms(into);
+                }
+                // Amounts that are all known and not nothing leave only truths open.
+                let known = share.terms.iter().all(|term| term.amount.is_some());
+                let nothing = share
+                    .terms
+                    .iter()
+                    .all(|term| term.amount.as_ref().is_none_or(Exact::is_zero));
+                if share.open || !known || nothing {
+                    into.insert(share.undecided);
+                }
+            }
+        }
+    }
+}
+
+impl Share {
+    fn truth(&self, assigned: &impl Fn(AtomId) -> Truth) -> Truth {
+        let decided = self.interval(assigned).map_or(Truth::Unknown, |(low, high)| {
+            self.comparison.holds_between(&low, &high, &self.value)
+        });
+        match decided {
+            Truth::Unknown => assigned(self.undecided),
+            Truth::True | Truth::False => decided,
+        }
+    }
+
+    /// Lowest and highest value that the share can have; nothing if there may be nothing to share.
+    pub(super) fn interval(&self, assigned: &impl Fn(AtomId) -> Truth) -> Option<(Exact, Exact)> {
+        // Totals and whether an unknown amount is among them: for the lowest share whatever may not count,
+        // does not, and only what surely is in the selection helps; for the highest it is the other way.
+        let (mut low, mut high) = (Side::default(), Side::default());
+        for term in &self.terms {
+            let included = term.include.truth(assigned);
+            if included == Truth::False {
+                continue;
+            }
+            let counts = term.counts.truth(assigned);
+            let surely = included == Truth::True;
+            if counts != Truth::True || surely {
+                low.add(counts == Truth::True, term.amount.as_ref());
+            }
+            if counts != Truth::False || surely {
+                high.add(counts != Truth::False, term.amount.as_ref());
+            }
+        }
+        if self.open {
+            return Some((Exact::zero(), Exact::one()));
+        }
+        let low = low.ratio(false)?;
+        let high = high.ratio(true)?;
+        Some((low, high))
+    }
+}
+
+/// What counts and what does not, added up towards one end of the interval.
+#[derive(Default)]
+struct Side {
+    counted: Sum,
+    other: Sum,
+}
+
+/// A sum, and whether something of unknown amount belongs to it.
+#[derive(Default)]
+struct Sum {
+    sum: Option<Exact>,
+    unknown: bool,
+}
+
+impl Sum {
+    fn total(&self) -> Exact {
+        self.sum.clone().unwrap_or_else(Exact::zero)
+    }
+}
+
+impl Side {
+    fn add(&mut self, counts: bool, amount: Option<&Exact>) {
+        let side = if counts {
+            &mut self.counted
+        } else {
+            &mut self.other
+        };
+        match amount {
+            Some(amount) => side.sum = Some(side.total() + amount),
+            None => side.unknown = true,
+        }
+    }
+
+    /// The ratio where unknown amounts are as large as they can be on the side that `upwards` favours, and
+    /// nothing on the other.
+    fn ratio(&self, upwards: bool) -> Option<Exact> {
+        let (counted, other) = (self.counted.total(), self.other.total());
+        if upwards && self.counted.unknown {
+            return Some(Exact::one());
+        }
+        if !upwards && self.other.unknown {
+            return Some(Exact::zero());
+        }
+        let total = &counted + &other;
+        if !total.is_zero() {
+            return Some(counted / total);
+        }
+        // Nothing but unknown amounts of one sort: whatever they are, they are all of it.
+        match (self.counted.unknown, self.other.unknown) {
+            (true, false) => Some(Exact::one()),
+            (false, true) => Some(Exact::zero()),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ratio(numerator: i64, denominator: i64) -> Exact {
+        Exact::new(numerator.into(), denominator.into())
+    }
+
+    fn term(counts: F, amount: Option<i64>) -> Term {
+        Term {
+            include: known(true),
+            counts,
+            amount: amount.map(|amount| ratio(amount, 1)),
+        }
+    }
+
+    fn over(terms: Vec<Term>, comparison: Comparison, value: Exact) -> Share {
+        Share {
+            terms,
+            open: false,
+            comparison,
+            value,
+            undecided: 99,
+        }
+    }
+
+    #[test]
+    fn share_interval_counts_unknown_terms_both_ways() {
+        let share = over(
+            vec![
+                term(known(true), Some(93)),
+                term(known(false), Some(4)),
+                term(atom(0), Some(3)),
+            ],
+            Comparison::Gt,
+            ratio(95, 100),
+        );
+        let interval = share.interval(&|_| Truth::Unknown).unwrap();
+        assert_eq!(interval, (ratio(93, 100), ratio(96, 100)));
+        assert_eq!(share.truth(&|_| Truth::Unknown), Truth::Unknown);
+        assert_eq!(share.truth(&|_| Truth::True), Truth::True);
+        assert_eq!(share.truth(&|_| Truth::False), Truth::False);
+    }
+
+    #[test]
+    fn exactly_at_the_threshold_is_not_more_than_it() {
+        let terms = || vec![term(known(true), Some(1)), term(known(false), Some(1))];
+        assert_eq!(
+            *super::share(over(terms(), Comparison::Gt, ratio(1, 2))),
+            Formula::Known(false)
+        );
+        assert_eq!(
+            *super::share(over(terms(), Comparison::Ge, ratio(1, 2))),
+            Formula::Known(true)
+        );
+    }
+
+    #[test]
+    fn unknown_amounts_widen_only_where_they_can() {
+        let clean = over(
+            vec![term(known(false), None), term(known(false), Some(2))],
+            Comparison::Gt,
+            ratio(1, 2),
+        );
+        assert_eq!(
+            clean.interval(&|_| Truth::Unknown),
+            Some((Exact::zero(), Exact::zero()))
+        );
+        let mixed = over(
+            vec![term(known(true), None), term(known(false), Some(2))],
+            Comparison::Gt,
+            ratio(1, 2),
+        );
+        assert_eq!(
+            mixed.interval(&|_| Truth::Unknown),
+            Some((Exact::zero(), Exact::one()))
+        );
+        let opened = Share { open: true, ..clean };
+        assert_eq!(opened.truth(&|_| Truth::Unknown), Truth::Unknown);
+    }
+
+    #[test]
+    fn an_empty_selection_makes_a_share_unknown() {
+        let empty = over(vec![], Comparison::Gt, ratio(1, 2));
+        assert_eq!(empty.interval(&|_| Truth::Unknown), None);
+        assert_eq!(empty.truth(&|_| Truth::Unknown), Truth::Unknown);
+    }
+
+    proptest! {
+        /// Whatever the unknowns turn out to be, the share lies in the interval said before.
+        #[test]
+        fn every_completion_lies_in_the_interval(
+            parts in prop::collection::vec((0_u8..3, 0_u8..3, prop::option::of(1_i64..50)), 1..7),
+            truths in prop::collection::vec(any::<bool>(), 14),
+            amounts in prop::collection::vec(0_i64..1000, 7),
+        ) {
+            let leaf = |kind: u8, id: usize| match kind {
+                0 => known(false),
+                1 => known(true),
+                _ => atom(u32::try_from(id).unwrap()),
+            };
+            let terms = |complete: bool| parts.iter().enumerate().map(|(index, (include, counts, amount))| Term {
+                include: leaf(*include, 2 * index),
+                counts: leaf(*counts, 2 * index + 1),
+                amount: amount.or(complete.then(|| amounts[index])).map(|amount| ratio(amount, 1)),
+            }).collect::<Vec<_>>();
+            let before = over(terms(false), Comparison::Gt, ratio(1, 2)).interval(&|_| Truth::Unknown);
+            let assign = |id: AtomId| Truth::from(truths[id as usize]);
+            let after = over(terms(true), Comparison::Gt, ratio(1, 2)).interval(&assign);
+            if let (Some((low, high)), Some((value, same))) = (before, after) {
+                prop_assert_eq!(&value, &same);
+                prop_assert!(low <= value && value <= high);
+            }
+        }
+    }
+}
