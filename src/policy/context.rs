@@ -249,7 +249,7 @@ mod tests {
             Err(ContextError::NotAnObject(_))
         ));
         assert!(matches!(
-            Context::from_json(&[b' '; CONTEXT_LEN_MAX + 1]),
+            Context::from_json(&vec![b' '; CONTEXT_LEN_MAX + 1]),
             Err(ContextError::TooLong { .. })
         ));
         let context = Context::from_json(br#"{"obligation_date": "1 Nov 2027"}"#).unwrap();

@@ -190,7 +190,8 @@ impl Explaining<'_, '_> {
             measure: measure.clone(),
         });
         let total: super::view::Exact = share.terms.iter().filter_map(|term| term.amount.as_ref()).sum();
-        let known = share.terms.iter().all(|term| term.amount.is_some()) && total > Default::default();
+        let known = share.terms.iter().all(|term| term.amount.is_some())
+            && total > num_rational::BigRational::default();
         for (node, amount) in self.grounder.contributions(&test.select, None, &measure) {
             if self.grounder.expr(&test.condition, Some(&node)).kleene() == Truth::True {
                 let mut seen = self.seen(&node, &test.condition, Truth::True);

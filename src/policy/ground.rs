@@ -364,7 +364,7 @@ impl<'a> Grounder<'a> {
                 amount,
             });
         }
-        if terms.is_empty() {
+        if terms.is_empty() && facts.is_empty() {
             facts.insert(FactRef::lot(
                 root.map_or(self.subject, |node| &node.lot),
                 "step.inputs",

@@ -62,6 +62,10 @@ pub(super) struct Atom {
 
 /// An edition that evaluation looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one edition"
+)]
 pub(super) struct EditionSeen {
     pub(super) effective_from: time::Date,
     pub(super) complete: bool,

@@ -93,10 +93,6 @@ pub(super) enum Trigger {
 
 /// A list as a pack uses it.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "three independent extensions of one list"
-)]
 pub(super) struct ListUse {
     pub(super) list: String,
     pub(super) file: String,

@@ -487,7 +487,7 @@ mod tests {
         #[test]
         fn every_completion_lies_in_the_interval(
             parts in prop::collection::vec((0_u8..3, 0_u8..3, prop::option::of(1_i64..50)), 1..7),
-            truths in prop::collection::vec(any::<bool>(), 14),
+            truths in prop::collection::vec(proptest::bool::ANY, 14),
             amounts in prop::collection::vec(0_i64..1000, 7),
         ) {
             let leaf = |kind: u8, id: usize| match kind {

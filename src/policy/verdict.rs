@@ -224,6 +224,10 @@ pub struct Missing {
 
 /// An edition that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one edition"
+)]
 pub struct EditionUsed {
     /// List.
     pub list: String,

@@ -285,15 +285,13 @@ impl Grounder<'_> {
     }
 
     fn starts(&mut self, root: Option<&Node>, open: &mut BTreeSet<FactRef>) -> Vec<Node> {
-        match root {
-            Some(node) => vec![node.clone()],
-            None => {
-                let subject = self.subject;
-                let resolution = self.resolve(subject);
-                open.extend(resolution.open.iter().cloned());
-                resolution.nodes.clone()
-            }
+        if let Some(node) = root {
+            return vec![node.clone()];
         }
+        let subject = self.subject;
+        let resolution = self.resolve(subject);
+        open.extend(resolution.open.iter().cloned());
+        resolution.nodes.clone()
     }
 
     /// Whether a node is replaced by its inputs.
@@ -371,12 +369,11 @@ impl Grounder<'_> {
         let ended = select.closed_to.as_ref().is_some_and(|ends| ends.contains(&kind));
         let closing = closing && (!ended || expands);
         match select.from {
-            From::Itself => {}
             From::Ancestors => walk.stack.push((place, 1, closing)),
             From::Inputs if expands => walk.stack.push((place, depth, closing)),
             From::Inputs if depth > 1 => walk.stack.push((place, depth - 1, closing)),
             From::Inputs if closing && select.closed_to.is_some() => walk.stack.push((place, 0, true)),
-            From::Inputs => {}
+            From::Itself | From::Inputs => {}
         }
     }
 

@@ -22,6 +22,7 @@ use lotproof::{
     event::{self, parts::split_into_parts},
     id::LeafIndex,
     log::checkpoint::Origin,
+    policy::{Context, Mode, Question, evaluate, load_pack, view::Purpose},
     projector::Projector,
     provenance::{Bounds, Direction},
     publish::EVENT_LEN_MAX,
@@ -34,7 +35,7 @@ use lotproof::{
     },
     signature::SigningKey,
     simulate::{Simulation, SimulationConfig},
-    time::{EventTime, RecordedAt},
+    time::{EventTime, RecordedAt, utc_date},
     trust::TrustFile,
     wire::v1,
 };
@@ -54,6 +55,11 @@ const AUTHORITY: &str = "https://authority.example/";
 /// The example chain ends with a recycling in 2031, so the demo's ledger takes claims ten years ahead.
 const DEMO_SKEW_MS: u64 = 10 * 365 * 24 * 3_600_000;
 
+/// The rule pack, as it lies in the repository.
+const S154: &str = include_str!("../../../policies/us-ndaa-fy2024-s154.toml");
+/// The asker's context: who buys, when, and that no end item has been named.
+const S154_CONTEXT: &str =
+    r#"{"buyer": {"agency": "US-DOD"}, "obligation_date": "2027-11-01", "end_item_assembler": null}"#;
 /// Lots of the example chain to explain: a pack, and the black mass recycled from its cells.
 const DEMO_LOTS: [&str; 2] = [
     "https://id.gs1.org/01/09521231300017/21/P0001",
@@ -298,8 +304,60 @@ async fn publish_simulation(session: &Session, simulation: &Simulation) -> Resul
     Ok(())
 }
 
+/// A word of a verdict, as JSON has it.
+fn text(word: &impl serde::Serialize) -> Result<String> {
+    Ok(serde_json::to_value(word)?
+        .as_str()
+        .unwrap_or_default()
+        .to_owned())
+}
+
 /// What the stories of the simulation came to: contradictions found, and on whom they weigh.
 fn tell_stories(projector: &Projector, simulation: &Simulation) -> Result<()> {
+    step("One verdict each: NDAA FY2024 s.154; DoD buys, obligation 2027-11-01");
+    let pack = load_pack("us-ndaa-fy2024-s154.toml", S154, Mode::Lenient)?;
+    let context = Context::from_json(S154_CONTEXT.as_bytes())?;
+    let view = projector.projection().view(projector.size(), Purpose::Demo);
+    let today = utc_date(Reading::now().wall_nanos).context("a date")?;
+    for story in simulation.stories() {
+        let params = BTreeMap::new();
+        let question = Question {
+            lot: &story.pack,
+            pack: &pack,
+            context: &context,
+            params: &params,
+            evaluation: today,
+        };
+        let verdict = evaluate(&view, &question)?;
+        ensure!(
+            serde_json::to_value(verdict.verdict)? == serde_json::to_value(story.verdict)?,
+            "{:?} came out {:?}",
+            story.kind,
+            verdict.verdict
+        );
+        println!("{:?}: {}", story.kind, story.pack);
+        println!(
+            "   {} ({}){}",
+            text(&verdict.verdict)?,
+            text(&verdict.basis)?,
+            if verdict.fixture {
+                ", rests on a fixture list"
+            } else {
+                ""
+            }
+        );
+        for because in verdict
+            .because
+            .iter()
+            .filter(|because| text(&because.value).is_ok_and(|value| value != "false"))
+        {
+            println!("   because {} is {}", because.test, text(&because.value)?);
+        }
+        for missing in verdict.missing.iter().take(3) {
+            println!("   missing {} of {}", missing.path, missing.subject);
+        }
+    }
+
     step("Contradictions, each weighing on the lot only if its signer has standing there");
     let found = projector.projection().anomalies();
     for story in simulation.stories() {

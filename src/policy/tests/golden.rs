@@ -27,6 +27,7 @@ pub(super) struct Table {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Case {
+    #[expect(clippy::struct_field_names, reason = "as the table of golden cases calls it")]
     pub(super) case: String,
     pub(super) note: String,
     pub(super) subject: String,

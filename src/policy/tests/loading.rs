@@ -5,7 +5,7 @@ use crate::policy::{LoadError, Mode, load_list, load_pack};
 const PACK: &str = include_str!("../../../policies/us-ndaa-fy2024-s154.toml");
 
 fn refusal(text: &str, mode: Mode) -> String {
-    load_pack("p.toml", text, mode).expect_err("refused").to_string()
+    load_pack("p.toml", text, mode).map_or_else(|error| error.to_string(), |_| "nothing".to_owned())
 }
 
 /// The s.154 pack with one thing changed.
@@ -31,8 +31,8 @@ fn every_fault_is_named_by_file_and_key() {
             "select.battery.from must be self, inputs or ancestors",
         ),
         (
-            "text_verified = false",
-            "text_verified = \"no\"",
+            "text_verified = false\nsub",
+            "text_verified = \"no\"\nsub",
             "pack.text_verified must be true or false",
         ),
         (
@@ -88,8 +88,7 @@ fn every_fault_is_named_by_file_and_key() {
         (
             "[class.named]\nlisted = { list = \"s154\", clock = \"trigger\" }",
             "[class.named]\nany = [\"counted\"]",
-            "class.affiliate_as_named -> class.affiliate_of_named -> class.named -> class.counted \
-             -> class.affiliate_as_named refer to each other in a circle",
+            "class.named -> class.counted -> class.named refer to each other in a circle",
         ),
         (
             "fails_if = \"deemed_produced\"",
