@@ -302,7 +302,7 @@ pub enum FoldError {
     /// An admitted statement has an event that no rule admits.
     #[error("admitted with a bad event")]
     Event(#[from] BadEvent),
-    /// The statement is not the next of its feed, or of a key nobody enrolled.
+    /// The statement is not the next of its feed.
     #[error("the statement does not continue its feed")]
     FeedBroken,
     /// Recorded time went backwards.

@@ -6,7 +6,7 @@
 //! 2. [`signature`] *verifies* who signed exactly these bytes; [`event`] checks what is in them;
 //! 3. [`admission`] *decides*, against the [`register`] and the feed: an [`entry`], or an answer ([`code`]);
 //! 4. [`log`] *appends*: tree, tiles, checkpoints, proofs;
-//! 5. readers *project* what the entries add up to.
+//! 5. readers *project* what the entries add up to ([`projector`], [`provenance`]) and judge it ([`policy`]).
 //!
 //! Everything that decides is pure: no clock, no randomness, no I/O; times and keys are arguments. The
 //! adapters behind features (`store`, `nats`, `http`) only translate. The bytes are specified in

@@ -140,6 +140,11 @@ impl Simulation {
         EventTime::from_nanos(self.config.start.as_nanos() + length(self.config.lots))
     }
 
+    /// The places of all parties.
+    pub fn parties(&self) -> impl Iterator<Item = PartyIndex> + use<> {
+        (0..self.cast.parties.len()).map(PartyIndex)
+    }
+
     /// What the parties say, in order of event time: first about themselves, then lot by lot, overlapping.
     /// Ids count along, per party.
     pub fn events(&self) -> Events<'_> {

@@ -42,8 +42,16 @@ impl Place {
         self.0.path().join("generation")
     }
 
+    /// Opens the outbox. A child that another test is just starting holds copies of our open files, and with
+    /// them the lock, until it runs its program; so a lock is waited for.
     fn open(&self) -> OpenedOutbox {
-        OutboxFile::open(&self.folder(), &self.generation()).unwrap()
+        for _ in 0..1_000 {
+            match OutboxFile::open(&self.folder(), &self.generation()) {
+                Err(OutboxFileError::Locked(_)) => std::thread::sleep(std::time::Duration::from_millis(10)),
+                opened => return opened.unwrap(),
+            }
+        }
+        panic!("{} stays locked", self.folder().display());
     }
 
     /// One feed and `count` parcels, a batch each.

@@ -18,7 +18,7 @@ use lotproof::{
         tile::{TilePath, entry_bundles_between},
     },
     projector::Projector,
-    provenance::{Bounds, Direction, Projection, Provenance, Step},
+    provenance::{Bounds, Direction, Provenance, Step},
     trust::TrustFile,
 };
 
@@ -37,7 +37,8 @@ enum Walk {
 #[derive(Debug, Args)]
 pub(crate) struct Lot {
     /// The lot, serial or class, in any spelling
-    lot: String,
+    #[arg(value_name = "LOT")]
+    identifier: String,
     /// The log: a URL, or the folder of a mirror
     #[arg(long)]
     log: String,
@@ -57,7 +58,8 @@ pub(crate) struct Lot {
 
 impl Lot {
     pub(crate) fn run(self) -> Result<Outcome> {
-        let lot = identifier::normalise(&self.lot).with_context(|| format!("lot {}", self.lot))?;
+        let lot =
+            identifier::normalise(&self.identifier).with_context(|| format!("lot {}", self.identifier))?;
         let trust = read_trust(&self.trust)?;
         let mut projector = project(open_source(&self.log).as_ref(), &trust)?;
         if let Some(path) = &self.openings {
@@ -82,7 +84,7 @@ impl Lot {
             let json = serde_json::json!({ "lot": summary, "provenance": walk });
             println!("{}", serde_json::to_string_pretty(&json)?);
         } else {
-            print_tree(projection, &walk)?;
+            print_tree(&walk)?;
             for anomaly in &summary.anomalies {
                 println!(
                     "anomaly  {:?}, weighs on {:?}: {}",
@@ -125,17 +127,16 @@ pub(crate) fn project(source: &dyn LogSource, trust: &TrustFile) -> Result<Proje
 }
 
 /// Prints a walk as a tree, each lot once.
-pub(crate) fn print_tree(projection: &Projection, walk: &Provenance) -> Result<()> {
+pub(crate) fn print_tree(walk: &Provenance) -> Result<()> {
     let mut out = Vec::new();
     let mut seen = BTreeSet::new();
-    print_lot(&mut out, projection, walk, &walk.root, 0, &mut seen)?;
+    print_lot(&mut out, walk, &walk.root, 0, &mut seen)?;
     std::io::stdout().write_all(&out)?;
     Ok(())
 }
 
 fn print_lot(
     out: &mut Vec<u8>,
-    projection: &Projection,
     walk: &Provenance,
     lot: &str,
     depth: usize,
@@ -187,9 +188,9 @@ fn print_lot(
         };
         for item in other_side {
             if let Some(quantity) = &item.quantity {
-                writeln!(out, "{indent}   {}:", serde_json::to_string(quantity)?)?;
+                writeln!(out, "{indent}   {} {} of", quantity.value, unit(&quantity.unit))?;
             }
-            print_lot(out, projection, walk, &item.lot, depth + 1, seen)?;
+            print_lot(out, walk, &item.lot, depth + 1, seen)?;
         }
     }
     Ok(())
@@ -200,4 +201,13 @@ fn short(identifier: &str) -> &str {
     identifier
         .strip_prefix("https://id.gs1.org/")
         .unwrap_or(identifier)
+}
+
+/// A unit, for people.
+fn unit(code: &str) -> &str {
+    match code {
+        "" => "pieces",
+        "KGM" => "kg",
+        other => other,
+    }
 }
