@@ -1,6 +1,8 @@
 //! How fast the store takes entries, beside the same bytes appended to a plain file: run with
 //! `cargo run --release --example store_rate [FOLDER]`.
 
+#![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
 use std::{
     fs::File,
     io::Write as _,

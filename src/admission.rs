@@ -666,5 +666,7 @@ pub fn genesis_entry(genesis: v1::Genesis, recorded_at: RecordedAt) -> Result<By
     Ok(bytes)
 }
 
+pub(crate) mod resume;
+
 #[cfg(test)]
 mod tests;

@@ -55,6 +55,8 @@ macro_rules! codes {
     };
 }
 
+pub(crate) use codes;
+
 codes! {
     /// Why a statement that has its place is refused, whole. Recorded in its entry.
     Refusal {

@@ -206,6 +206,11 @@ impl Envelope {
         &self.events
     }
 
+    /// The signed statement, as received.
+    pub const fn payload(&self) -> &Bytes {
+        &self.dsse.payload
+    }
+
     /// The statement hash: what the next statement of the feed names.
     pub fn hash(&self) -> Hash {
         crate::signature::statement_hash(&self.dsse.payload)

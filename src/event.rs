@@ -4,6 +4,7 @@
 //! [`CheckedEvent::decode`] loses nothing. The vocabulary itself is `proto/lotproof/v1/event.proto`.
 //! Deliberately absent: everything that depends on who signs or what the register says; that is `admission`.
 
+pub mod parts;
 pub mod sealed;
 
 use bytes::Bytes;

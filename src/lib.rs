@@ -13,9 +13,11 @@
 //! `proto/README.md`, and [`wire`] is that specification compiled.
 
 pub mod admission;
+pub mod audit;
 pub mod code;
 pub mod entry;
 pub mod envelope;
+pub mod epcis;
 pub mod event;
 pub mod id;
 pub mod identifier;
@@ -29,4 +31,5 @@ pub mod sequencer;
 pub mod shell;
 pub mod signature;
 pub mod time;
+pub mod trust;
 pub mod wire;

@@ -51,7 +51,8 @@ pub trait EntryStore: Send {
     /// How many entries are durable.
     fn size(&self) -> TreeSize;
 
-    /// Appends entries (each at most 65,535 bytes, leaf hashes beside them) and makes them durable.
+    /// Appends entries (each at most [`ENTRY_LEN_MAX`] bytes, leaf hashes beside them) and makes them
+    /// durable. If one is too long, nothing is written.
     ///
     /// # Errors
     /// The store is unusable afterwards; see [`StoreError`].

@@ -115,7 +115,8 @@ fn encodings_that_other_readers_would_take_are_refused() {
 
 #[test]
 fn the_first_fault_of_each_class_names_the_field() {
-    let rows: Vec<(fn(&mut v1::Event), Refusal, &str)> = vec![
+    type Row = (fn(&mut v1::Event), Refusal, &'static str);
+    let rows: Vec<Row> = vec![
         (
             |event| event.id = String::new(),
             Refusal::MalformedEvent,

@@ -1,3 +1,5 @@
+//! Checkpoints: known answers, and every bit and length of a damaged one.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Signed notes: known answers, what a stranger may add, and every bit and length of a damaged one.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tiles and bundles: paths in their one spelling, contents, and damaged bundles.
+
 use proptest::prelude::*;
 
 use super::*;

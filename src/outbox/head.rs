@@ -36,6 +36,10 @@ const ROUNDS_MAX: u32 = 8;
 
 /// A feed's line to the ledger: what was sent and asked, in this run.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an independent fact about one feed"
+)]
 pub(super) struct Line {
     /// Whether the ledger proved, in this run, that it knows no more of this feed than we signed.
     pub(super) is_confirmed: bool,
@@ -204,14 +208,16 @@ impl Line {
         }
     }
 
-    /// Where the next round starts: behind the proven head, unless that was sent a moment ago.
+    /// Where the next round starts: behind the proven head, unless that was sent a moment ago and nothing
+    /// failed since.
     fn start_round(&mut self, feed: &Feed, config: &Config, now: Moment) {
+        let has_failed = std::mem::replace(&mut self.is_blocked, false);
         let Some((first, statement)) = feed.unsettled().find(|(sequence, _)| *sequence > self.known_head)
         else {
             return;
         };
         let is_recent = |sent: u64| now.steady_ms.saturating_sub(sent) < config.wait_ms / 2;
-        if !statement.sent_ms.is_some_and(is_recent) {
+        if has_failed || !statement.sent_ms.is_some_and(is_recent) {
             self.next_send = first;
         }
     }
@@ -296,7 +302,6 @@ impl Outbox {
         let is_closed = feed.closed.is_some();
         line.known_head = head.last;
         line.is_confirmed = !is_closed;
-        line.is_blocked = false;
         line.is_narrow = head.status == v1::FeedStatus::FeedUnknown;
         line.count_round(feed);
         line.start_round(feed, &self.config, now);

@@ -149,7 +149,7 @@ impl Ledger {
         let mut signer = FeedSigner::new(authority, self.state.log_id(), AUTHORITY.into(), last, hash);
         let events = pack(&[event(&id, kind)]).unwrap();
         let statement = signer.sign(IssuedAt::from_nanos(self.clock), &events[0]);
-        assert!(self.deliver(statement.envelope).is_none());
+        assert!(self.deliver(&statement.envelope).is_none());
     }
 
     fn push(&mut self, entry: Bytes) {
@@ -158,7 +158,7 @@ impl Ledger {
     }
 
     /// Takes a message from the bus; gives the answer, if it gets one.
-    pub(super) fn deliver(&mut self, message: Bytes) -> Option<(FeedId, Bytes)> {
+    pub(super) fn deliver(&mut self, message: &Bytes) -> Option<(FeedId, Bytes)> {
         self.clock += 1_000;
         let prepared = Prepared::from_bytes(message.clone());
         let header = prepared.as_ref().ok().map(|prepared| prepared.header().clone());
@@ -194,7 +194,7 @@ impl Ledger {
                 let answer = v1::Answer {
                     log_id: self.state.log_id().as_bytes().to_vec(),
                     feed: header.feed.as_bytes().to_vec(),
-                    message: Hash::of(&[&message]).as_bytes().to_vec(),
+                    message: Hash::of(&[message]).as_bytes().to_vec(),
                     code: no_place.answer().unwrap().number().into(),
                     sequence: header.sequence.get(),
                     expected,
@@ -556,7 +556,7 @@ impl World {
             };
             match message {
                 Message::Statement(bytes) if !self.is_deaf => {
-                    if let Some((_, answer)) = self.ledger.deliver(bytes) {
+                    if let Some((_, answer)) = self.ledger.deliver(&bytes) {
                         self.send(Message::Answer(answer));
                     }
                 }

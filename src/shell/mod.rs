@@ -3,10 +3,15 @@
 
 pub mod conformance;
 pub mod durable;
+#[cfg(feature = "http")]
+pub mod http_client;
 pub mod key_file;
 pub mod memory;
+pub mod mirror;
 #[cfg(feature = "nats")]
 pub mod nats;
 pub mod outbox_file;
+#[cfg(feature = "nats")]
+pub mod publisher;
 #[cfg(feature = "store")]
 pub mod store;

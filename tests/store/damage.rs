@@ -150,7 +150,7 @@ fn index_with_flipped_bits_is_made_complete() {
         // Small files as often as large ones.
         let at = usize::try_from(dice.below(u64::try_from(files.len()).unwrap())).unwrap();
         let mut bytes = fs::read(&files[at]).unwrap();
-        for _ in 0..1 + dice.below(3) {
+        for _ in 0..=dice.below(3) {
             let byte = usize::try_from(dice.below(u64::try_from(bytes.len()).unwrap())).unwrap();
             bytes[byte] ^= 1 << dice.below(8);
         }

@@ -5,6 +5,9 @@
 //! `LOTPROOF_SEED=n` repeats one.
 
 mod damage;
+mod disk;
 mod kill;
+mod power_cut;
 mod support;
+mod trace;
 mod worker;

@@ -12,7 +12,7 @@ use lotproof::{
 /// Entry `index`: recognisable, of a length between 0 and 700 bytes that follows from the index.
 pub(crate) fn entry(index: u64) -> Bytes {
     let mut dice = Dice::new(index);
-    let len = dice.below(if index % 3 == 0 { 700 } else { 60 });
+    let len = dice.below(if index.is_multiple_of(3) { 700 } else { 60 });
     let bytes: Vec<u8> = (0..len.div_ceil(8))
         .flat_map(|_| dice.next().to_le_bytes())
         .collect();

@@ -1,1 +1,74 @@
-//! Placeholder.
+//! The commands of `lotproof`, each a module that parses, calls the library and prints.
+
+mod auditing;
+mod demo;
+mod founding;
+mod publishing;
+mod running;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// What the process ends with, unless it could not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is as it should be: exit code 0.
+    Clean,
+    /// Something was found: exit code 1.
+    Findings,
+}
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lotproof",
+    version,
+    about = "A signed, append-only, provable ledger for battery lots",
+    after_help = "Exit codes: 0 clean, 1 findings, 2 could not run."
+)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Create a ledger, once, with a new log key
+    Init(founding::Init),
+    /// Make or show private keys
+    #[command(subcommand)]
+    Keys(founding::Keys),
+    /// Run a ledger, with a private bus unless one is given
+    Up(running::Up),
+    /// Orders of a ledger's operator, for its next start
+    #[command(subcommand)]
+    Ledger(running::Ledger),
+    /// Show the whole chain on this machine: found, enrol, publish, prove, audit, damage
+    Demo(demo::Demo),
+    /// Enrol parties, facilities and keys, as acts of the authority
+    Enroll(publishing::Enroll),
+    /// Publish an EPCIS document and wait until its receipts are proven
+    Publish(publishing::Publish),
+    /// Replay a log from its static files, trusting the trust file alone
+    Audit(auditing::Audit),
+    /// Copy a log as static files, checking it on the way
+    Mirror(auditing::Mirror),
+}
+
+/// Runs one command.
+///
+/// # Errors
+/// If it could not run; what it found is its [`Outcome`].
+pub async fn run(arguments: Arguments) -> Result<Outcome> {
+    match arguments.command {
+        Command::Init(init) => init.run(),
+        Command::Keys(keys) => keys.run(),
+        Command::Up(up) => up.run().await,
+        Command::Ledger(order) => order.run(),
+        Command::Demo(demo) => demo.run().await,
+        Command::Enroll(enroll) => enroll.run().await,
+        Command::Publish(publish) => publish.run().await,
+        Command::Audit(audit) => tokio::task::spawn_blocking(move || audit.run()).await?,
+        Command::Mirror(mirror) => tokio::task::spawn_blocking(move || mirror.run()).await?,
+    }
+}

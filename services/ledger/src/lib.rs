@@ -1,1 +1,242 @@
-//! Placeholder.
+//! The ledger service: the single writer of one log, and its read side.
+//!
+//! ```text
+//! EVENTS -> read batch -> verify on all cores -> writer (decide, persist, guard, sign, show, receipt) -> purge
+//! ```
+//!
+//! Batch n + 1 is verified while batch n commits. The ledger keeps no cursor on the bus: at every start and
+//! reconnect it reads EVENTS from its first message, and what is in the log already is a duplicate.
+
+mod ask;
+mod clock;
+mod folder;
+mod http;
+mod metrics;
+mod prepare;
+mod shared;
+mod writer;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use lotproof::shell::nats::{
+    BlockingGuard, Bus, BusNames, BusOptions, EventsLimits, EventsPurger, EventsReader, NatsGuard, ReadError,
+    ReaderOptions, ensure_streams,
+};
+use tokio::{
+    net::TcpListener,
+    runtime::Handle,
+    sync::{mpsc, watch},
+    time::Instant,
+};
+
+pub use self::{
+    clock::{ClockFault, Reading},
+    folder::{Folder, Identity, InitOptions, LogKey, default_parameters, init},
+    shared::{Health, Shared},
+    writer::StopAt,
+};
+use self::{metrics::Metrics, prepare::Prepared, writer::Writer};
+
+/// What a running ledger needs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Its data folder, made by [`init`].
+    pub folder: Folder,
+    /// The bus, as `nats://host:port`.
+    pub nats_url: String,
+    /// Where HTTP listens.
+    pub http: SocketAddr,
+    /// How much EVENTS may hold.
+    pub limits: EventsLimits,
+    /// How batches are cut.
+    pub reader: ReaderOptions,
+    /// For tests of crashes.
+    pub stop_at: Option<StopAt>,
+}
+
+impl Config {
+    /// The usual limits, HTTP on a free loopback port.
+    pub fn new(folder: Folder, nats_url: String) -> Self {
+        Self {
+            folder,
+            nats_url,
+            http: SocketAddr::from(([127, 0, 0, 1], 0)),
+            limits: EventsLimits::default(),
+            reader: ReaderOptions::default(),
+            stop_at: None,
+        }
+    }
+}
+
+/// How often handled messages are purged from the bus.
+const PURGE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Runs a ledger until `shutdown` turns true, then finishes the batch in hand. `listening` hears the HTTP
+/// address once the ledger takes statements.
+///
+/// # Errors
+/// Why the ledger halted: it needs its operator, or a restart.
+pub async fn run(
+    config: Config,
+    mut shutdown: watch::Receiver<bool>,
+    listening: tokio::sync::oneshot::Sender<SocketAddr>,
+) -> Result<()> {
+    let identity = config.folder.identity()?;
+    let key = Arc::new(config.folder.log_key(&identity.origin)?);
+    let metrics = Metrics::new()?;
+    let names = BusNames::new(&identity.log_id);
+    let bus = Bus::connect(&BusOptions::new(&config.nats_url, "lotproof-ledger")).await?;
+    ensure_streams(&bus, names, &config.limits).await?;
+
+    let (folder, for_open) = (config.folder.clone(), identity.clone());
+    let (store, sequencer) = tokio::task::spawn_blocking(move || writer::open(&folder, &for_open))
+        .await
+        .context("opening")??;
+    let shared = Shared::new(sequencer, store.reader());
+
+    let guard = Box::new(BlockingGuard::new(
+        NatsGuard::new(bus.clone(), names, config.limits.replicas),
+        Handle::current(),
+    ));
+    let outbound = writer::Outbound {
+        client: bus.client().clone(),
+        names,
+        runtime: Handle::current(),
+    };
+    let started = {
+        let (folder, identity, key) = (config.folder.clone(), identity.clone(), key.clone());
+        let (shared, metrics, stop_at) = (shared.clone(), metrics.clone(), config.stop_at);
+        let start = move || {
+            Writer::start(
+                folder,
+                identity,
+                key,
+                (store, shared),
+                guard,
+                outbound,
+                metrics,
+                stop_at,
+            )
+        };
+        tokio::task::spawn_blocking(start).await.context("starting")?
+    };
+    let writer = started.context("the ledger halts")?;
+
+    // Asking is served before anybody is told that the ledger listens.
+    let asks = ask::serve(bus.clone(), names, shared.clone(), identity.clone(), key.clone()).await?;
+    let listener = TcpListener::bind(config.http)
+        .await
+        .with_context(|| format!("listening on {}", config.http))?;
+    let address = listener.local_addr()?;
+    let router = http::router(http::ReadSide {
+        shared: shared.clone(),
+        metrics,
+    });
+    let mut http_shutdown = shutdown.clone();
+    let server = tokio::spawn(async move {
+        let stopped = async move { drop(http_shutdown.wait_for(|stop| *stop).await) };
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stopped)
+            .await
+    });
+    tracing::info!(%address, log_id = %identity.log_id, size = %shared.published_size(), "the ledger is up");
+    let _ = listening.send(address);
+
+    let reader = EventsReader::new(bus.clone(), names, config.reader);
+    let purger = reader.purger();
+    let (to_writer, from_reader) = mpsc::channel(1);
+    let suspects = prepare::Suspects::load(&config.folder)?;
+    suspects.install_hook(&config.folder);
+    let ended = shared.watch_health();
+    let reading = tokio::spawn(read(reader, to_writer, suspects, shutdown.clone()));
+    let writing = {
+        let (shared, runtime) = (shared.clone(), Handle::current());
+        tokio::task::spawn_blocking(move || write(writer, from_reader, &purger, &shared, &runtime))
+    };
+
+    let outcome = writing.await.context("the writer panicked")?;
+    drop(ended);
+    let read_outcome = if outcome.is_ok() {
+        reading.await.context("the reader panicked")?
+    } else {
+        Ok(())
+    };
+    asks.abort();
+    if outcome.is_ok() && read_outcome.is_ok() {
+        // The writer ends only when the reader has; wait for the word that ended it.
+        let _ = shutdown.wait_for(|stop| *stop).await;
+    }
+    server.abort();
+    outcome.and(read_outcome)
+}
+
+/// Reads EVENTS and prepares batches until told to stop.
+async fn read(
+    mut reader: EventsReader,
+    to_writer: mpsc::Sender<Prepared>,
+    suspects: prepare::Suspects,
+    mut shutdown: watch::Receiver<bool>,
+) -> Result<()> {
+    let suspects = Arc::new(suspects);
+    loop {
+        let batch = tokio::select! {
+            biased;
+            _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
+            batch = reader.next_batch() => batch,
+        };
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(error @ ReadError::Missing(_)) => {
+                return Err(anyhow!(error).context("the bus lost its streams: start the ledger again"));
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "the bus cannot be read; trying again");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+        };
+        let suspects = suspects.clone();
+        let prepared = tokio::task::spawn_blocking(move || prepare::prepare(batch, &suspects)).await?;
+        if to_writer.send(prepared).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+/// Commits prepared batches until there are no more.
+fn write(
+    mut writer: Writer,
+    mut batches: mpsc::Receiver<Prepared>,
+    purger: &EventsPurger,
+    shared: &Shared,
+    runtime: &Handle,
+) -> Result<()> {
+    let mut handled = None;
+    let mut purge_at = Instant::now() + PURGE_INTERVAL;
+    while let Some(batch) = batches.blocking_recv() {
+        if let Health::Halted(why) = shared.health() {
+            bail!("{why}");
+        }
+        handled = batch.position.or(handled);
+        if !batch.submissions.is_empty()
+            && let Err(error) = writer.handle(batch.submissions)
+        {
+            shared.set_health(Health::Halted(format!("{error:#}")));
+            return Err(error.context("the ledger halts"));
+        }
+        let now = Instant::now();
+        if now >= purge_at
+            && let Some(position) = handled.take()
+        {
+            if let Err(error) = runtime.block_on(purger.purge_up_to(position)) {
+                tracing::warn!(%error, "the bus could not be purged; trying again later");
+            }
+            purge_at = now + PURGE_INTERVAL;
+        }
+    }
+    if let Some(position) = handled {
+        let _ = runtime.block_on(purger.purge_up_to(position));
+    }
+    writer.close()
+}

@@ -37,23 +37,27 @@ pub(super) fn sync_tree(folder: &Path) -> Result<(), StoreError> {
     sync_folder(folder)
 }
 
-/// Creates a folder, if it is not there, and makes its name durable.
+/// Has a folder there, and its name durable: also if it was there, since whoever made it may have been
+/// killed before the sync.
 pub(super) fn create_folder(folder: &Path) -> Result<(), StoreError> {
-    if folder.is_dir() {
-        return Ok(());
-    }
     let parent = match folder.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
     };
-    create_folder(parent)?;
+    if !parent.is_dir() {
+        create_folder(parent)?;
+    }
     match fs::create_dir(folder) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed("create folder", folder)(error)),
     }
     sync_folder(folder)?;
-    sync_folder(parent)
+    match sync_folder(parent) {
+        // Made by somebody else, since this process could not have.
+        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    }
 }
 
 /// Removes a folder with everything in it; one that is not there is fine.

@@ -1,28 +1,21 @@
-//! The two hash functions of RFC 6962, section 2.1, and the roots made of them.
+//! Roots over hashes that are all in memory: the right edge of a tile.
 
-use crate::id::Hash;
-
-/// Hash of a leaf: SHA-256 over a zero byte and the entry.
-pub(crate) fn leaf_hash(entry: &[u8]) -> Hash {
-    Hash::of(&[&[0], entry])
-}
-
-/// Hash of a node: SHA-256 over a one byte and its two children.
-pub(crate) fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    Hash::of(&[&[1], left.as_bytes(), right.as_bytes()])
-}
+use crate::{
+    id::Hash,
+    log::hash::{empty_root, node_hash},
+};
 
 /// Root over subtrees of equal size, of which the last may be smaller; the empty tree has SHA-256 of
 /// nothing.
 pub(crate) fn root_of(hashes: &[Hash]) -> Hash {
     match hashes {
-        [] => Hash::of(&[]),
+        [] => empty_root(),
         [only] => *only,
         _ => {
             // The largest power of two below the count: RFC 6962's split.
             let split = hashes.len().next_power_of_two() / 2;
             let (left, right) = hashes.split_at(split);
-            node_hash(&root_of(left), &root_of(right))
+            node_hash(root_of(left), root_of(right))
         }
     }
 }
@@ -30,6 +23,7 @@ pub(crate) fn root_of(hashes: &[Hash]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::hash::leaf_hash;
 
     #[test]
     fn roots_match_certificate_transparency_test_vectors() {

@@ -22,6 +22,7 @@ mod index;
 mod keys;
 mod opening;
 mod reader;
+mod rows;
 mod state;
 mod tree;
 mod value_log;
@@ -39,15 +40,17 @@ use bytes::Bytes;
 
 use self::{
     files::failed,
-    index::{Index, Rows},
+    index::Index,
     keys::frame::FrameRow,
     opening::Unusable,
     reader::Shared,
+    rows::Rows,
     state::{IndexState, State},
     value_log::ValueLog,
 };
 use crate::{
     id::{Hash, LeafIndex, TreeSize},
+    log::hash::leaf_hash,
     port::{EntryStore, StoreError},
 };
 
@@ -120,10 +123,11 @@ impl Store {
             .as_ref()
             .filter(|state| state.index != IndexState::Clean)
             .map_or(0, |state| state.unclean);
+        // Not the size found, which is durable only once the log is settled.
         let mut state = State {
             boot,
             index: IndexState::Opening,
-            size,
+            size: promised,
             unclean: unclean + 1,
         };
         let mut distrusted = why_not(previous.as_ref(), &state);
@@ -154,6 +158,7 @@ impl Store {
             .as_ref()
             .is_some_and(|state| state.index == IndexState::Clean);
         log.settle(!clean)?;
+        state.size = size;
         let adopted = trusted.and_then(|rows| match opening::adopt(&rows, &log) {
             Ok(edge) => Some(Ok((rows, edge))),
             Err(Unusable::Log(error)) => Some(Err(error)),
@@ -261,9 +266,7 @@ impl EntryStore for Store {
 
     fn append(&mut self, entries: &[(Bytes, Hash)]) -> Result<(), StoreError> {
         debug_assert!(
-            entries
-                .iter()
-                .all(|(entry, leaf)| hashing::leaf_hash(entry) == *leaf),
+            entries.iter().all(|(entry, leaf)| leaf_hash(entry) == *leaf),
             "leaf hashes"
         );
         if self.broken {

@@ -18,13 +18,13 @@ use rayon::prelude::*;
 
 use super::{
     files,
-    hashing::{leaf_hash, root_of},
-    index::Rows,
+    hashing::root_of,
     keys::{
         frame::FrameRow,
         head::{self, Head},
         tile::{HALF_U64, TileKey},
     },
+    rows::Rows,
     tree::{Edge, LEVELS, TILE_U64, unfinished},
     value_log::{
         LastFrame, ValueLog,
@@ -35,6 +35,7 @@ use super::{
 };
 use crate::{
     id::{Hash, LeafIndex},
+    log::hash::leaf_hash,
     port::StoreError,
 };
 

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    hashing::{leaf_hash, root_of},
+    hashing::root_of,
     index::Index,
     opening::entries_of,
     tree::{LEVELS, TILE_U64},
@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     id::{Hash, LeafIndex, TreeSize},
+    log::hash::{leaf_hash, node_hash},
     port::StoreError,
 };
 
@@ -245,7 +246,7 @@ impl Reader {
         let joined = roots
             .into_iter()
             .rev()
-            .reduce(|right, left| super::hashing::node_hash(&left, &right));
+            .reduce(|right, left| node_hash(left, right));
         Ok(Some(joined.unwrap_or_else(|| root_of(&[]))))
     }
 

@@ -4,11 +4,8 @@ use std::{fs, path::Path};
 
 use proptest::prelude::*;
 
-use super::{
-    hashing::{leaf_hash, root_of},
-    *,
-};
-use crate::shell::conformance;
+use super::{hashing::root_of, *};
+use crate::{log::hash::leaf_hash, shell::conformance};
 
 fn options() -> Options {
     Options {

@@ -143,7 +143,9 @@ impl ValueLog {
                 .write_all_at(&bytes, commit.into())
                 .map_err(failed("write", &path))?;
         }
-        self.file.sync_all().map_err(failed("sync", &path))
+        self.file.sync_all().map_err(failed("sync", &path))?;
+        // Whoever began the segment may have been killed before its name was durable.
+        self.segments.sync_folder()
     }
 
     /// The last frame of a segment that another one follows: nothing in it may be torn.

@@ -183,6 +183,11 @@ impl Segments {
         Ok((segment, file))
     }
 
+    /// Makes the names of all segments durable.
+    pub(crate) fn sync_folder(&self) -> Result<(), StoreError> {
+        sync_folder(&self.folder)
+    }
+
     /// The path of segment `number`.
     pub(crate) fn path(&self, number: u32) -> PathBuf {
         self.folder.join(format!("{number:010}.values"))

@@ -6,7 +6,7 @@ use super::{
     cursor::{Frame, Frames},
     *,
 };
-use crate::shell::store::hashing::leaf_hash;
+use crate::log::hash::leaf_hash;
 
 /// Entry `index`: of varying length, some empty, all different where not.
 fn entry(index: u64) -> Bytes {

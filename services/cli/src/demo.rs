@@ -1,0 +1,316 @@
+//! `demo`: the whole chain on one machine, in under a minute: found a ledger, enrol parties, publish a
+//! document's events each by its own party, prove the receipts, audit from outside, and show that damage to
+//! copies is found and named.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use clap::Args;
+use lotproof::{
+    audit::{
+        AuditOptions, FindingKind, Report, audit,
+        damage::{
+            drop_entry, flip_byte, forge_signature, middle_of_longest_feed, remove_entry, swap_entries,
+        },
+    },
+    epcis::{ImportOptions, import},
+    event::{self, parts::split_into_parts},
+    id::LeafIndex,
+    log::checkpoint::Origin,
+    publish::EVENT_LEN_MAX,
+    shell::{
+        durable,
+        http_client::HttpSource,
+        key_file,
+        mirror::{DirSource, mirror, write_mirror},
+        nats::{Bus, BusOptions, PrivateServer, ServerOptions},
+    },
+    signature::SigningKey,
+    time::RecordedAt,
+    trust::TrustFile,
+    wire::v1,
+};
+use lotproof_ledger::{Config, Folder, InitOptions, Reading, default_parameters, init, run};
+use prost::Message as _;
+use tokio::sync::{oneshot, watch};
+
+use crate::{
+    Outcome,
+    auditing::print_report,
+    founding::trust_file,
+    publishing::{Key, Register, Session, enact, print_import, proven},
+};
+
+const AUTHORITY: &str = "https://authority.example/";
+/// The example chain ends with a recycling in 2031, so the demo's ledger takes claims ten years ahead.
+const DEMO_SKEW_MS: u64 = 10 * 365 * 24 * 3_600_000;
+
+/// `lotproof demo`
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// The EPCIS document whose events are published
+    #[arg(long, default_value = "examples/battery-lot-chain.epcis.jsonld")]
+    document: PathBuf,
+    /// Its parties, facilities, and who publishes which event
+    #[arg(long, default_value = "examples/battery-lot-chain.parties.json")]
+    parties: PathBuf,
+    /// Where to work; a temporary folder unless given
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Leave the ledger running at the end, until Ctrl-C
+    #[arg(long)]
+    serve: bool,
+}
+
+impl Demo {
+    pub(crate) async fn run(self) -> Result<Outcome> {
+        let temporary = tempfile::tempdir()?;
+        let folder = self
+            .folder
+            .clone()
+            .unwrap_or_else(|| temporary.path().join("demo"));
+        fs::create_dir_all(&folder)?;
+        let mut register = Register::read(&self.parties)?;
+        let document =
+            fs::read(&self.document).with_context(|| format!("reading {}", self.document.display()))?;
+
+        step("A ledger is founded: three authority keys, two of which make an act");
+        let mut authority = [
+            key_file::generate()?,
+            key_file::generate()?,
+            key_file::generate()?,
+        ];
+        authority.sort_by_key(SigningKey::feed);
+        let ledger_folder = Folder::new(folder.join("ledger"));
+        let mut parameters = default_parameters();
+        parameters.clock_skew_ms = DEMO_SKEW_MS;
+        let identity = init(
+            &ledger_folder,
+            &InitOptions {
+                origin: Origin::new("ledger.example/demo")?,
+                purpose: v1::Purpose::Demo,
+                authority: AUTHORITY.to_owned(),
+                authority_keys: authority.iter().map(SigningKey::feed).collect(),
+                threshold: 2,
+                parameters,
+                follows: None,
+                created_at: RecordedAt::from_nanos(Reading::now().wall_nanos),
+            },
+        )?;
+        let trust = trust_file(&identity)?;
+        durable::write(&folder.join("trust.json"), trust.to_json().as_bytes())?;
+        println!("log      {}", identity.log_id);
+        println!("purpose  demo: parties and lists in it are fixtures, not real");
+
+        step("A private bus and the ledger service start");
+        let mut server = PrivateServer::start(ServerOptions::new(folder.join("nats"))).await?;
+        let (stop, shutdown) = watch::channel(false);
+        let (listening, address) = oneshot::channel();
+        let service = tokio::spawn(run(
+            Config::new(ledger_folder.clone(), server.url()),
+            shutdown,
+            listening,
+        ));
+        let Ok(address) = address.await else {
+            return Err(service
+                .await?
+                .err()
+                .context("the ledger ended without a reason")?);
+        };
+        println!("ledger   http://{address}");
+        println!("bus      {}", server.url());
+
+        let bus = Bus::connect(&BusOptions::new(server.url(), "lotproof-demo")).await?;
+        let session = Session {
+            bus,
+            trust: trust.clone(),
+            outbox: folder.join("outbox"),
+        };
+
+        step("The authority enrols parties, facilities and keys");
+        let mut keys = BTreeMap::new();
+        for party in &register.parties {
+            let key = key_file::generate()?;
+            register.keys.push(Key {
+                party: party.id.clone(),
+                key: key.feed(),
+            });
+            keys.insert(party.id.clone(), key);
+            println!("{:<44} {}", party.id, party.legal_name);
+        }
+        let acts = register.acts(Reading::now().wall_nanos);
+        let count = acts.len();
+        let [proposer, approver, _] = authority;
+        enact(&session, AUTHORITY, vec![proposer, approver], acts).await?;
+        println!("{count} acts, proposed under one key and approved under another; receipts proven");
+
+        step("Each party publishes its own events of the document, and proves its receipts");
+        publish(&session, &register, keys, &document).await?;
+
+        step("An auditor who has just the trust file replays the log from outside");
+        let log_key = ledger_folder.log_key(&identity.origin)?;
+        let checked = {
+            let (trust, folder) = (trust.clone(), folder.clone());
+            tokio::task::spawn_blocking(move || inspect(address, &trust, &folder, &log_key)).await??
+        };
+
+        if self.serve {
+            println!(
+                "\nledger   http://{address}\nbus      {}\ntrust    {}",
+                server.url(),
+                folder.join("trust.json").display()
+            );
+            println!("running until Ctrl-C");
+            tokio::signal::ctrl_c().await?;
+        }
+        stop.send_replace(true);
+        service.await??;
+        server.stop().await;
+        Ok(checked)
+    }
+}
+
+/// The kind of an event, as `event.proto` names it.
+fn kind_name(kind: &v1::event::Kind) -> &'static str {
+    let event = v1::Event {
+        id: "-".to_owned(),
+        event_time: 1,
+        kind: Some(kind.clone()),
+        ..Default::default()
+    };
+    event::check(&event.encode_to_vec().into()).map_or("event", |checked| checked.kind().name())
+}
+
+fn step(what: &str) {
+    println!("\n== {what}");
+}
+
+async fn publish(
+    session: &Session,
+    register: &Register,
+    mut keys: BTreeMap<String, SigningKey>,
+    document: &[u8],
+) -> Result<()> {
+    let imported = import(document, &ImportOptions::default())?;
+    print_import(&imported);
+    ensure!(
+        imported.refused.is_empty(),
+        "the document has events that cannot be published"
+    );
+    let publisher_of: BTreeMap<usize, &str> = register
+        .events
+        .iter()
+        .map(|event| (event.position, event.party.as_str()))
+        .collect();
+    // In the document's order, one statement an event, each under its own party's key.
+    let mut publishers = BTreeMap::new();
+    let mut submitted = Vec::new();
+    for event in &imported.events {
+        let position = event.position;
+        let party = publisher_of
+            .get(&position)
+            .with_context(|| format!("nobody publishes event {position}"))?;
+        if !publishers.contains_key(party) {
+            let key = keys
+                .remove(*party)
+                .with_context(|| format!("{party} has no key"))?;
+            publishers.insert(*party, session.publisher(party, key).await?);
+        }
+        let parts = split_into_parts(event.event.clone(), EVENT_LEN_MAX)?;
+        let what = event.event.kind.as_ref().map_or("event", kind_name);
+        submitted.push((position, *party, what, publishers[party].submit(&parts).await?));
+    }
+    for (position, party, what, parcels) in submitted {
+        for row in proven(&publishers[party], parcels).await? {
+            println!(
+                "event {position:>2}  {what:<20} {party:<42} entry {:>3}, proven",
+                row.index
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A way to damage a copy, and what the audit must call it.
+struct Damage {
+    name: &'static str,
+    kinds: &'static [FindingKind],
+}
+
+/// Mirrors the log, audits it, damages copies of it, and audits those.
+fn inspect(
+    address: SocketAddr,
+    trust: &TrustFile,
+    folder: &Path,
+    log_key: &lotproof_ledger::LogKey,
+) -> Result<Outcome> {
+    let source = HttpSource::new(&format!("http://{address}"));
+    let clean = folder.join("mirror");
+    let report = mirror(&source, trust, &clean, &AuditOptions::default())?;
+    print_report(&report, false)?;
+    let size = report.size.context("a clean log has a size")?;
+
+    step("Copies of the log are damaged; the audit names each damage");
+    let first = LeafIndex::new(size.get() / 2);
+    let second = LeafIndex::new(size.get() - 1);
+    let (in_feed, _) = middle_of_longest_feed(&DirSource::new(&clean))?;
+    let signers = [&log_key.note];
+    let rows = [
+        Damage {
+            name: "one flipped byte",
+            kinds: &[FindingKind::HashMismatch],
+        },
+        Damage {
+            name: "one dropped entry",
+            kinds: &[FindingKind::HashMismatch, FindingKind::MissingEntry],
+        },
+        Damage {
+            name: "two swapped entries",
+            kinds: &[FindingKind::HashMismatch],
+        },
+        Damage {
+            name: "a forged signature, re-signed by the log",
+            kinds: &[FindingKind::InvalidSignature],
+        },
+        Damage {
+            name: "a statement out of a feed, re-signed",
+            kinds: &[FindingKind::FeedBroken],
+        },
+    ];
+    for (number, damage) in rows.iter().enumerate() {
+        let path = folder.join(format!("damaged-{number}"));
+        write_mirror(&DirSource::new(&clean), &path)?;
+        let mut damaged = DirSource::new(&path);
+        match number {
+            0 => flip_byte(&mut damaged, first)?,
+            1 => drop_entry(&mut damaged, first)?,
+            2 => swap_entries(&mut damaged, first, second)?,
+            3 => forge_signature(&mut damaged, first, &signers)?,
+            _ => remove_entry(&mut damaged, in_feed, &signers)?,
+        }
+        let report = audit(&damaged, trust, &AuditOptions::default())?;
+        show(damage, &report)?;
+    }
+    println!("\nthe log is clean, and every damage was found");
+    Ok(Outcome::Clean)
+}
+
+fn show(damage: &Damage, report: &Report) -> Result<()> {
+    let Some(finding) = report
+        .findings
+        .iter()
+        .find(|finding| damage.kinds.contains(&finding.kind))
+    else {
+        for finding in &report.findings {
+            eprintln!("{finding}");
+        }
+        bail!("the audit did not name {}", damage.name);
+    };
+    println!("{:<42} {finding}", damage.name);
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! `lotproof`: the command line for operators, publishers and auditors.
+//!
+//! Exit codes: 0 clean, 1 findings, 2 could not run.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use lotproof_cli::{Arguments, Outcome, run};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match run(arguments).await {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("lotproof: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

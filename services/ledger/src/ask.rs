@@ -1,0 +1,162 @@
+//! What publishers and projectors ask over the bus: a feed's head, and receipts that got lost.
+//!
+//! Every head query carries the newest checkpoint that the asker holds. One that this log cannot extend is
+//! proof that an older copy of the ledger is running, and halts it.
+
+use std::{ops::RangeInclusive, sync::Arc};
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use lotproof::{
+    id::{FeedId, FeedSequence},
+    sequencer::{RECEIPT_ROWS_MAX, receipts},
+    shell::nats::{Bus, BusNames},
+    wire::{
+        HEAD_TYPE,
+        shape::{self, Shape},
+        v1,
+    },
+};
+use prost::Message;
+use tokio::task::JoinHandle;
+
+use crate::{
+    folder::{Identity, LogKey},
+    shared::{Health, Shared, StoreHashes},
+    writer::contradicts,
+};
+
+/// Nonces are 16 to 32 bytes.
+const NONCE_LEN: RangeInclusive<usize> = 16..=32;
+
+struct Asked {
+    shared: Shared,
+    identity: Identity,
+    key: Arc<LogKey>,
+}
+
+/// Answers questions until aborted.
+pub(crate) async fn serve(
+    bus: Bus,
+    names: BusNames,
+    shared: Shared,
+    identity: Identity,
+    key: Arc<LogKey>,
+) -> Result<JoinHandle<()>> {
+    let client = bus.client().clone();
+    let queue = names.ledger_queue().to_owned();
+    let heads = client
+        .queue_subscribe(names.ask_head(), queue.clone())
+        .await
+        .context("subscribing")?;
+    let receipts = client
+        .queue_subscribe(names.ask_receipts(), queue)
+        .await
+        .context("subscribing")?;
+    client.flush().await.context("subscribing")?;
+    let asked = Arc::new(Asked {
+        shared,
+        identity,
+        key,
+    });
+    let mut questions = futures::stream::select(
+        heads.map(|message| (true, message)),
+        receipts.map(|message| (false, message)),
+    );
+    Ok(tokio::spawn(async move {
+        while let Some((is_head, message)) = questions.next().await {
+            let Some(reply_to) = message.reply else { continue };
+            let asked = asked.clone();
+            let answered = tokio::task::spawn_blocking(move || {
+                if is_head {
+                    asked.head(&message.payload)
+                } else {
+                    asked.receipt(&message.payload)
+                }
+            });
+            // What is no question gets no answer.
+            if let Ok(Some(reply)) = answered.await {
+                let _ = client.publish(reply_to, reply).await;
+            }
+        }
+    }))
+}
+
+/// Reads a question that must be canonical.
+fn read<Q: Message + Default>(shape: &'static Shape, bytes: &[u8]) -> Option<Q> {
+    shape::check(shape, bytes, &mut |_| {}).ok()?;
+    Q::decode(bytes).ok()
+}
+
+impl Asked {
+    fn head(&self, bytes: &[u8]) -> Option<Bytes> {
+        let query: v1::HeadQuery = read(&shape::HEAD_QUERY, bytes)?;
+        let feed = FeedId::from_slice(&query.feed)?;
+        if query.log_id != self.identity.log_id.as_bytes() || !NONCE_LEN.contains(&query.nonce.len()) {
+            return None;
+        }
+        if !query.checkpoint.is_empty()
+            && let Some(why) = contradicts(
+                &self.shared,
+                &self.identity,
+                self.key.note.verifier_key(),
+                &query.checkpoint,
+            )
+        {
+            tracing::error!(why, "the ledger halts");
+            self.shared.set_health(Health::Halted(why));
+            return None;
+        }
+        let (last, hash) = self.shared.published_head(feed);
+        let status = self.shared.with_state(|state| match state.register().key(feed) {
+            None => v1::FeedStatus::FeedUnknown,
+            Some(key) if last.next().is_some_and(|next| key.admits(next)) => v1::FeedStatus::FeedOpen,
+            Some(_) => v1::FeedStatus::FeedClosed,
+        });
+        let reply = v1::HeadReply {
+            log_id: query.log_id,
+            feed: query.feed,
+            nonce: query.nonce,
+            last_sequence: last.get(),
+            last_hash: hash.as_bytes().to_vec(),
+            tree_size: self.shared.published_size().get(),
+            status: status.into(),
+        };
+        Some(self.key.dsse.seal(HEAD_TYPE, &reply.encode_to_vec()))
+    }
+
+    fn receipt(&self, bytes: &[u8]) -> Option<Bytes> {
+        let query: v1::ReceiptsQuery = read(&shape::RECEIPTS_QUERY, bytes)?;
+        let feed = FeedId::from_slice(&query.feed)?;
+        if query.log_id != self.identity.log_id.as_bytes() || query.first == 0 || query.first > query.last {
+            return None;
+        }
+        let checkpoint = self.shared.published()?;
+        let last = query
+            .last
+            .min(query.first.saturating_add(RECEIPT_ROWS_MAX as u64 - 1));
+        let built = self.shared.with_state(|state| {
+            let sequences = (query.first..=last).map(FeedSequence::new);
+            let hashes = StoreHashes(self.shared.reader());
+            receipts(
+                state,
+                feed,
+                sequences,
+                checkpoint.head().size,
+                checkpoint.bytes(),
+                &hashes,
+            )
+        });
+        match built {
+            Ok(built) => built
+                .into_iter()
+                .next()
+                .map(|receipt| receipt.encode_to_vec().into()),
+            Err(error) => {
+                tracing::error!(%error, "a receipt could not be built");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The read side over HTTP: static, cacheable, mirrorable, and never beyond the published checkpoint.
+//!
+//! ```text
+//! /checkpoint                       the newest signed checkpoint (C2SP tlog-checkpoint)
+//! /tile/{L}/{N}[.p/{W}]             hash tiles (C2SP tlog-tiles)
+//! /tile/entries/{N}[.p/{W}]         entry bundles
+//! /v1/entries?start=N               the same entries as one stream: u16be length || bytes
+//! /healthz /readyz /metrics
+//! ```
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Path, Query, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures::stream;
+use lotproof::{
+    id::{LeafIndex, TreeSize},
+    log::tile::{TilePath, encode_bundle},
+    port::StoreError,
+};
+use serde::Deserialize;
+
+use crate::{
+    metrics::Metrics,
+    shared::{Health, Shared, StoreHashes},
+};
+
+/// What the handlers read.
+pub(crate) struct ReadSide {
+    pub(crate) shared: Shared,
+    pub(crate) metrics: Metrics,
+}
+
+pub(crate) fn router(read_side: ReadSide) -> Router {
+    Router::new()
+        .route("/checkpoint", get(checkpoint))
+        .route("/tile/{*path}", get(tile))
+        .route("/v1/entries", get(entries))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route(
+            "/metrics",
+            get(|State(side): State<Arc<ReadSide>>| async move { side.metrics.render() }),
+        )
+        .with_state(Arc::new(read_side))
+}
+
+fn plain(status: StatusCode, why: String) -> Response {
+    (status, why + "\n").into_response()
+}
+
+async fn checkpoint(State(side): State<Arc<ReadSide>>) -> Response {
+    match side.shared.published() {
+        Some(signed) => (
+            [
+                (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
+                (header::CACHE_CONTROL, "max-age=1"),
+                (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+            ],
+            signed.bytes().clone(),
+        )
+            .into_response(),
+        None => plain(StatusCode::SERVICE_UNAVAILABLE, "nothing is published yet".into()),
+    }
+}
+
+async fn tile(State(side): State<Arc<ReadSide>>, Path(path): Path<String>) -> Response {
+    let Ok(path) = format!("tile/{path}").parse::<TilePath>() else {
+        return plain(StatusCode::NOT_FOUND, "no such tile".into());
+    };
+    let size = side.shared.published_size();
+    let read = tokio::task::spawn_blocking(move || read_tile(&side.shared, path, size)).await;
+    match read {
+        Ok(Ok(Some(bytes))) => (
+            [
+                (header::CONTENT_TYPE, "application/octet-stream"),
+                (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+                (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+            ],
+            bytes,
+        )
+            .into_response(),
+        Ok(Ok(None)) => plain(
+            StatusCode::NOT_FOUND,
+            format!("no such tile in a log of {size} entries"),
+        ),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "a tile could not be read");
+            plain(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the tile could not be read".into(),
+            )
+        }
+        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}
+
+fn read_tile(shared: &Shared, path: TilePath, size: TreeSize) -> Result<Option<Vec<u8>>, StoreError> {
+    match path {
+        TilePath::Hashes(tile) if tile.exists_at(size) => tile.read(&StoreHashes(shared.reader())).map(Some),
+        TilePath::Entries(bundle) if bundle.exists_at(size) => {
+            let Some(first) = bundle.first_entry() else {
+                return Ok(None);
+            };
+            let entries = shared.reader().read(first, bundle.width().into())?;
+            encode_bundle(&entries)
+                .map(Some)
+                .map_err(|error| StoreError::Index(error.to_string()))
+        }
+        TilePath::Hashes(_) | TilePath::Entries(_) => Ok(None),
+    }
+}
+
+#[derive(Deserialize)]
+struct EntriesQuery {
+    start: u64,
+}
+
+/// Streams entries up to what was published when the request came.
+async fn entries(
+    State(side): State<Arc<ReadSide>>,
+    Query(EntriesQuery { start }): Query<EntriesQuery>,
+) -> Response {
+    const AT_ONCE: u64 = 256;
+    let size = side.shared.published_size().get();
+    let frames = stream::unfold(start, move |next| {
+        let side = side.clone();
+        async move {
+            if next >= size {
+                return None;
+            }
+            let count = AT_ONCE.min(size - next);
+            let read = tokio::task::spawn_blocking(move || {
+                let entries = side
+                    .shared
+                    .reader()
+                    .read(LeafIndex::new(next), usize::try_from(count).unwrap_or(1))?;
+                encode_bundle(&entries).map_err(|error| StoreError::Index(error.to_string()))
+            })
+            .await;
+            let frame = match read {
+                Ok(Ok(frame)) => Ok(Bytes::from(frame)),
+                Ok(Err(error)) => Err(std::io::Error::other(error.to_string())),
+                Err(error) => Err(std::io::Error::other(error.to_string())),
+            };
+            // After an error the body ends, cut short; a reader sees that.
+            let next = if frame.is_ok() { next + count } else { size };
+            Some((frame, next))
+        }
+    });
+    (
+        [(header::CONTENT_TYPE, "application/octet-stream")],
+        Body::from_stream(frames),
+    )
+        .into_response()
+}
+
+async fn readyz(State(side): State<Arc<ReadSide>>) -> Response {
+    match side.shared.health() {
+        Health::Ready => plain(StatusCode::OK, "ready".into()),
+        Health::Starting => plain(StatusCode::SERVICE_UNAVAILABLE, "starting".into()),
+        Health::Halted(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("halted: {why}")),
+    }
+}

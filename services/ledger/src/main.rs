@@ -1,0 +1,55 @@
+//! `lotproof-ledger`: one ledger, from the command line, until SIGTERM.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::Result;
+use clap::Parser;
+use lotproof_ledger::{Config, Folder, StopAt, run};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{oneshot, watch},
+};
+
+#[derive(Parser)]
+#[command(about = "Lotproof ledger: the single writer of one log, and its read side")]
+struct Arguments {
+    /// Data folder, made by `lotproof init`.
+    #[arg(long, env = "LOTPROOF_LEDGER_FOLDER")]
+    folder: PathBuf,
+    /// The bus.
+    #[arg(long, env = "LOTPROOF_NATS_URL", default_value = "nats://127.0.0.1:4222")]
+    nats_url: String,
+    /// Where HTTP listens; loopback unless told otherwise.
+    #[arg(long, env = "LOTPROOF_LEDGER_HTTP", default_value = "127.0.0.1:8470")]
+    http: SocketAddr,
+    /// For tests of crashes: abort right before STEP of the N-th commit.
+    #[arg(long, hide = true, value_name = "STEP:N")]
+    stop_at: Option<StopAt>,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let mut config = Config::new(Folder::new(arguments.folder), arguments.nats_url);
+    config.http = arguments.http;
+    config.stop_at = arguments.stop_at;
+    let (stop, shutdown) = watch::channel(false);
+    let (listening, address) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Ok(address) = address.await {
+            println!("listening on http://{address}");
+        }
+    });
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        stop.send_replace(true);
+    });
+    run(config, shutdown, listening).await
+}

@@ -1,0 +1,150 @@
+//! What the writer shows to everybody who reads: the published checkpoint, the state, the store's read side.
+
+use std::sync::{Arc, RwLock};
+
+use lotproof::{
+    admission::LedgerState,
+    id::{FeedId, FeedSequence, Hash, TreeSize},
+    log::{checkpoint::SignedCheckpoint, proof::HashReader},
+    port::StoreError,
+    sequencer::Sequencer,
+    shell::store::Reader,
+};
+use tokio::sync::watch;
+
+/// How the ledger is, for `/readyz` and for the end of the process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Opening and replaying.
+    Starting,
+    /// Takes statements.
+    Ready,
+    /// Stopped taking statements, and why; needs its operator.
+    Halted(String),
+}
+
+/// Shared between the writer and the read side.
+#[derive(Clone)]
+pub struct Shared {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    sequencer: RwLock<Sequencer>,
+    published: watch::Sender<Option<SignedCheckpoint>>,
+    health: watch::Sender<Health>,
+    reader: Reader,
+}
+
+impl Shared {
+    pub(crate) fn new(sequencer: Sequencer, reader: Reader) -> Self {
+        let inner = Inner {
+            sequencer: RwLock::new(sequencer),
+            published: watch::Sender::new(None),
+            health: watch::Sender::new(Health::Starting),
+            reader,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Runs `look` on the state, which may be ahead of what is published.
+    ///
+    /// # Panics
+    /// If the writer panicked; the process is going down then.
+    pub fn with_state<T>(&self, look: impl FnOnce(&LedgerState) -> T) -> T {
+        look(
+            self.inner
+                .sequencer
+                .read()
+                .expect("the writer did not panic")
+                .state(),
+        )
+    }
+
+    pub(crate) fn with_sequencer<T>(&self, change: impl FnOnce(&mut Sequencer) -> T) -> T {
+        change(&mut self.inner.sequencer.write().expect("the writer did not panic"))
+    }
+
+    /// The newest checkpoint that may be shown.
+    pub fn published(&self) -> Option<SignedCheckpoint> {
+        self.inner.published.borrow().clone()
+    }
+
+    /// Size of the published log; readers see nothing beyond.
+    pub fn published_size(&self) -> TreeSize {
+        self.inner
+            .published
+            .borrow()
+            .as_ref()
+            .map_or(TreeSize::EMPTY, |checkpoint| checkpoint.head().size)
+    }
+
+    /// Tells when something new is published.
+    pub fn watch_published(&self) -> watch::Receiver<Option<SignedCheckpoint>> {
+        self.inner.published.subscribe()
+    }
+
+    pub(crate) fn publish(&self, checkpoint: SignedCheckpoint) {
+        self.inner.published.send_replace(Some(checkpoint));
+    }
+
+    /// How the ledger is.
+    pub fn health(&self) -> Health {
+        self.inner.health.borrow().clone()
+    }
+
+    /// Tells when that changes.
+    pub fn watch_health(&self) -> watch::Receiver<Health> {
+        self.inner.health.subscribe()
+    }
+
+    pub(crate) fn set_health(&self, health: Health) {
+        // The first reason to halt is the one to tell; later ones follow from it.
+        self.inner.health.send_if_modified(|now| {
+            let changes = !matches!(now, Health::Halted(_));
+            if changes {
+                *now = health;
+            }
+            changes
+        });
+    }
+
+    /// The store's read side.
+    pub fn reader(&self) -> &Reader {
+        &self.inner.reader
+    }
+
+    /// The last statement of a feed that is published: its sequence and hash.
+    pub fn published_head(&self, feed: FeedId) -> (FeedSequence, Hash) {
+        let size = self.published_size();
+        self.with_state(|state| {
+            let Some(known) = state.feed(feed) else {
+                return (FeedSequence::NONE, Hash::ZERO);
+            };
+            let mut last = known.last();
+            // Few are ahead of what is published: one commit's.
+            while let Some(row) = known.row(last) {
+                if size.contains(row.index) {
+                    return (last, row.hash);
+                }
+                last = FeedSequence::new(last.get() - 1);
+            }
+            (FeedSequence::NONE, Hash::ZERO)
+        })
+    }
+}
+
+/// The store as a source of subtree hashes. A miss below the head is an error of the index, never an absence.
+pub(crate) struct StoreHashes<'a>(pub(crate) &'a Reader);
+
+impl HashReader for StoreHashes<'_> {
+    type Error = StoreError;
+
+    fn subtree(&self, level: u8, index: u64) -> Result<Hash, StoreError> {
+        self.0
+            .subtree(level, index)?
+            .ok_or_else(|| StoreError::Index(format!("no subtree at level {level}, index {index}")))
+    }
+}

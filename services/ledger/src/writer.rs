@@ -1,0 +1,539 @@
+//! The writer: opens the store, folds it, and carries commits out step by step, in the one order there is.
+//!
+//! Starting is the tail of a commit: whatever the store holds is guarded, signed and shown by the same
+//! functions that finish a batch. Any failure ends the writer; whoever wants to go on opens it anew.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use async_nats::Client;
+use bytes::Bytes;
+use lotproof::{
+    admission::{FoldError, LedgerState},
+    code::AnswerCode,
+    id::{Hash, LeafIndex},
+    log::{
+        checkpoint::{Checkpoint, SignedCheckpoint},
+        hash::leaf_hash,
+        note::VerifierKey,
+        tree::{Frontier, LogHead},
+    },
+    port::{EntryStore as _, Guard, GuardError, GuardRevision, GuardValue, StoreError},
+    sequencer::{Commit, Refused, Sequencer, Step, Submission, receipts},
+    shell::{
+        durable,
+        nats::BusNames,
+        store::{Options, Store},
+    },
+    time::RecordedAt,
+    wire::{
+        ANSWER_TYPE,
+        v1::{self, ledger_record::Record},
+    },
+};
+use prost::Message as _;
+use tokio::runtime::Handle;
+
+use crate::{
+    clock::Reading,
+    folder::{Folder, Identity, LogKey},
+    metrics::Metrics,
+    shared::{Health, Shared, StoreHashes},
+};
+
+/// For tests of crashes: end the process right before a step of the n-th commit that reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StopAt {
+    /// Before which step.
+    pub step: Step,
+    /// Counted from 1.
+    pub commit: u64,
+}
+
+impl std::str::FromStr for StopAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, commit) = text.split_once(':').ok_or("expected STEP:N")?;
+        let step = Step::ALL
+            .into_iter()
+            .find(|step| step.name() == name)
+            .ok_or("no such step")?;
+        Ok(Self {
+            step,
+            commit: commit.parse().map_err(|_| "N is not a number".to_owned())?,
+        })
+    }
+}
+
+/// A ledger that is open for writing.
+pub(crate) struct Writer {
+    folder: Folder,
+    identity: Identity,
+    key: Arc<LogKey>,
+    store: Store,
+    shared: Shared,
+    guard: Box<dyn Guard>,
+    guarded: Option<(GuardValue, GuardRevision)>,
+    run_id: String,
+    clock: Reading,
+    outbound: Outbound,
+    metrics: Metrics,
+    stop_at: Option<StopAt>,
+    commits: u64,
+}
+
+/// The bus, as the writer uses it.
+#[derive(Clone)]
+pub(crate) struct Outbound {
+    pub(crate) client: Client,
+    pub(crate) names: BusNames,
+    pub(crate) runtime: Handle,
+}
+
+/// Opens the store and folds every entry. The signatures in it were verified before they were written.
+pub(crate) fn open(folder: &Folder, identity: &Identity) -> Result<(Store, Sequencer)> {
+    let store = Store::open(&folder.store(), &Options::default()).context("opening the store")?;
+    if let Some(why) = store.rebuilt() {
+        tracing::warn!(why, "the index was rebuilt from the value log");
+    }
+    let mut state: Option<LedgerState> = None;
+    let mut frontier = Frontier::new();
+    store
+        .reader()
+        .replay(LeafIndex::GENESIS, |first, entries| -> Result<(), FoldOrStore> {
+            for (index, entry) in (first.get()..).zip(entries) {
+                frontier.push(leaf_hash(entry));
+                let taken = match &mut state {
+                    None => LedgerState::from_genesis(entry).map(|genesis| state = Some(genesis)),
+                    Some(state) => state.take_entry(entry).map(|_| ()),
+                };
+                taken.map_err(|error| FoldOrStore::Fold { index, error })?;
+            }
+            Ok(())
+        })?;
+    let state = state.context("the store holds no entry: it needs a mirror to be rebuilt from")?;
+    ensure!(
+        state.log_id() == identity.log_id,
+        "the store holds log {}, ledger.json says {}",
+        state.log_id(),
+        identity.log_id
+    );
+    Ok((store, Sequencer::new(state, frontier)))
+}
+
+#[derive(Debug, thiserror::Error)]
+enum FoldOrStore {
+    #[error("entry {index} does not follow the ones before")]
+    Fold {
+        index: u64,
+        #[source]
+        error: FoldError,
+    },
+    #[error("reading the store")]
+    Store(#[from] StoreError),
+}
+
+impl Writer {
+    /// Opens the ledger, judges clock, guard and checkpoint file, and promises what the store holds.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "called once; each is a part of the writer"
+    )]
+    pub(crate) fn start(
+        folder: Folder,
+        identity: Identity,
+        key: Arc<LogKey>,
+        (store, shared): (Store, Shared),
+        guard: Box<dyn Guard>,
+        outbound: Outbound,
+        metrics: Metrics,
+        stop_at: Option<StopAt>,
+    ) -> Result<Self> {
+        let mut run_id = [0; 16];
+        getrandom::fill(&mut run_id).map_err(|error| anyhow!("no randomness: {error}"))?;
+        let run_id = hex::encode(run_id);
+        let mut writer = Self {
+            folder,
+            identity,
+            key,
+            store,
+            shared,
+            guard,
+            guarded: None,
+            run_id,
+            clock: Reading::now(),
+            outbound,
+            metrics,
+            stop_at,
+            commits: 0,
+        };
+        writer.check_checkpoint_file()?;
+        writer.judge_clock_at_start()?;
+        writer.take_guard()?;
+        // The rest of whatever commit was under way.
+        writer.promise(&Commit::default())?;
+        writer.shared.set_health(Health::Ready);
+        Ok(writer)
+    }
+
+    /// The checkpoint file must be of this log and not ahead of the store.
+    fn check_checkpoint_file(&self) -> Result<()> {
+        let Some(bytes) = durable::read(&self.folder.checkpoint())? else {
+            return Ok(());
+        };
+        let key = self.key.note.verifier_key().clone();
+        let signed = SignedCheckpoint::verify(bytes, &self.identity.origin, &[key])
+            .context("the checkpoint file is not signed by this ledger's key")?;
+        self.must_extend(signed.head())
+            .context("the checkpoint file is ahead of the store or of another history")
+    }
+
+    /// Whether the store's log extends a head; if not, this folder must not sign.
+    fn must_extend(&self, head: &LogHead) -> Result<()> {
+        let root = self.store.reader().root(head.size)?;
+        match root {
+            Some(root) if root == head.root => Ok(()),
+            Some(root) => bail!(
+                "at size {} this store has root {root}, promised was {}",
+                head.size,
+                head.root
+            ),
+            None => bail!(
+                "size {} was promised, the store has {} entries: rebuild it from a mirror with `lotproof ledger rebuild`",
+                head.size,
+                self.store.size()
+            ),
+        }
+    }
+
+    fn judge_clock_at_start(&mut self) -> Result<()> {
+        let before: Option<Reading> =
+            durable::read(&self.folder.clock())?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let (newest, allowed_ms) = self.clock_rule();
+        if let Err(fault) = self.clock.judge(before.as_ref(), newest, allowed_ms) {
+            let Some(reason) = durable::read(&self.folder.accept_clock())? else {
+                return Err(
+                    anyhow!(fault).context("if the clock is right now: `lotproof ledger accept-clock`")
+                );
+            };
+            tracing::warn!(%fault, "the operator accepts the clock");
+            let record = Record::ClockAccepted(v1::ClockAccepted {
+                clock: self.clock.wall_nanos,
+                reason: String::from_utf8_lossy(&reason).trim().to_owned(),
+            });
+            self.persist_record(record)?;
+        }
+        durable::remove(&self.folder.accept_clock())?;
+        self.save_clock()
+    }
+
+    fn clock_rule(&self) -> (RecordedAt, u64) {
+        self.shared.with_state(|state| {
+            (
+                state.recorded_at(),
+                state.register().parameters().clock_jump_ms_max,
+            )
+        })
+    }
+
+    fn save_clock(&self) -> Result<()> {
+        durable::write(&self.folder.clock(), &serde_json::to_vec(&self.clock)?).context("saving the clock")
+    }
+
+    /// Fences other runs by a write, after checking that what the guard holds is a prefix of the store.
+    fn take_guard(&mut self) -> Result<()> {
+        let held = self.wait_for_guard()?;
+        let unguarded = self.folder.unguarded();
+        match &held {
+            Some((value, _)) => {
+                ensure!(
+                    value.log_id == self.identity.log_id,
+                    "the guard is of log {}",
+                    value.log_id
+                );
+                self.must_extend(&LogHead {
+                    size: value.size,
+                    root: value.root,
+                })
+                .context("the guard is ahead of the store")?;
+            }
+            None if unguarded.exists() => {}
+            None => {
+                let Some(reason) = durable::read(&self.folder.reseed())? else {
+                    bail!(
+                        "the guard is missing or empty: nobody can tell whether this store is the newest. \
+                         If it is: `lotproof ledger reseed`"
+                    );
+                };
+                tracing::warn!("the operator reseeds the guard");
+                let head = self.shared.with_sequencer(|sequencer| sequencer.head());
+                self.persist_record(Record::GuardReseeded(v1::GuardReseeded {
+                    size: head.size.get(),
+                    root: head.root.as_bytes().to_vec(),
+                    reason: String::from_utf8_lossy(&reason).trim().to_owned(),
+                }))?;
+            }
+        }
+        self.guarded = held;
+        self.swap_guard()?;
+        durable::remove(&unguarded)?;
+        durable::remove(&self.folder.reseed())?;
+        Ok(())
+    }
+
+    fn persist_record(&mut self, record: Record) -> Result<()> {
+        let at = RecordedAt::from_nanos(self.clock.wall_nanos);
+        let commit = self
+            .shared
+            .with_sequencer(|sequencer| sequencer.record(record, at))?;
+        self.store.append(&commit.entries)?;
+        Ok(())
+    }
+
+    /// The clock now, if it can be believed.
+    fn read_clock(&mut self) -> Result<RecordedAt> {
+        let now = Reading::now();
+        let (newest, allowed_ms) = self.clock_rule();
+        now.judge(Some(&self.clock), newest, allowed_ms)
+            .context("if the clock is right now: `lotproof ledger accept-clock`, then start again")?;
+        let save = now.boot_nanos - self.clock.boot_nanos > 10_000_000_000;
+        let at = RecordedAt::from_nanos(now.wall_nanos);
+        self.clock = now;
+        if save {
+            self.save_clock()?;
+        }
+        Ok(at)
+    }
+
+    /// Handles one batch from the bus: all steps of its commit but the purge, which is the reader's.
+    pub(crate) fn handle(&mut self, batch: Vec<Submission>) -> Result<()> {
+        let recorded_at = self.read_clock()?;
+        let statements = batch.len();
+        let commit = self
+            .shared
+            .with_sequencer(|sequencer| sequencer.commit(batch, recorded_at));
+        if !commit.entries.is_empty() {
+            self.commits += 1;
+            self.stop_before(Step::Persist);
+            self.store
+                .append(&commit.entries)
+                .context("the store did not take the batch")?;
+        }
+        self.metrics.took(statements, &commit);
+        self.promise(&commit)
+    }
+
+    fn stop_before(&self, step: Step) {
+        if self.stop_at
+            == Some(StopAt {
+                step,
+                commit: self.commits,
+            })
+        {
+            tracing::error!(
+                step = step.name(),
+                commit = self.commits,
+                "stopping here, as told"
+            );
+            std::process::abort();
+        }
+    }
+
+    /// Everything after persisting. With nothing new in the store only receipts and answers go out.
+    fn promise(&mut self, commit: &Commit) -> Result<()> {
+        let head = self.shared.with_sequencer(|sequencer| sequencer.head());
+        let published = self.shared.published();
+        if published
+            .as_ref()
+            .is_none_or(|published| published.head().size < head.size)
+        {
+            self.stop_before(Step::Guard);
+            self.swap_guard()?;
+            self.stop_before(Step::SignCheckpoint);
+            let checkpoint = Checkpoint {
+                origin: self.identity.origin.clone(),
+                head,
+            };
+            let signed = checkpoint.sign(&[&self.key.note])?;
+            durable::write(&self.folder.checkpoint(), signed.bytes()).context("keeping the checkpoint")?;
+            self.stop_before(Step::PublishCheckpoint);
+            self.shared.publish(signed.clone());
+            self.send(self.outbound.names.head(), signed.bytes().clone())?;
+            self.metrics.published(head.size.get());
+        }
+        self.stop_before(Step::Receipts);
+        self.send_receipts(commit)?;
+        self.send_answers(&commit.answers)?;
+        self.stop_before(Step::Purge);
+        Ok(())
+    }
+
+    fn send_receipts(&self, commit: &Commit) -> Result<()> {
+        let Some(checkpoint) = self.shared.published() else {
+            return Ok(());
+        };
+        for (feed, sequences) in &commit.receipts {
+            let built = self.shared.with_state(|state| {
+                let hashes = StoreHashes(self.shared.reader());
+                receipts(
+                    state,
+                    *feed,
+                    sequences.iter().copied(),
+                    checkpoint.head().size,
+                    checkpoint.bytes(),
+                    &hashes,
+                )
+            })?;
+            for receipt in built {
+                self.send(self.outbound.names.receipt(feed), receipt.encode_to_vec().into())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn send_answers(&self, answers: &[Refused]) -> Result<()> {
+        for refused in answers {
+            let Some(code) = refused.why.answer() else {
+                continue;
+            };
+            tracing::info!(feed = %refused.feed, sequence = refused.sequence, %code, "no place in the log");
+            let answer = answer(&self.identity, refused, code, self.clock.wall_nanos);
+            let envelope = self.key.dsse.seal(ANSWER_TYPE, &answer.encode_to_vec());
+            self.send(self.outbound.names.answer(&refused.feed), envelope)?;
+        }
+        Ok(())
+    }
+
+    /// Hands a message to the bus. What gets lost there is asked for again by whoever misses it.
+    fn send(&self, subject: String, payload: Bytes) -> Result<()> {
+        let Outbound { client, runtime, .. } = &self.outbound;
+        runtime
+            .block_on(client.publish(subject, payload))
+            .context("publishing to the bus")
+    }
+
+    /// Swaps the present head into the guard, and reads back whenever the outcome is open.
+    fn swap_guard(&mut self) -> Result<()> {
+        let head = self.shared.with_sequencer(|sequencer| sequencer.head());
+        let value = GuardValue {
+            log_id: self.identity.log_id,
+            size: head.size,
+            root: head.root,
+            run_id: self.run_id.clone(),
+        };
+        let mut expected = self.guarded.as_ref().map(|(_, revision)| *revision);
+        loop {
+            match self.guard.swap(expected, &value) {
+                Ok(revision) => {
+                    self.guarded = Some((value, revision));
+                    return Ok(());
+                }
+                Err(GuardError::Conflict | GuardError::Unknown(_)) => {
+                    match (self.wait_for_guard()?, &self.guarded) {
+                        (Some((held, revision)), _) if held == value => {
+                            self.guarded = Some((value, revision));
+                            return Ok(());
+                        }
+                        // Our own previous value: the swap did not happen, or its effect was lost.
+                        (Some((held, revision)), Some((ours, _))) if held == *ours => {
+                            expected = Some(revision);
+                        }
+                        (None, None) => expected = None,
+                        (Some((held, _)), _) => bail!(
+                            "the guard holds size {} of run {}: another ledger is running on this log",
+                            held.size,
+                            held.run_id
+                        ),
+                        (None, Some(_)) => {
+                            bail!("the guard was wiped while this ledger ran: `lotproof ledger reseed`")
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the guard holds, however long it takes to answer.
+    fn wait_for_guard(&mut self) -> Result<Option<(GuardValue, GuardRevision)>> {
+        let mut pause = Duration::from_millis(50);
+        loop {
+            match self.guard.load() {
+                Ok(held) => return Ok(held),
+                Err(error) => {
+                    tracing::warn!(%error, "waiting for the guard");
+                    self.outbound.runtime.block_on(tokio::time::sleep(pause));
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+            }
+        }
+    }
+
+    /// Ends in order: what is handled stays, the clock is kept, the store closes cleanly.
+    pub(crate) fn close(self) -> Result<()> {
+        self.save_clock()?;
+        self.store.close().context("closing the store")
+    }
+}
+
+fn answer(identity: &Identity, refused: &Refused, code: AnswerCode, now_nanos: i64) -> v1::Answer {
+    use lotproof::admission::NoPlace;
+    let expected = match &refused.why {
+        NoPlace::Gap { expected } | NoPlace::ChainBroken { expected } => expected.get(),
+        _ => 0,
+    };
+    let mut detail = refused.why.to_string();
+    if let Some(source) = std::error::Error::source(&refused.why) {
+        detail = format!("{detail}: {source}");
+    }
+    detail.retain(|letter| !letter.is_control());
+    detail.truncate(detail.floor_char_boundary(1_000));
+    v1::Answer {
+        log_id: identity.log_id.as_bytes().to_vec(),
+        feed: refused.feed.as_bytes().to_vec(),
+        message: refused.message.as_bytes().to_vec(),
+        code: code.number().into(),
+        sequence: refused.sequence,
+        expected,
+        answered_at: now_nanos,
+        detail,
+    }
+}
+
+/// Whether a checkpoint that somebody holds is one that this log cannot extend: proof that another copy of
+/// the ledger signed, or that this store is an old one.
+pub(crate) fn contradicts(
+    shared: &Shared,
+    identity: &Identity,
+    key: &VerifierKey,
+    note: &[u8],
+) -> Option<String> {
+    // What is not signed by the log says nothing about it.
+    let signed = SignedCheckpoint::verify(
+        Bytes::copy_from_slice(note),
+        &identity.origin,
+        std::slice::from_ref(key),
+    )
+    .ok()?;
+    let head = signed.head();
+    match shared.reader().root(head.size) {
+        Ok(Some(root)) if root == head.root => None,
+        Ok(Some(_)) => Some(format!(
+            "a checkpoint of size {} with another root was shown",
+            head.size
+        )),
+        Ok(None) => Some(format!(
+            "a checkpoint of size {} was shown; this store has fewer entries",
+            head.size
+        )),
+        Err(error) => {
+            tracing::warn!(%error, "a shown checkpoint could not be compared");
+            None
+        }
+    }
+}
+
+/// SHA-256 of a message, as answers name it.
+pub(crate) fn message_hash(bytes: &[u8]) -> Hash {
+    Hash::of(&[bytes])
+}

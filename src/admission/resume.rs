@@ -1,0 +1,54 @@
+//! Going on after an entry that cannot be followed, which only an auditor does: the writer and its recovery
+//! stop at the first.
+//!
+//! Nothing here decides anything. A place in the log is counted without being read, a feed is told what its
+//! next statement names, the clock is set back to what the log says. Rows that stand in for statements nobody
+//! has seen carry [`UNSEEN`] as their index.
+
+use super::{Feed, FeedRow, LedgerState};
+use crate::{
+    code::Outcome,
+    id::{FeedId, FeedSequence, Hash, LeafIndex},
+    time::RecordedAt,
+};
+
+/// Where statements stand that are missing from the log.
+pub(crate) const UNSEEN: LeafIndex = LeafIndex::new(u64::MAX);
+/// The longest gap in a feed that is bridged, in statements.
+const GAP_MAX: u64 = 65_536;
+
+impl LedgerState {
+    /// Counts the next entry without taking anything from it.
+    pub(crate) fn pass_over(&mut self) {
+        self.advance(self.recorded_at);
+    }
+
+    /// Lets recorded time go on from what an entry says, although it is before the newest one's.
+    pub(crate) fn set_clock(&mut self, recorded_at: RecordedAt) {
+        self.recorded_at = recorded_at;
+    }
+
+    /// Makes `sequence` the next of the feed, and `previous` what it has to name; whether that was possible.
+    pub(crate) fn resume_feed(&mut self, feed: FeedId, sequence: FeedSequence, previous: Hash) -> bool {
+        let feed: &mut Feed = self.feeds.entry(feed).or_default();
+        let wanted = sequence.get().saturating_sub(1);
+        let Some(missing) = wanted.checked_sub(feed.last().get()) else {
+            return false;
+        };
+        if missing > GAP_MAX {
+            return false;
+        }
+        let unseen = FeedRow {
+            index: UNSEEN,
+            hash: Hash::ZERO,
+            recorded_at: self.recorded_at,
+            outcome: Outcome::Admitted,
+        };
+        feed.rows.extend((0..missing).map(|_| unseen));
+        feed.open = None;
+        if let Some(last) = feed.rows.last_mut() {
+            last.hash = previous;
+        }
+        true
+    }
+}

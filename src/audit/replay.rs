@@ -1,0 +1,468 @@
+//! The replay: every entry decided again, in order, by the code that the ledger runs, and compared with what
+//! the ledger wrote.
+//!
+//! After a fault the replay goes on so that the next one is named too. What can follow from an entry that is
+//! lost is not a fault of its own: a feed may skip as many statements as entries were lost since its last, and
+//! while the register may lack an act of the authority, disagreements that could come from it are counted as
+//! undecided instead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use super::{FindingKind, Findings, bundle::Checked};
+use crate::{
+    admission::{Decided, FoldError, LedgerState, NoPlace, Prepared, resume::UNSEEN},
+    code::{Outcome, Refusal},
+    entry::{Body, Entry},
+    envelope::{Envelope, Header},
+    id::{FeedId, LeafIndex, LogId},
+    log::checkpoint::Origin,
+    time::RecordedAt,
+};
+
+/// What an audit counted on its way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Tally {
+    /// Entries read and found to be the tree's.
+    pub entries: u64,
+    /// Statements among them.
+    pub statements: u64,
+    /// Events in admitted statements.
+    pub events: u64,
+    /// Evidence of equivocation.
+    pub evidence: u64,
+    /// Records of the ledger's own, the genesis included.
+    pub records: u64,
+    /// Statements by their outcome in the log.
+    pub outcomes: BTreeMap<&'static str, u64>,
+    /// Statements whose outcome could not be decided again, because an entry before them is lost.
+    pub undecided: u64,
+}
+
+/// The ledger's state as an auditor follows it.
+#[derive(Debug)]
+pub(super) struct Replay {
+    log_id: LogId,
+    origin: Origin,
+    state: Option<LedgerState>,
+    /// Entries that nothing could be taken from, ascending by index.
+    lost: Vec<Lost>,
+    /// How many of them may have been anybody's, and no feed has been found to miss.
+    unaccounted: usize,
+    /// An authority key's statement is lost: the register may lack an act from here on.
+    authority_lost: bool,
+    /// Feeds of which a statement is missing, so that an open event of theirs may be.
+    resumed: BTreeSet<FeedId>,
+    pub(super) tally: Tally,
+}
+
+/// An entry that nothing could be taken from.
+#[derive(Debug)]
+struct Lost {
+    index: LeafIndex,
+    whose: Whose,
+}
+
+/// Whose a lost entry was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// Nothing is known.
+    Anybodys,
+    /// A statement of this feed that nobody has missed yet.
+    Feed(FeedId),
+    /// The ledger's own, or one that its feed was found to miss.
+    Settled,
+}
+
+/// One place of the log.
+#[derive(Debug)]
+pub(super) enum Slot {
+    /// The entry that the tree has there.
+    Sound(Bytes, Checked),
+    /// Not that entry; what stands in its place, if something can be read.
+    Lost(Option<Checked>),
+}
+
+/// A statement as it stands in the log.
+struct Logged<'a> {
+    index: LeafIndex,
+    bytes: &'a Bytes,
+    outcome: Outcome,
+    recorded_at: RecordedAt,
+    feed: FeedId,
+    /// Whether its time is not before the newest one's.
+    in_time: bool,
+}
+
+impl Replay {
+    pub(super) fn new(log_id: LogId, origin: Origin) -> Self {
+        Self {
+            log_id,
+            origin,
+            state: None,
+            lost: Vec::new(),
+            unaccounted: 0,
+            authority_lost: false,
+            resumed: BTreeSet::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// The state, unless entry 0 is lost.
+    pub(super) const fn state(&self) -> Option<&LedgerState> {
+        self.state.as_ref()
+    }
+
+    /// Whether the register can lack something.
+    pub(super) const fn is_in_doubt(&self) -> bool {
+        self.unaccounted > 0 || self.authority_lost
+    }
+
+    /// Takes the entry at `index`, the next.
+    pub(super) fn take(&mut self, index: LeafIndex, slot: Slot, findings: &mut Findings) {
+        let (bytes, checked) = match slot {
+            Slot::Lost(hint) => {
+                let whose = hint.map_or(Whose::Anybodys, |hint| self.whose(&hint));
+                return self.lose(index, whose);
+            }
+            Slot::Sound(bytes, checked) => (bytes, checked),
+        };
+        self.tally.entries += 1;
+        if index == LeafIndex::GENESIS {
+            return self.take_genesis(&bytes, findings);
+        }
+        match checked {
+            Checked::Invalid(error) => {
+                findings.at(FindingKind::InvalidEntry, index, chain(&error));
+                self.lose(index, Whose::Anybodys);
+            }
+            Checked::Record(entry) => self.take_record(index, &entry, findings),
+            Checked::Evidence(entry, verified) => self.take_evidence(index, &entry, verified, findings),
+            Checked::Statement {
+                recorded_at,
+                outcome,
+                envelope,
+                prepared,
+            } => {
+                self.tally.statements += 1;
+                *self.tally.outcomes.entry(outcome_name(outcome)).or_default() += 1;
+                let in_time = self.check_time(index, recorded_at, findings);
+                let recorded = |feed| Logged {
+                    index,
+                    bytes: &bytes,
+                    outcome,
+                    recorded_at,
+                    feed,
+                    in_time,
+                };
+                match (prepared, &envelope) {
+                    (Ok(prepared), _) => {
+                        let recorded = recorded(prepared.header().feed);
+                        self.take_statement(&recorded, envelope, prepared, findings);
+                    }
+                    (Err(NoPlace::BadSignature(error)), envelope) => {
+                        findings.at(FindingKind::InvalidSignature, index, chain(&error));
+                        // The feed may well go on from it; who made it is another question.
+                        match header(envelope.clone()) {
+                            Some(header) => self.follow(&recorded(header.feed)),
+                            None => self.lose(index, Whose::Anybodys),
+                        }
+                    }
+                    (Err(error), _) => {
+                        findings.at(FindingKind::InvalidEntry, index, chain(&error));
+                        self.lose(index, Whose::Anybodys);
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_genesis(&mut self, bytes: &Bytes, findings: &mut Findings) {
+        let index = LeafIndex::GENESIS;
+        self.tally.records += 1;
+        match LedgerState::from_genesis(bytes) {
+            Ok(state) => {
+                let genesis = state.genesis();
+                if state.log_id() != self.log_id {
+                    let detail = format!("expected log id {}, got {}", self.log_id, state.log_id());
+                    findings.at(FindingKind::OtherLog, index, detail);
+                } else if genesis.origin != self.origin.as_str() {
+                    let detail = format!("expected origin {}, got {}", self.origin, genesis.origin);
+                    findings.at(FindingKind::OtherLog, index, detail);
+                }
+                self.state = Some(state);
+            }
+            Err(error) => findings.at(FindingKind::InvalidEntry, index, chain(&error)),
+        }
+    }
+
+    /// Counts an entry from which nothing can be taken.
+    fn lose(&mut self, index: LeafIndex, whose: Whose) {
+        if let Some(state) = &mut self.state {
+            state.pass_over();
+        }
+        self.lost.push(Lost { index, whose });
+        self.unaccounted += usize::from(whose == Whose::Anybodys);
+    }
+
+    /// Whose a lost entry was, if the bytes in its place say so plausibly.
+    fn whose(&self, hint: &Checked) -> Whose {
+        let Some(state) = &self.state else {
+            return Whose::Anybodys;
+        };
+        match hint {
+            Checked::Invalid(_) => Whose::Anybodys,
+            Checked::Record(_) | Checked::Evidence(..) => Whose::Settled,
+            Checked::Statement { envelope, .. } => {
+                let Some(header) = header(envelope.clone()) else {
+                    return Whose::Anybodys;
+                };
+                let continues = state.feed(header.feed).is_some_and(|feed| {
+                    feed.last().next() == Some(header.sequence) && feed.last_hash() == header.previous
+                });
+                if continues && self.is_party(header.feed) {
+                    Whose::Feed(header.feed)
+                } else {
+                    Whose::Anybodys
+                }
+            }
+        }
+    }
+
+    /// Whether a feed is a party's, so that the register does not depend on it.
+    fn is_party(&self, feed: FeedId) -> bool {
+        let key = self.state.as_ref().and_then(|state| state.register().key(feed));
+        key.is_some_and(|key| !key.authority)
+    }
+
+    /// Whether recorded time goes on; if not, it goes on from here.
+    fn check_time(&mut self, index: LeafIndex, recorded_at: RecordedAt, findings: &mut Findings) -> bool {
+        let Some(state) = &mut self.state else { return true };
+        let last = state.recorded_at();
+        if recorded_at >= last {
+            return true;
+        }
+        let detail = FoldError::TimeReversed {
+            last,
+            got: recorded_at,
+        }
+        .to_string();
+        findings.at(FindingKind::TimeReversed, index, detail);
+        state.set_clock(recorded_at);
+        false
+    }
+
+    fn take_record(&mut self, index: LeafIndex, entry: &Entry, findings: &mut Findings) {
+        self.tally.records += 1;
+        self.check_time(index, entry.recorded_at, findings);
+        let Some(state) = &mut self.state else { return };
+        if let Err(error) = state.take_own(entry) {
+            findings.at(FindingKind::InvalidEntry, index, chain(&error));
+            self.lose(index, Whose::Settled);
+        }
+    }
+
+    fn take_evidence(
+        &mut self,
+        index: LeafIndex,
+        entry: &Entry,
+        verified: Result<(), NoPlace>,
+        findings: &mut Findings,
+    ) {
+        self.tally.evidence += 1;
+        self.check_time(index, entry.recorded_at, findings);
+        let is_about_unseen = self.is_about_unseen(entry);
+        let Some(state) = &mut self.state else { return };
+        if let Err(error) = verified {
+            let detail = format!("the second statement: {}", chain(&error));
+            findings.at(FindingKind::FalseEvidence, index, detail);
+            state.pass_over();
+        } else if let Err(error) = state.take_own(entry) {
+            state.pass_over();
+            if is_about_unseen {
+                self.tally.undecided += 1;
+            } else {
+                findings.at(FindingKind::FalseEvidence, index, chain(&error));
+            }
+        }
+    }
+
+    /// Whether evidence names a first statement that is lost.
+    fn is_about_unseen(&self, entry: &Entry) -> bool {
+        let Body::Evidence { first_index, .. } = &entry.body else {
+            return false;
+        };
+        self.lost
+            .binary_search_by_key(first_index, |lost| lost.index)
+            .is_ok()
+    }
+
+    fn take_statement(
+        &mut self,
+        recorded: &Logged<'_>,
+        envelope: Bytes,
+        prepared: Prepared,
+        findings: &mut Findings,
+    ) {
+        if recorded.outcome == Outcome::Admitted {
+            self.tally.events += prepared.statement().events().len() as u64;
+        }
+        let Some(state) = &mut self.state else {
+            self.tally.undecided += 1;
+            return;
+        };
+        let index = recorded.index;
+        let no_place = match state.decide(prepared, recorded.recorded_at) {
+            Ok(decided) => return self.compare(recorded, &decided, findings),
+            Err(no_place) => no_place,
+        };
+        let Some(header) = header(envelope.clone()) else {
+            return;
+        };
+        match no_place {
+            NoPlace::Gap { .. } | NoPlace::ChainBroken { .. } => {
+                self.resume(recorded, &header, &no_place, envelope, findings);
+            }
+            NoPlace::Duplicate { index: first } | NoPlace::Equivocation { first, .. } if first == UNSEEN => {
+                let detail = format!("sequence {} stands after a later one", header.sequence);
+                findings.at(FindingKind::FeedBroken, index, detail);
+                state.pass_over();
+            }
+            NoPlace::Duplicate { .. } | NoPlace::Equivocation { .. } => {
+                findings.at(FindingKind::NoPlace, index, chain(&no_place));
+                state.pass_over();
+            }
+            NoPlace::UnknownKey | NoPlace::FeedClosed | NoPlace::Oversize if self.is_in_doubt() => {
+                self.tally.undecided += 1;
+                self.follow(recorded);
+            }
+            _ => {
+                findings.at(FindingKind::NoPlace, index, chain(&no_place));
+                self.follow(recorded);
+            }
+        }
+    }
+
+    /// Compares what was decided with what the log says, and takes it.
+    fn compare(&mut self, recorded: &Logged<'_>, decided: &Decided, findings: &mut Findings) {
+        let out_of_place = Outcome::Refused(Refusal::PartOutOfPlace);
+        let about_parts = decided.outcome() == out_of_place || recorded.outcome == out_of_place;
+        let in_doubt = self.is_in_doubt() || (about_parts && self.resumed.contains(&recorded.feed));
+        let Some(state) = &mut self.state else { return };
+        if decided.outcome() == recorded.outcome || !recorded.in_time {
+            self.resumed.remove(&recorded.feed);
+            state.take(decided);
+        } else if in_doubt {
+            self.tally.undecided += 1;
+            self.follow(recorded);
+        } else {
+            let detail = format!(
+                "the log says {}, the rules say {}",
+                recorded.outcome,
+                decided.outcome()
+            );
+            findings.at(FindingKind::WrongOutcome, recorded.index, detail);
+            state.take(decided);
+        }
+    }
+
+    /// Goes on with a feed whose statement does not continue it, after naming that unless lost entries
+    /// explain it.
+    fn resume(
+        &mut self,
+        recorded: &Logged<'_>,
+        header: &Header,
+        no_place: &NoPlace,
+        envelope: Bytes,
+        findings: &mut Findings,
+    ) {
+        if !self.explain_gap(header) {
+            findings.at(FindingKind::FeedBroken, recorded.index, chain(no_place));
+        }
+        self.authority_lost |= !self.is_party(header.feed);
+        self.resumed.insert(header.feed);
+        let Some(state) = &mut self.state else { return };
+        if !state.resume_feed(header.feed, header.sequence, header.previous) {
+            return self.pass(recorded.index, header.feed);
+        }
+        let prepared = Prepared::from_bytes(envelope);
+        match prepared.and_then(|prepared| state.decide(prepared, recorded.recorded_at)) {
+            // An event that was left open may have been closed by what is missing.
+            Ok(decided) => {
+                self.compare(recorded, &decided, findings);
+                self.resumed.insert(header.feed);
+            }
+            Err(_) => self.pass(recorded.index, header.feed),
+        }
+    }
+
+    /// Whether as many entries were lost since a feed's last statement as it lacks before this one; they are
+    /// then taken for those.
+    fn explain_gap(&mut self, header: &Header) -> bool {
+        let feed = self.state.as_ref().and_then(|state| state.feed(header.feed));
+        let last = feed.map_or(0, |feed| feed.last().get());
+        let since = feed
+            .and_then(|feed| feed.row(feed.last()))
+            .map_or(LeafIndex::GENESIS, |row| row.index);
+        let missing = usize::try_from(header.sequence.get().saturating_sub(last + 1)).unwrap_or(usize::MAX);
+        let first = self.lost.partition_point(|lost| lost.index <= since);
+        let mut fitting: Vec<&mut Lost> = self.lost.iter_mut().skip(first).collect();
+        fitting.retain(|lost| lost.whose == Whose::Feed(header.feed) || lost.whose == Whose::Anybodys);
+        if missing == 0 || fitting.len() < missing {
+            return false;
+        }
+        // Those that are known to be this feed's first.
+        fitting.sort_by_key(|lost| lost.whose == Whose::Anybodys);
+        for lost in fitting.into_iter().take(missing) {
+            self.unaccounted -= usize::from(lost.whose == Whose::Anybodys);
+            lost.whose = Whose::Settled;
+        }
+        true
+    }
+
+    /// Counts a statement of a feed from which nothing can be taken.
+    fn pass(&mut self, index: LeafIndex, feed: FeedId) {
+        let whose = if self.is_party(feed) {
+            Whose::Feed(feed)
+        } else {
+            Whose::Anybodys
+        };
+        self.lose(index, whose);
+    }
+
+    /// Takes a statement as the log has it, outcome included.
+    fn follow(&mut self, recorded: &Logged<'_>) {
+        let Some(state) = &mut self.state else { return };
+        if state.take_entry(recorded.bytes).is_err() {
+            self.pass(recorded.index, recorded.feed);
+        }
+    }
+}
+
+/// The header of an envelope that was decoded before.
+fn header(envelope: Bytes) -> Option<Header> {
+    Envelope::decode(envelope)
+        .ok()
+        .map(|envelope| envelope.header().clone())
+}
+
+/// A body's kind of record, for the tally alone.
+const fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Admitted => "admitted",
+        Outcome::Refused(refusal) => refusal.name(),
+    }
+}
+
+/// An error and its sources, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text += ": ";
+        text += &error.to_string();
+        source = error.source();
+    }
+    text
+}

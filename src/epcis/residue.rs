@@ -1,0 +1,273 @@
+//! What travels beside an imported event: the members that no field of ours holds, as they came.
+//!
+//! ```text
+//! {
+//!   "@context": [...],                 the prefixes that the members use
+//!   member: value, ...                 EPCIS members and extensions, mended but not interpreted
+//!   "lotproof": {
+//!     "absent":   [name, ...]          members that we would write and the document did not have
+//!     "spelling": {normal: sent, ...}  beginnings of identifiers: ours, and the sender's
+//!     "also":     {sent: normal, ...}  further spellings of the same identifiers
+//!     "units":    [code, ...]          units that meant pieces
+//!   }
+//! }
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value};
+
+use super::{
+    check::pointer,
+    context::Context,
+    finding::{Code, Findings},
+    normal,
+};
+
+/// Name of our own part of a residue. No EPCIS member and no extension can have it: it has no colon.
+const OURS: &str = "lotproof";
+
+/// What is left of an event after reading.
+#[derive(Debug, Default)]
+pub(super) struct Residue {
+    pub(super) context: Option<Value>,
+    pub(super) members: Map<String, Value>,
+    pub(super) absent: Vec<String>,
+    pub(super) spelling: BTreeMap<String, String>,
+    pub(super) also: BTreeMap<String, String>,
+    pub(super) units: BTreeSet<String>,
+}
+
+impl Residue {
+    /// The difference between an event and what was understood of it.
+    ///
+    /// `original` is the event after mending, `normal` its sorted normal form, `rendered` the sorted normal form
+    /// of our event without residue.
+    pub(super) fn difference(
+        original: &Map<String, Value>,
+        context: &Context,
+        normal: &Map<String, Value>,
+        rendered: &Map<String, Value>,
+        findings: &mut Findings,
+    ) -> Self {
+        let mut members = Map::new();
+        for (key, value) in original {
+            if key == "@context" {
+                continue;
+            }
+            let expanded = context.expand(key);
+            let held = match normal.get(&expanded) {
+                // The server's own time is no part of the event, but it is not ours to throw away.
+                None => key != "recordTime",
+                Some(value) => rendered.get(&expanded) == Some(value),
+            };
+            if !held {
+                findings.add(Code::Carried, pointer("", key), &value.to_string());
+                members.insert(key.clone(), value.clone());
+            }
+        }
+        Self {
+            context: context.needed_by(&members),
+            members,
+            absent: rendered
+                .keys()
+                .filter(|key| !normal.contains_key(*key))
+                .cloned()
+                .collect(),
+            units: units(original),
+            ..Self::default()
+        }
+    }
+
+    /// Remembers how the sender spelled his identifiers: pairs of (sent, normal).
+    pub(super) fn remember_spellings(&mut self, pairs: &[(String, String)], findings: &mut Findings) {
+        if pairs.iter().all(|(sent, normal)| sent == normal) {
+            return;
+        }
+        for (sent, normal) in pairs {
+            let (sent, normal) = beginnings(sent, normal);
+            if sent != normal {
+                self.spelling
+                    .entry(normal.to_owned())
+                    .or_insert_with(|| sent.to_owned());
+            }
+        }
+        // Where a shared beginning says too much, the identifier is named in full; in the end only
+        // identifiers with two spellings are left.
+        for last in [false, false, true] {
+            for (sent, normal) in pairs {
+                if respelled(&self.spelling, normal) == *sent {
+                    continue;
+                }
+                if self.spelling.contains_key(normal) || last {
+                    if self.also.insert(sent.clone(), normal.clone()).is_none() {
+                        findings.add(Code::Respelled, "", &format!("{sent} is {normal}"));
+                    }
+                } else {
+                    self.spelling.insert(normal.clone(), sent.clone());
+                }
+            }
+        }
+    }
+
+    /// As JSON text; nothing if there is nothing to carry.
+    pub(super) fn to_text(&self) -> Option<String> {
+        let mut object = Map::new();
+        if let Some(context) = &self.context {
+            object.insert("@context".to_owned(), context.clone());
+        }
+        object.extend(self.members.clone());
+        let mut ours = Map::new();
+        let strings = |values: Vec<String>| Value::Array(values.into_iter().map(Value::String).collect());
+        let pairs = |pairs: &BTreeMap<String, String>| {
+            Value::Object(
+                pairs
+                    .iter()
+                    .map(|(key, value)| (key.clone(), Value::String(value.clone())))
+                    .collect(),
+            )
+        };
+        if !self.absent.is_empty() {
+            ours.insert("absent".to_owned(), strings(self.absent.clone()));
+        }
+        if !self.spelling.is_empty() {
+            ours.insert("spelling".to_owned(), pairs(&self.spelling));
+        }
+        if !self.also.is_empty() {
+            ours.insert("also".to_owned(), pairs(&self.also));
+        }
+        if !self.units.is_empty() {
+            ours.insert("units".to_owned(), strings(self.units.iter().cloned().collect()));
+        }
+        if !ours.is_empty() {
+            object.insert(OURS.to_owned(), Value::Object(ours));
+        }
+        (!object.is_empty()).then(|| Value::Object(object).to_string())
+    }
+
+    /// From JSON text; what is not as [`Residue::to_text`] writes it is ignored.
+    pub(super) fn from_text(text: &str) -> Self {
+        let mut residue = Self::default();
+        let Ok(Value::Object(mut object)) = serde_json::from_str(text) else {
+            return residue;
+        };
+        residue.context = object.shift_remove("@context");
+        if let Some(Value::Object(ours)) = object.shift_remove(OURS) {
+            let pairs = |name: &str| -> BTreeMap<String, String> {
+                let members = ours.get(name).and_then(Value::as_object);
+                members
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                    .collect()
+            };
+            residue.spelling = pairs("spelling");
+            residue.also = pairs("also");
+            let strings = |name: &str| {
+                ours.get(name)
+                    .and_then(Value::as_array)
+                    .cloned()
+                    .unwrap_or_default()
+            };
+            let texts = |values: Vec<Value>| {
+                values
+                    .into_iter()
+                    .filter_map(|value| value.as_str().map(str::to_owned))
+                    .collect::<Vec<String>>()
+            };
+            residue.absent = texts(strings("absent"));
+            residue.units = texts(strings("units")).into_iter().collect();
+        }
+        residue.members = object;
+        residue
+    }
+
+    /// The sender's spelling of an identifier in normal form.
+    pub(super) fn respell(&self, normal: &str) -> String {
+        respelled(&self.spelling, normal)
+    }
+}
+
+/// The longest known beginning of an identifier replaced by the sender's.
+fn respelled(spelling: &BTreeMap<String, String>, normal: &str) -> String {
+    (1..=normal.len())
+        .rev()
+        .filter_map(|len| normal.split_at_checked(len))
+        .find_map(|(start, rest)| spelling.get(start).map(|sent| format!("{sent}{rest}")))
+        .unwrap_or_else(|| normal.to_owned())
+}
+
+/// Two spellings without the ending they share, so that one entry serves all serials of one kind.
+fn beginnings<'a>(sent: &'a str, normal: &'a str) -> (&'a str, &'a str) {
+    let shared = sent
+        .bytes()
+        .rev()
+        .zip(normal.bytes().rev())
+        .take_while(|(a, b)| a == b && !b"/:.".contains(a))
+        .count();
+    let cut = |text: &'a str| text.get(..text.len() - shared).unwrap_or(text);
+    (cut(sent), cut(normal))
+}
+
+fn units(event: &Map<String, Value>) -> BTreeSet<String> {
+    event
+        .iter()
+        .filter(|(key, _)| key.ends_with("uantityList"))
+        .filter_map(|(_, value)| value.as_array())
+        .flatten()
+        .filter_map(|element| element.get("uom").and_then(Value::as_str))
+        .filter(|unit| normal::means_pieces(unit))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_of_many_serials_take_one_entry() {
+        let pairs: Vec<(String, String)> = (0..1_000)
+            .map(|n| {
+                (
+                    format!("urn:epc:id:sgtin:952123.0120001.C-{n}"),
+                    format!("https://id.gs1.org/01/09521231200010/21/C-{n}"),
+                )
+            })
+            .chain([(
+                "https://id.gs1.org/414/9521230030014".to_owned(),
+                "https://id.gs1.org/414/9521230030014".to_owned(),
+            )])
+            .collect();
+        let mut residue = Residue::default();
+        let mut findings = Findings::default();
+        residue.remember_spellings(&pairs, &mut findings);
+        assert_eq!(residue.spelling.len(), 1);
+        for (sent, normal) in &pairs {
+            assert_eq!(residue.respell(normal), *sent);
+        }
+        assert_eq!(findings.into_list(), []);
+    }
+
+    #[test]
+    fn a_second_spelling_of_one_thing_is_kept_and_named() {
+        let pairs = [
+            (
+                "urn:epc:id:sscc:9521230.0000000001",
+                "https://id.gs1.org/00/095212300000000017",
+            ),
+            (
+                "https://x.example/00/095212300000000017",
+                "https://id.gs1.org/00/095212300000000017",
+            ),
+        ]
+        .map(|(sent, normal)| (sent.to_owned(), normal.to_owned()));
+        let mut residue = Residue::default();
+        let mut findings = Findings::default();
+        residue.remember_spellings(&pairs, &mut findings);
+        assert_eq!(residue.also.len(), 1);
+        assert_eq!(findings.into_list().len(), 1);
+        let text = residue.to_text().unwrap();
+        assert_eq!(Residue::from_text(&text).to_text().unwrap(), text);
+    }
+}

@@ -1,0 +1,144 @@
+//! The power cut: a worker's file operations are recorded, the disk is stopped at many moments in many
+//! ways, and each image is opened by the store, which must have everything acknowledged before it.
+
+use std::path::Path;
+
+use lotproof::{port::EntryStore as _, shell::store::Store};
+
+use crate::{
+    disk::{Disk, Lie, Model},
+    support::{Dice, append, check, long, options, seed},
+    trace::{self, Op},
+};
+
+/// What was found in the images of one or more traces.
+#[derive(Debug, Default)]
+struct Findings {
+    images: u64,
+    rebuilt: u64,
+    /// Entries below the acknowledged size that are not there, or a store that does not open.
+    failures: Vec<String>,
+}
+
+/// Some traces: each of a few workers, all but the last ended in the middle of something.
+fn traces(dice: &mut Dice, count: u64) -> Vec<Vec<Op>> {
+    let one = |_| {
+        let exits: Vec<u64> = (0..dice.below(3)).map(|_| 20 + dice.below(400)).collect();
+        trace::record(dice.next() >> 1, 40, &exits)
+    };
+    (0..count).map(one).collect()
+}
+
+/// Stops the disk `images` times while the trace runs and opens what is left.
+fn stop_and_open(ops: &[Op], images: u64, lie: Lie, early: bool, dice: &mut Dice, findings: &mut Findings) {
+    let end = u64::try_from(ops.len()).unwrap();
+    let mut moments: Vec<u64> = (0..images).map(|_| dice.below(end + 1)).collect();
+    moments.sort_unstable();
+    let mut moments = moments.into_iter().peekable();
+    let mut disk = Disk::new(lie);
+    let mut acknowledged = 0;
+    for at in 0..=ops.len() {
+        while moments
+            .next_if(|moment| usize::try_from(*moment).unwrap() == at)
+            .is_some()
+        {
+            let model = Model::ALL[usize::try_from(dice.below(5)).unwrap()];
+            let image = tempfile::tempdir().unwrap();
+            let promised = if early {
+                next_acknowledged(&ops[at..], acknowledged)
+            } else {
+                acknowledged
+            };
+            disk.stop(model, dice, image.path());
+            findings.images += 1;
+            match open_image(image.path(), promised, dice) {
+                Ok(rebuilt) => findings.rebuilt += u64::from(rebuilt),
+                Err(why) => findings
+                    .failures
+                    .push(format!("after {at} operations, {model:?}: {why}")),
+            }
+        }
+        if let Some(op) = ops.get(at) {
+            disk.apply(op);
+            if let Op::Acknowledged { size } = op {
+                acknowledged = *size;
+            }
+        }
+    }
+}
+
+fn next_acknowledged(ops: &[Op], otherwise: u64) -> u64 {
+    let size = |op: &Op| {
+        if let Op::Acknowledged { size } = op {
+            Some(*size)
+        } else {
+            None
+        }
+    };
+    ops.iter().find_map(size).unwrap_or(otherwise)
+}
+
+/// Opens an image on a machine that was started anew and checks it; returns whether the index was rebuilt.
+fn open_image(image: &Path, acknowledged: u64, dice: &mut Dice) -> Result<bool, String> {
+    let mut store = Store::open(image, &options("another boot")).map_err(|error| format!("{error:?}"))?;
+    let rebuilt = store.rebuilt().is_some();
+    let size = store.size().get();
+    if size < acknowledged {
+        return Err(format!("{size} of {acknowledged} acknowledged entries"));
+    }
+    check(&store.reader(), size)?;
+    if dice.one_in(8) {
+        append(&mut store, 20);
+        store.close().map_err(|error| format!("{error:?}"))?;
+        let store = Store::open(image, &options("another boot")).map_err(|error| format!("{error:?}"))?;
+        if store.rebuilt().is_some() {
+            return Err("rebuilt again after a clean close".to_owned());
+        }
+        check(&store.reader(), size + 20)?;
+    }
+    Ok(rebuilt)
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_to_a_power_cut() {
+    let mut dice = Dice::new(seed());
+    let (count, images) = if long() { (24, 400) } else { (6, 80) };
+    let mut findings = Findings::default();
+    for ops in traces(&mut dice, count) {
+        stop_and_open(&ops, images, Lie::None, false, &mut dice, &mut findings);
+    }
+    let Findings {
+        images,
+        rebuilt,
+        failures,
+    } = &findings;
+    println!(
+        "{images} images, {} failures; the index was rebuilt {rebuilt} times",
+        failures.len()
+    );
+    assert!(failures.is_empty(), "{failures:#?}");
+    assert!(
+        *rebuilt > 0 && rebuilt < images,
+        "both kinds of opening should occur"
+    );
+}
+
+#[test]
+fn power_cut_test_notices_syncs_that_do_nothing_and_promises_made_too_early() {
+    let mut dice = Dice::new(seed());
+    let ops = traces(&mut dice, 1).remove(0);
+    for (what, lie, early) in [
+        ("syncs of files that do nothing", Lie::FileSync, false),
+        ("syncs of folders that do nothing", Lie::FolderSync, false),
+        ("a promise before the sync", Lie::None, true),
+    ] {
+        let mut findings = Findings::default();
+        stop_and_open(&ops, 60, lie, early, &mut dice, &mut findings);
+        println!(
+            "{what}: {} of {} images fail",
+            findings.failures.len(),
+            findings.images
+        );
+        assert!(!findings.failures.is_empty(), "{what} went unnoticed");
+    }
+}
