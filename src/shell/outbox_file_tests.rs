@@ -1,3 +1,5 @@
+//! Torn, bent, restored and killed: what an outbox's file keeps through all of it.
+
 use std::{
     io::BufRead as _,
     process::{Command, Stdio},

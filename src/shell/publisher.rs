@@ -373,6 +373,14 @@ impl Drop for AbortOnDrop {
     }
 }
 
+/// What is answered at the end of a turn, when everything in it is durable and done.
+#[derive(Default)]
+struct Turn {
+    taken: Vec<(Ticket, Reply<Result<Ticket, SubmitError>>)>,
+    waits: Vec<(Ticket, Reply<Vec<Settled>>)>,
+    stopping: Option<Reply<()>>,
+}
+
 impl Core {
     fn run(mut self, mut work: mpsc::Receiver<Work>, actions: Vec<Action>) -> Result<(), OutboxFileError> {
         let mut stopping = None;
@@ -384,22 +392,25 @@ impl Core {
             && let Some(first) = work.blocking_recv()
         {
             let mut effects = Effects::default();
-            let mut taken = Vec::new();
+            let mut turn = Turn::default();
             let mut next = Some(first);
             let mut left = TURN_MAX;
             while let Some(work_now) = next {
-                effects.join(self.take(work_now, &mut taken, &mut stopping));
+                effects.join(self.take(work_now, &mut turn));
                 left -= 1;
                 next = if left > 0 { work.try_recv().ok() } else { None };
             }
             self.perform(effects)?;
+            // Nobody who is told of what happened may see a status from before.
+            self.show_status();
             // Promised only now that it is durable. Whoever has stopped waiting does not need to know.
-            for (ticket, reply) in taken {
+            for (ticket, reply) in turn.taken {
                 let _ = reply.send(Ok(ticket));
             }
-            let status = self.outbox.status();
-            self.status
-                .send_if_modified(|last| std::mem::replace(last, status) != status);
+            for (ticket, reply) in turn.waits {
+                self.waiting.add(ticket, reply, &self.outbox);
+            }
+            stopping = turn.stopping;
             if self.file.wants_compaction() {
                 self.file.compact(self.outbox.state())?;
             }
@@ -412,17 +423,12 @@ impl Core {
         Ok(())
     }
 
-    fn take(
-        &mut self,
-        work: Work,
-        taken: &mut Vec<(Ticket, Reply<Result<Ticket, SubmitError>>)>,
-        stopping: &mut Option<Reply<()>>,
-    ) -> Effects {
+    fn take(&mut self, work: Work, turn: &mut Turn) -> Effects {
         let now = self.clock.now();
         match work {
             Work::Submit(packs, reply) => match self.outbox.submit(packs, now) {
                 Ok((ticket, effects)) => {
-                    taken.push((ticket, reply));
+                    turn.taken.push((ticket, reply));
                     return effects;
                 }
                 Err(error) => {
@@ -437,14 +443,14 @@ impl Core {
                     return self.outbox.handle(Input::PublishFailed { feed, sequence }, now);
                 }
             }
-            Work::Wait(ticket, reply) => self.waiting.add(ticket, reply, &self.outbox),
+            Work::Wait(ticket, reply) => turn.waits.push((ticket, reply)),
             Work::Letters(reply) => {
                 let _ = reply.send(self.outbox.letters().cloned().collect());
             }
             Work::Alarms(reply) => {
                 let _ = reply.send(self.outbox.alarms().to_vec());
             }
-            Work::Stop(reply) => *stopping = Some(reply),
+            Work::Stop(reply) => turn.stopping = Some(reply),
         }
         Effects::default()
     }
@@ -454,6 +460,7 @@ impl Core {
         let mut next = effects;
         while !next.is_empty() {
             self.file.append(&next.records)?;
+            self.show_status();
             let mut later = Effects::default();
             for action in next.actions {
                 if let Some(input) = self.act(action)? {
@@ -463,6 +470,12 @@ impl Core {
             next = later;
         }
         Ok(())
+    }
+
+    fn show_status(&self) {
+        let status = self.outbox.status();
+        self.status
+            .send_if_modified(|last| std::mem::replace(last, status) != status);
     }
 
     fn act(&mut self, action: Action) -> Result<Option<Input>, OutboxFileError> {
