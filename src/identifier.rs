@@ -58,6 +58,15 @@ fn is_plain_gs1_lot(text: &str) -> bool {
 /// # Errors
 /// See [`IdentifierError`].
 pub fn normalise(text: &str) -> Result<String, IdentifierError> {
+    let normal = normalise_once(text)?;
+    // A few odd texts would change once more; what has no fixed point has no normal form.
+    if normalise_once(&normal)? != normal {
+        return Err(IdentifierError::NotUri("no normal form"));
+    }
+    Ok(normal)
+}
+
+fn normalise_once(text: &str) -> Result<String, IdentifierError> {
     if text.len() > LEN_MAX {
         return Err(IdentifierError::TooLong);
     }

@@ -13,6 +13,7 @@ use prost::Message as _;
 use crate::{
     event::CheckedEvent,
     id::{FeedId, FeedSequence, LeafIndex},
+    log::checkpoint::Origin,
     wire::{
         self, shape,
         v1::{self, event::Kind},
@@ -25,6 +26,9 @@ pub enum GenesisError {
     /// Its purpose is not one of production, demo, test, sandbox.
     #[error("the genesis states no purpose")]
     Purpose,
+    /// An origin that cannot be the name of a note's key: no checkpoint could ever be signed.
+    #[error("the origin cannot be the name of a key")]
+    Origin,
     /// Authority keys not ascending and distinct, none, or too many.
     #[error("expected 1 to 16 distinct authority keys in ascending order")]
     Keys,
@@ -120,6 +124,7 @@ impl Register {
         if genesis.rules_version != 1 {
             return Err(GenesisError::RulesVersion(genesis.rules_version));
         }
+        Origin::new(&genesis.origin).map_err(|_| GenesisError::Origin)?;
         let keys = key_set(&genesis.authority_keys).ok_or(GenesisError::Keys)?;
         let threshold = usize::try_from(genesis.threshold).unwrap_or(usize::MAX);
         if threshold == 0 || threshold > keys.len() {

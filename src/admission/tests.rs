@@ -693,6 +693,7 @@ fn a_genesis_that_contradicts_itself_makes_no_ledger() {
     };
     assert!(!broken(|_| {}));
     assert!(broken(|genesis| genesis.purpose = 0));
+    assert!(broken(|genesis| genesis.origin = "a+b".into()));
     assert!(broken(|genesis| genesis.threshold = 0));
     assert!(broken(|genesis| genesis.threshold = 4));
     assert!(broken(|genesis| genesis.authority_keys.reverse()));

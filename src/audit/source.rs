@@ -115,7 +115,7 @@ impl StaticCopy for MemoryCopy {
 }
 
 /// Most bytes that the file `path` can have.
-pub(crate) fn len_max(path: TilePath) -> usize {
+pub fn len_max(path: TilePath) -> usize {
     match path {
         TilePath::Hashes(tile) => usize::from(tile.width()) * 32,
         TilePath::Entries(bundle) => usize::from(bundle.width()) * (2 + crate::log::tile::ENTRY_LEN_MAX),

@@ -82,7 +82,10 @@ pub fn is_public_key(bytes: &[u8]) -> bool {
     let Ok(bytes) = <[u8; 32]>::try_from(bytes) else {
         return false;
     };
-    ed25519_dalek::VerifyingKey::from_bytes(&bytes).is_ok_and(|key| !key.is_weak() && key.to_bytes() == bytes)
+    ed25519_dalek::VerifyingKey::from_bytes(&bytes).is_ok_and(|key| {
+        // `to_bytes` gives back what it was given; only compressing anew shows a second spelling.
+        !key.is_weak() && key.to_edwards().compress().to_bytes() == bytes
+    })
 }
 
 /// Whether text fits.
@@ -182,6 +185,9 @@ mod tests {
         assert!(!is_public_key(&identity));
         assert!(!is_public_key(&[0; 32]));
         assert!(!is_public_key(&[0; 31]));
+        // y = p + 3, which decompresses like y = 3.
+        let second_spelling = "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f";
+        assert!(!is_public_key(&hex::decode(second_spelling).unwrap()));
         assert!(is_public_key(
             &hex::decode("03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8").unwrap()
         ));

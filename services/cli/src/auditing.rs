@@ -45,12 +45,7 @@ impl Audit {
             .as_deref()
             .map(|path| read_checkpoint(path, &trust))
             .transpose()?;
-        let source: Box<dyn LogSource> =
-            if self.log.starts_with("http://") || self.log.starts_with("https://") {
-                Box::new(HttpSource::new(&self.log))
-            } else {
-                Box::new(DirSource::new(&self.log))
-            };
+        let source = open_source(&self.log);
         let meter = Meter::new();
         let show = |progress| meter.show(progress);
         let options = AuditOptions {
@@ -107,6 +102,15 @@ impl Mirror {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// A log by its URL, or the folder of its mirror.
+pub(crate) fn open_source(log: &str) -> Box<dyn LogSource> {
+    if log.starts_with("http://") || log.starts_with("https://") {
+        Box::new(HttpSource::new(log))
+    } else {
+        Box::new(DirSource::new(log))
     }
 }
 

@@ -22,6 +22,8 @@ use lotproof::{
     event::{self, parts::split_into_parts},
     id::LeafIndex,
     log::checkpoint::Origin,
+    projector::Projector,
+    provenance::{Bounds, Direction},
     publish::EVENT_LEN_MAX,
     shell::{
         durable,
@@ -31,7 +33,8 @@ use lotproof::{
         nats::{Bus, BusOptions, PrivateServer, ServerOptions},
     },
     signature::SigningKey,
-    time::RecordedAt,
+    simulate::{Simulation, SimulationConfig},
+    time::{EventTime, RecordedAt},
     trust::TrustFile,
     wire::v1,
 };
@@ -43,12 +46,19 @@ use crate::{
     Outcome,
     auditing::print_report,
     founding::trust_file,
+    lots::{print_tree, project},
     publishing::{Key, Register, Session, enact, print_import, proven},
 };
 
 const AUTHORITY: &str = "https://authority.example/";
 /// The example chain ends with a recycling in 2031, so the demo's ledger takes claims ten years ahead.
 const DEMO_SKEW_MS: u64 = 10 * 365 * 24 * 3_600_000;
+
+/// Lots of the example chain to explain: a pack, and the black mass recycled from its cells.
+const DEMO_LOTS: [&str; 2] = [
+    "https://id.gs1.org/01/09521231300017/21/P0001",
+    "https://id.gs1.org/01/09521231400014/10/BM-3101",
+];
 
 /// `lotproof demo`
 #[derive(Debug, Args)]
@@ -59,6 +69,12 @@ pub(crate) struct Demo {
     /// Its parties, facilities, and who publishes which event
     #[arg(long, default_value = "examples/battery-lot-chain.parties.json")]
     parties: PathBuf,
+    /// Seed of the simulated supply chain
+    #[arg(long, default_value_t = 154)]
+    seed: u64,
+    /// How many simulated pack lots; the first five are the stories told
+    #[arg(long, default_value_t = 5)]
+    lots: u32,
     /// Where to work; a temporary folder unless given
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -144,6 +160,17 @@ impl Demo {
             println!("{:<44} {}", party.id, party.legal_name);
         }
         let acts = register.acts(Reading::now().wall_nanos);
+        let simulation = Simulation::new(SimulationConfig::ending_at(
+            self.seed,
+            self.lots,
+            EventTime::from_nanos(Reading::now().wall_nanos),
+        ))?;
+        let acts: Vec<v1::Event> = acts.into_iter().chain(simulation.governance()).collect();
+        println!(
+            "and {} parties of a simulated supply chain, seed {}",
+            simulation.cast().parties.len(),
+            self.seed
+        );
         let count = acts.len();
         let [proposer, approver, _] = authority;
         enact(&session, AUTHORITY, vec![proposer, approver], acts).await?;
@@ -152,11 +179,15 @@ impl Demo {
         step("Each party publishes its own events of the document, and proves its receipts");
         publish(&session, &register, keys, &document).await?;
 
+        step("A simulated supply chain goes the same way: mine to pack, every party under its own key");
+        publish_simulation(&session, &simulation).await?;
+
         step("An auditor who has just the trust file replays the log from outside");
         let log_key = ledger_folder.log_key(&identity.origin)?;
         let checked = {
             let (trust, folder) = (trust.clone(), folder.clone());
-            tokio::task::spawn_blocking(move || inspect(address, &trust, &folder, &log_key)).await??
+            tokio::task::spawn_blocking(move || inspect(address, &trust, &folder, &log_key, &simulation))
+                .await??
         };
 
         if self.serve {
@@ -170,6 +201,7 @@ impl Demo {
         }
         stop.send_replace(true);
         service.await??;
+        drop(session);
         server.stop().await;
         Ok(checked)
     }
@@ -236,6 +268,60 @@ async fn publish(
     Ok(())
 }
 
+async fn publish_simulation(session: &Session, simulation: &Simulation) -> Result<()> {
+    let mut by_party: BTreeMap<usize, Vec<v1::Event>> = BTreeMap::new();
+    let mut count = 0_usize;
+    for simulated in simulation.events() {
+        by_party
+            .entry(simulated.party.get())
+            .or_default()
+            .push(simulated.event);
+        count += 1;
+    }
+    let parties = by_party.len();
+    let mut publishing = Vec::new();
+    for index in simulation.parties() {
+        let Some(events) = by_party.remove(&index.get()) else {
+            continue;
+        };
+        let party = &simulation.cast().parties[index.get()];
+        let key = SigningKey::from_seed(&simulation.key_seed(index));
+        let publisher = session.publisher(&party.identifier, key).await?;
+        let parcels = publisher.submit(&events).await?;
+        publishing.push((publisher, parcels));
+    }
+    let mut statements = 0;
+    for (publisher, parcels) in publishing {
+        statements += proven(&publisher, parcels).await?.len();
+    }
+    println!("{count} events of {parties} parties in {statements} statements, every receipt proven");
+    Ok(())
+}
+
+/// What the stories of the simulation came to: contradictions found, and on whom they weigh.
+fn tell_stories(projector: &Projector, simulation: &Simulation) -> Result<()> {
+    step("Contradictions, each weighing on the lot only if its signer has standing there");
+    let found = projector.projection().anomalies();
+    for story in simulation.stories() {
+        println!("{:?}: {}", story.kind, story.pack);
+        for expected in &story.anomalies {
+            let anomaly = found
+                .iter()
+                .find(|anomaly| anomaly.kind.as_str() == expected.kind && anomaly.lot == expected.lot)
+                .with_context(|| format!("{:?} at {} was not found", expected.kind, expected.lot))?;
+            println!(
+                "   {} at {}, weighs on the {:?}: {}",
+                anomaly.kind.as_str(),
+                anomaly.lot,
+                anomaly.weighs_on,
+                anomaly.detail
+            );
+        }
+    }
+    println!("{} contradictions in all", found.len());
+    Ok(())
+}
+
 /// A way to damage a copy, and what the audit must call it.
 struct Damage {
     name: &'static str,
@@ -248,12 +334,23 @@ fn inspect(
     trust: &TrustFile,
     folder: &Path,
     log_key: &lotproof_ledger::LogKey,
+    simulation: &Simulation,
 ) -> Result<Outcome> {
     let source = HttpSource::new(&format!("http://{address}"));
     let clean = folder.join("mirror");
     let report = mirror(&source, trust, &clean, &AuditOptions::default())?;
     print_report(&report, false)?;
     let size = report.size.context("a clean log has a size")?;
+
+    step("Where a lot came from, computed from the mirrored files alone");
+    let projector = project(&DirSource::new(&clean), trust)?;
+    for lot in DEMO_LOTS {
+        let walk = projector
+            .projection()
+            .provenance(lot, Direction::Up, Bounds::default());
+        print_tree(&walk.with_context(|| format!("{lot} is not in the log"))?)?;
+    }
+    tell_stories(&projector, simulation)?;
 
     step("Copies of the log are damaged; the audit names each damage");
     let first = LeafIndex::new(size.get() / 2);

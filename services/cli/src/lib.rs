@@ -3,6 +3,7 @@
 mod auditing;
 mod demo;
 mod founding;
+mod lots;
 mod publishing;
 mod running;
 
@@ -49,6 +50,8 @@ enum Command {
     Enroll(publishing::Enroll),
     /// Publish an EPCIS document and wait until its receipts are proven
     Publish(publishing::Publish),
+    /// Show where a lot came from or went, computed from the log's own files
+    Lot(lots::Lot),
     /// Replay a log from its static files, trusting the trust file alone
     Audit(auditing::Audit),
     /// Copy a log as static files, checking it on the way
@@ -68,6 +71,7 @@ pub async fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Demo(demo) => demo.run().await,
         Command::Enroll(enroll) => enroll.run().await,
         Command::Publish(publish) => publish.run().await,
+        Command::Lot(lot) => tokio::task::spawn_blocking(move || lot.run()).await?,
         Command::Audit(audit) => tokio::task::spawn_blocking(move || audit.run()).await?,
         Command::Mirror(mirror) => tokio::task::spawn_blocking(move || mirror.run()).await?,
     }

@@ -74,8 +74,18 @@ impl Session {
             .collect();
         let log = PinnedLog::new(self.trust.log_id(), self.trust.origin().clone(), &log_keys)?;
         let folder = self.outbox.join(key.feed().to_string());
+        let generation = self.outbox.join(format!("{}.generation", key.feed()));
         let outbox = Config::new(log, party.to_owned());
-        Ok(Publisher::start(self.bus.clone(), PublisherConfig::new(folder, outbox, vec![key])).await?)
+        Ok(Publisher::start(
+            self.bus.clone(),
+            PublisherConfig {
+                folder,
+                generation,
+                outbox,
+                keys: vec![key],
+            },
+        )
+        .await?)
     }
 }
 

@@ -1,0 +1,213 @@
+//! `lot`: what a log says about one lot, computed here from the log's own files.
+
+use std::{collections::BTreeSet, io::Write as _, path::PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use clap::{Args, ValueEnum};
+use lotproof::{
+    audit::{
+        LogSource,
+        source::{CHECKPOINT, CHECKPOINT_LEN_MAX, len_max},
+    },
+    event::sealed::Opening,
+    id::TreeSize,
+    identifier,
+    log::{
+        checkpoint::SignedCheckpoint,
+        tile::{TilePath, entry_bundles_between},
+    },
+    projector::Projector,
+    provenance::{Bounds, Direction, Provenance, Step},
+    trust::TrustFile,
+};
+
+use crate::{
+    Outcome,
+    auditing::{open_source, read_trust},
+};
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Walk {
+    Up,
+    Down,
+}
+
+/// `lotproof lot`
+#[derive(Debug, Args)]
+pub(crate) struct Lot {
+    /// The lot, serial or class, in any spelling
+    #[arg(value_name = "LOT")]
+    identifier: String,
+    /// The log: a URL, or the folder of a mirror
+    #[arg(long)]
+    log: String,
+    /// Trust file: origin, log id and keys that you pinned
+    #[arg(long)]
+    trust: PathBuf,
+    /// Towards what it was made from, or what it went into
+    #[arg(long, value_enum, default_value = "up")]
+    direction: Walk,
+    /// Openings of sealed fields, as `publish --openings` wrote them
+    #[arg(long)]
+    openings: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Lot {
+    pub(crate) fn run(self) -> Result<Outcome> {
+        let lot =
+            identifier::normalise(&self.identifier).with_context(|| format!("lot {}", self.identifier))?;
+        let trust = read_trust(&self.trust)?;
+        let mut projector = project(open_source(&self.log).as_ref(), &trust)?;
+        if let Some(path) = &self.openings {
+            let json = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+            let openings: std::collections::BTreeMap<String, Vec<Opening>> = serde_json::from_slice(&json)?;
+            for opening in openings.into_values().flatten() {
+                projector.projection_mut().open(opening);
+            }
+        }
+        let direction = match self.direction {
+            Walk::Up => Direction::Up,
+            Walk::Down => Direction::Down,
+        };
+        let projection = projector.projection();
+        let summary = projection
+            .lot(&lot)
+            .with_context(|| format!("the log has no event about {lot}"))?;
+        let walk = projection
+            .provenance(&lot, direction, Bounds::default())
+            .context("no provenance")?;
+        if self.json {
+            let json = serde_json::json!({ "lot": summary, "provenance": walk });
+            println!("{}", serde_json::to_string_pretty(&json)?);
+        } else {
+            print_tree(&walk)?;
+            for anomaly in &summary.anomalies {
+                println!(
+                    "anomaly  {:?}, weighs on {:?}: {}",
+                    anomaly.kind, anomaly.weighs_on, anomaly.detail
+                );
+            }
+        }
+        Ok(if summary.anomalies.is_empty() {
+            Outcome::Clean
+        } else {
+            Outcome::Findings
+        })
+    }
+}
+
+/// Folds a log's entries, after checking that they make the head that the log signed.
+pub(crate) fn project(source: &dyn LogSource, trust: &TrustFile) -> Result<Projector> {
+    let note = source
+        .read(CHECKPOINT, CHECKPOINT_LEN_MAX)?
+        .context("the log has no checkpoint")?;
+    let signed = SignedCheckpoint::verify(note, trust.origin(), trust.log_keys())?;
+    let mut projector = Projector::new();
+    for bundle in entry_bundles_between(TreeSize::EMPTY, signed.head().size) {
+        let path = TilePath::Entries(bundle);
+        let bytes = source
+            .read(&path.to_string(), len_max(path))?
+            .with_context(|| format!("{path} is missing"))?;
+        for entry in bundle.entries(&bytes)? {
+            let index = projector.size();
+            projector
+                .take(&Bytes::copy_from_slice(entry))
+                .with_context(|| format!("entry {index}"))?;
+        }
+    }
+    ensure!(
+        projector.head() == *signed.head(),
+        "the entries are not those that the log signed: run `lotproof audit` to see where"
+    );
+    Ok(projector)
+}
+
+/// Prints a walk as a tree, each lot once.
+pub(crate) fn print_tree(walk: &Provenance) -> Result<()> {
+    let mut out = Vec::new();
+    let mut seen = BTreeSet::new();
+    print_lot(&mut out, walk, &walk.root, 0, &mut seen)?;
+    std::io::stdout().write_all(&out)?;
+    Ok(())
+}
+
+fn print_lot(
+    out: &mut Vec<u8>,
+    walk: &Provenance,
+    lot: &str,
+    depth: usize,
+    seen: &mut BTreeSet<String>,
+) -> Result<()> {
+    let indent = "   ".repeat(depth);
+    if !seen.insert(lot.to_owned()) {
+        writeln!(out, "{indent}{} (above)", short(lot))?;
+        return Ok(());
+    }
+    let unknown = walk.nodes.iter().any(|node| node.lot == lot && node.unknown);
+    writeln!(
+        out,
+        "{indent}{}{}",
+        short(lot),
+        if unknown {
+            "  how it was made is not stated"
+        } else {
+            ""
+        }
+    )?;
+    let this_side = |step: &&Step| {
+        let items = match walk.direction {
+            Direction::Up => &step.outputs,
+            Direction::Down => &step.inputs,
+        };
+        items.iter().any(|item| item.lot == lot)
+    };
+    for step in walk.steps.iter().filter(this_side) {
+        let place = match (&step.facility, &step.country) {
+            (Some(facility), Some(country)) => format!(" at {} ({country})", short(facility)),
+            (Some(facility), None) => format!(" at {}", short(facility)),
+            (None, _) => String::new(),
+        };
+        writeln!(
+            out,
+            "{indent} - {}{} by {}{place}, entry {}",
+            step.kind,
+            step.step
+                .as_ref()
+                .map(|step| format!(" ({step})"))
+                .unwrap_or_default(),
+            short(&step.operator),
+            step.leaf_index
+        )?;
+        let other_side = match walk.direction {
+            Direction::Up => &step.inputs,
+            Direction::Down => &step.outputs,
+        };
+        for item in other_side {
+            if let Some(quantity) = &item.quantity {
+                writeln!(out, "{indent}   {} {} of", quantity.value, unit(&quantity.unit))?;
+            }
+            print_lot(out, walk, &item.lot, depth + 1, seen)?;
+        }
+    }
+    Ok(())
+}
+
+/// GS1 identifiers without the part that all share.
+fn short(identifier: &str) -> &str {
+    identifier
+        .strip_prefix("https://id.gs1.org/")
+        .unwrap_or(identifier)
+}
+
+/// A unit, for people.
+fn unit(code: &str) -> &str {
+    match code {
+        "" => "pieces",
+        "KGM" => "kg",
+        other => other,
+    }
+}

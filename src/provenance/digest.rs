@@ -1,0 +1,99 @@
+//! Two digests of a projection, so that two projectors can compare notes.
+//!
+//! ```text
+//! fact         = SHA-256("lotproof/v1/fact"   00 || u16be len issuer || issuer
+//!                        || 00 || event
+//!                        or 01 || event without its reference || u16be len || issuer of the event referred to
+//!                                                             || u16be len || its id)
+//! fact_digest  = SHA-256("lotproof/v1/facts"  00 || u64be count || facts ascending, each once)
+//! step         = SHA-256("lotproof/v1/step"   00 || step before || u64be leaf index || u32be event number
+//!                        || i64be recorded at || i64be issued at || feed || u8 by authority || u8 outcome || fact)
+//! state_digest = SHA-256("lotproof/v1/state"  00 || u64be events applied || last step || fact_digest)
+//! ```
+//!
+//! A reference to a position of the log becomes one to (issuer, event id), so that the facts are the same in
+//! whatever order independent feeds arrived. The outcome of a step is what the fold did with the event: new,
+//! repeated, conflicting. Steps are hashed as events are applied; facts are sorted when somebody asks, which
+//! is O(n log n). Openings are no part of either: whoever holds none gets the same digests.
+
+use sha2::{Digest as _, Sha256};
+
+use super::AppliedEvent;
+
+/// What the fold did with an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    New = 0,
+    Repeated = 1,
+    Conflicting = 2,
+}
+
+fn text(sha: &mut Sha256, text: &str) {
+    // Identifiers have at most 256 bytes, event ids fewer.
+    let len = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    sha.update(len.to_be_bytes());
+    sha.update(text);
+}
+
+/// Digest of one fact. `target` is (issuer, id) of the event referred to, empty if it is not known.
+pub(super) fn of_fact(issuer: &str, event: &[u8], target: Option<(&str, &str)>) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    sha.update(b"lotproof/v1/fact\0");
+    text(&mut sha, issuer);
+    match target {
+        None => {
+            sha.update([0]);
+            sha.update(event);
+        }
+        Some((issuer, id)) => {
+            sha.update([1]);
+            sha.update(event);
+            text(&mut sha, issuer);
+            text(&mut sha, id);
+        }
+    }
+    sha.finalize().into()
+}
+
+/// The next step after `before`.
+pub(super) fn of_step(
+    before: &[u8; 32],
+    applied: &AppliedEvent<'_>,
+    outcome: Outcome,
+    fact: &[u8; 32],
+) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    sha.update(b"lotproof/v1/step\0");
+    sha.update(before);
+    sha.update(applied.place.leaf_index.get().to_be_bytes());
+    sha.update(applied.place.event_number.to_be_bytes());
+    sha.update(applied.recorded_at.as_nanos().to_be_bytes());
+    sha.update(applied.issued_at.as_nanos().to_be_bytes());
+    sha.update(applied.feed.as_bytes());
+    sha.update([u8::from(applied.by_authority), outcome as u8]);
+    sha.update(fact);
+    sha.finalize().into()
+}
+
+/// Digest of a set of facts.
+pub(super) fn of_facts(mut facts: Vec<[u8; 32]>) -> [u8; 32] {
+    facts.sort_unstable();
+    facts.dedup();
+    let mut sha = Sha256::new();
+    sha.update(b"lotproof/v1/facts\0");
+    sha.update((facts.len() as u64).to_be_bytes());
+    for fact in facts {
+        sha.update(fact);
+    }
+    sha.finalize().into()
+}
+
+/// Digest of a whole state.
+pub(super) fn of_state(applied: u64, step: &[u8; 32], facts: &[u8; 32]) -> [u8; 32] {
+    let mut sha = Sha256::new();
+    sha.update(b"lotproof/v1/state\0");
+    sha.update(applied.to_be_bytes());
+    sha.update(step);
+    sha.update(facts);
+    sha.finalize().into()
+}

@@ -1,0 +1,323 @@
+//! The policy's view of a projection: [`View`] as evaluation wants it.
+//!
+//! What the evaluator sees of a lot is what counts of it: makings with standing before others, events that
+//! were corrected left out, parts that were in the parent at the clock. What nobody said, or is sealed, is
+//! not stated; where several steps that composed one thing disagree, neither is.
+
+mod party;
+mod step;
+
+use std::collections::BTreeMap;
+
+use num_rational::BigRational;
+use time::Date;
+
+use super::{
+    Projection, Weight,
+    amount::{Amount, Exact},
+    anomaly::AnomalyKind,
+    fact::Role,
+    history::History,
+    symbol::Symbol,
+};
+use crate::{
+    id::TreeSize,
+    policy::view::{
+        Amounts, Assurance, Attribute, Evidence, Fact, ListEdition, LotFacts, PartyFacts, Purpose, Stated,
+        View, WaiverFacts,
+    },
+    time::utc_date,
+    wire::v1::{self, event::Kind},
+};
+
+/// A projection as policies see it, with what is known of the log around it.
+#[derive(Clone, Copy, Debug)]
+pub struct ProjectionView<'a> {
+    projection: &'a Projection,
+    position: TreeSize,
+    purpose: Purpose,
+}
+
+impl Projection {
+    /// The view for evaluation. `position` is the size of the log whose events were applied, `purpose` what
+    /// its genesis says it is for.
+    pub fn view(&self, position: TreeSize, purpose: Purpose) -> ProjectionView<'_> {
+        ProjectionView {
+            projection: self,
+            position,
+            purpose,
+        }
+    }
+}
+
+impl View for ProjectionView<'_> {
+    fn position(&self) -> u64 {
+        self.position.get()
+    }
+
+    fn purpose(&self) -> Purpose {
+        self.purpose
+    }
+
+    fn lot(&self, lot: &str, clock: Option<Date>) -> Option<LotFacts> {
+        self.projection.lot_facts(lot, clock.map_or(i64::MAX, day_end))
+    }
+
+    fn party(&self, party: &str, at: Date) -> Option<PartyFacts> {
+        self.projection.party_facts(party, day_end(at))
+    }
+
+    fn editions(&self, list: &str) -> Vec<ListEdition> {
+        self.projection.editions(list)
+    }
+
+    fn waivers(&self, lot: &str) -> Vec<WaiverFacts> {
+        self.projection.waivers(lot)
+    }
+}
+
+/// The first instant after a UTC day, in nanoseconds since the epoch.
+fn day_end(date: Date) -> i64 {
+    date.next_day()
+        .map(|next| next.midnight().assume_utc().unix_timestamp_nanos())
+        .and_then(|nanos| i64::try_from(nanos).ok())
+        .unwrap_or(i64::MAX)
+}
+
+/// The last day that ends no later than the instant up to which something holds.
+fn last_day(until: i64) -> Option<Date> {
+    utc_date(until.saturating_sub(1))
+}
+
+/// A number of a party's declaration, exactly.
+fn number(text: &str) -> Option<BigRational> {
+    let value = crate::quantity::parse_decimal(text)?;
+    Some(Amount::of(value, "").value.to_rational())
+}
+
+/// Puts an amount where it belongs by its unit; others are not asked for.
+fn put(amounts: &mut Amounts, amount: &Amount, assurance: Assurance) {
+    let place = match amount.unit.as_str() {
+        "KGM" => &mut amounts.mass,
+        "KWH" => &mut amounts.energy,
+        "LTR" => &mut amounts.volume,
+        "" => &mut amounts.count,
+        _ => return,
+    };
+    *place = Some(Fact::new(amount.value.to_rational(), assurance));
+}
+
+/// Mass, energy and pieces follow from each other through the declared product.
+fn complete(amounts: &mut Amounts, product: Option<&Product>) {
+    let Some(product) = product else { return };
+    if amounts.count.is_none()
+        && let (Some(mass), Some(each)) = (&amounts.mass, &product.mass)
+        && !each.value.is_zero()
+    {
+        let pieces = &mass.value / each.value.to_rational();
+        amounts.count = Some(Fact::new(pieces, mass.assurance.min(product.assurance)));
+    }
+    let Some(count) = amounts.count.clone() else {
+        return;
+    };
+    for (place, each, unit) in [
+        (&mut amounts.mass, &product.mass, "KGM"),
+        (&mut amounts.energy, &product.energy, "KWH"),
+    ] {
+        if place.is_none()
+            && let Some(each) = each.as_ref().filter(|each| each.unit == unit)
+        {
+            let total = &count.value * each.value.to_rational();
+            *place = Some(Fact::new(total, count.assurance.min(product.assurance)));
+        }
+    }
+}
+
+/// What is declared of a lot's product.
+#[derive(Debug)]
+struct Product {
+    declared: v1::ProductDeclared,
+    mass: Option<Amount>,
+    energy: Option<Amount>,
+    assurance: Assurance,
+}
+
+impl Projection {
+    fn product_facts(&self, history: &History) -> Option<Product> {
+        let (fact, declared) = self.declared(self.product_of(history)?)?;
+        let amount = |quantity: &Option<v1::Quantity>| {
+            let quantity = quantity.as_ref()?;
+            Some(Amount::of(
+                crate::quantity::parse_decimal(&quantity.value)?,
+                &quantity.unit,
+            ))
+        };
+        // The owner of the product's identifier or the lot's maker describes it; others only report.
+        let issuer = self.fact(fact).issuer;
+        let owner = self.directory.owner(&self.symbols, &declared.product);
+        let its_own = owner == Some(issuer) || self.makers(history).contains(&issuer);
+        let backing = self.backing(fact).of("product");
+        Some(Product {
+            mass: amount(&declared.mass_per_piece),
+            energy: amount(&declared.energy_per_piece),
+            declared,
+            assurance: if its_own || backing > Assurance::SupplierCertified {
+                backing
+            } else {
+                Assurance::Reported
+            },
+        })
+    }
+
+    /// Who made a lot: those who acted and those who worked.
+    fn makers(&self, history: &History) -> Vec<Symbol> {
+        history
+            .makings
+            .iter()
+            .flat_map(|making| [self.actor(making.touch.fact), self.operator(making.touch.fact)])
+            .collect()
+    }
+
+    fn lot_facts(&self, lot: &str, clock: i64) -> Option<LotFacts> {
+        let key = self.known(lot)?;
+        let history = self.history(key);
+        let product = self.product_facts(&history);
+        let mut produced = Amounts::default();
+        let made = self.made(&history);
+        if !made.unknown {
+            let assurance = history
+                .makings
+                .iter()
+                .map(|making| self.backing(making.touch.fact).of("quantities"))
+                .min()
+                .unwrap_or(Assurance::Reported);
+            for amount in made.amounts() {
+                put(&mut produced, &amount, assurance);
+            }
+            complete(&mut produced, product.as_ref());
+        }
+        Some(LotFacts {
+            kind: product
+                .as_ref()
+                .map(|product| Fact::new(product.declared.kind.clone(), product.assurance)),
+            produced,
+            productions: self.productions(&history, product.as_ref(), clock),
+            attributes: self.attributes(&history, product.as_ref(), clock),
+            evidence: self.evidence_about(lot, &self.makers(&history), Some(&history)),
+            contradictions: self.contradictions(lot),
+        })
+    }
+
+    /// Codes of the anomalies that weigh on a lot. Unknown inputs are no contradiction: they are open.
+    fn contradictions(&self, lot: &str) -> Vec<String> {
+        let mut kinds: Vec<AnomalyKind> = self
+            .anomalies_of(lot)
+            .into_iter()
+            // Found at an input of a step, it weighs on what came out, whose signer works there.
+            .filter(|anomaly| anomaly.lot != lot || anomaly.weighs_on == Weight::Lot)
+            .map(|anomaly| anomaly.kind)
+            .filter(|kind| *kind != AnomalyKind::UnknownInput)
+            .collect();
+        kinds.sort();
+        kinds.dedup();
+        kinds.into_iter().map(|kind| kind.as_str().to_owned()).collect()
+    }
+
+    fn attributes(
+        &self,
+        history: &History,
+        product: Option<&Product>,
+        clock: i64,
+    ) -> BTreeMap<String, Fact<Attribute>> {
+        let mut attributes = BTreeMap::new();
+        if let Some(product) = product {
+            for (path, value) in [
+                ("product.id", &product.declared.product),
+                ("product.chemistry", &product.declared.chemistry),
+                ("product.model", &product.declared.model),
+            ] {
+                if !value.is_empty() {
+                    let value = Attribute::Text(value.clone());
+                    attributes.insert(path.to_owned(), Fact::new(value, product.assurance));
+                }
+            }
+        }
+        for making in &history.makings {
+            if let Some(Kind::Commissioned(event)) =
+                self.event_of(making.touch.fact).and_then(|event| event.kind)
+                && !event.country_of_origin.is_empty()
+            {
+                let value = Attribute::Text(event.country_of_origin);
+                let assurance = self.backing(making.touch.fact).of("step.facility");
+                attributes.insert("country_of_origin".to_owned(), Fact::new(value, assurance));
+            }
+        }
+        for moment in &history.moments {
+            let fact = moment.touch.fact;
+            if moment.role == Role::Sold
+                && self.fact(fact).event_time < clock
+                && self.has_standing(history, fact)
+                && let Some(Kind::TitleTransferred(event)) = self.event_of(fact).and_then(|event| event.kind)
+                && let Some(date) = event.contract_date.and_then(utc_date)
+            {
+                let assurance = self.backing(fact).of("titles");
+                attributes.insert(
+                    "title.binding_contract_date".to_owned(),
+                    Fact::new(Attribute::Date(date), assurance),
+                );
+            }
+        }
+        attributes
+    }
+
+    /// Certificates about an identifier. What is said about a lot by who holds it is its own word as well.
+    fn evidence_about(&self, id: &str, subjects: &[Symbol], history: Option<&History>) -> Vec<Evidence> {
+        const CERTIFIED: u32 = 73;
+        let mut witnesses: Vec<u32> = self
+            .directory
+            .about(CERTIFIED, id)
+            .iter()
+            .copied()
+            .filter(|witness| self.counts(*witness))
+            .collect();
+        witnesses.sort_by(|a, b| self.order(*a).cmp(&self.order(*b)));
+        witnesses
+            .into_iter()
+            .filter_map(|witness| {
+                let certified = self.certificate(witness)?;
+                let mut own = subjects.to_vec();
+                if history.is_some_and(|history| self.has_standing(history, witness)) {
+                    own.push(self.actor(witness));
+                }
+                Some(Evidence {
+                    assurance: self.certificate_assurance(witness, &own),
+                    kind: certified.kind,
+                    document: hex::encode(certified.document),
+                    claims: certified.claims,
+                    valid_from: certified.valid_from.and_then(utc_date),
+                    valid_to: certified.valid_to.and_then(last_day),
+                })
+            })
+            .collect()
+    }
+}
+
+/// The common value of several statements, at the weakest assurance; nothing if they differ or one is missing.
+fn agreed<T: PartialEq>(mut stated: impl Iterator<Item = Stated<T>>) -> Stated<T> {
+    let mut common = stated.next()??;
+    for one in stated {
+        let one = one?;
+        if one.value != common.value {
+            return None;
+        }
+        common.assurance = common.assurance.min(one.assurance);
+    }
+    Some(common)
+}
+
+fn rational(exact: &Exact) -> BigRational {
+    exact.to_rational()
+}
+
+#[cfg(test)]
+mod tests;

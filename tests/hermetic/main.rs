@@ -1,0 +1,70 @@
+//! The vectors of the wire specification: made again in memory, compared byte for byte with the files, and
+//! checked by a second implementation.
+//!
+//! `LOTPROOF_BLESS=1` writes the files instead. A vector that changes is a change of the wire format.
+
+mod build;
+mod events;
+mod leaves;
+mod ledger;
+mod names;
+mod strict;
+mod wire;
+
+use std::{fs, io::Write as _, path::PathBuf, process::Command};
+
+use serde_json::Value;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+/// Compares what the library says today with what the file says, or writes the file.
+fn same_as_file(name: &str, made: &Value) {
+    let path = folder().join("v1").join(name);
+    let made = serde_json::to_string_pretty(made).expect("vectors are JSON") + "\n";
+    if std::env::var_os("LOTPROOF_BLESS").is_some() {
+        fs::write(&path, &made).expect("the vectors can be written");
+    }
+    let file = fs::read_to_string(&path).expect("the vectors are there");
+    for (number, (file, made)) in file.lines().zip(made.lines()).enumerate() {
+        assert_eq!(
+            file,
+            made,
+            "{name}, line {}: the file, and what the code makes",
+            number + 1
+        );
+    }
+    assert_eq!(file.len(), made.len(), "{name}: length in bytes");
+}
+
+#[test]
+fn wire_vectors_are_made_again_byte_for_byte() {
+    same_as_file("wire.json", &wire::vectors());
+}
+
+#[test]
+fn the_small_ledger_is_made_again_byte_for_byte() {
+    same_as_file("log-small.json", &ledger::vectors());
+}
+
+#[test]
+fn a_second_implementation_agrees_with_the_vectors() {
+    let script = folder().join("verify.py");
+    let run = match Command::new("python3").arg("-B").arg(&script).output() {
+        Ok(run) => run,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let why = "skipped: a_second_implementation_agrees_with_the_vectors: no python3 on the path\n";
+            // Past the test harness, which would keep it to itself.
+            std::io::stderr()
+                .write_all(why.as_bytes())
+                .expect("standard error takes a line");
+            return;
+        }
+        Err(error) => panic!("python3 could not be started: {error}"),
+    };
+    let said = String::from_utf8_lossy(&run.stdout);
+    let complained = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{said}{complained}");
+    assert!(said.ends_with("all agree\n"), "{said}");
+}

@@ -1,0 +1,1049 @@
+"""A second implementation of the wire format, written from proto/README.md and the .proto files alone.
+
+It shares no code with the library, needs nothing but Python's standard library, is slow, and checks
+tests/vectors/v1/wire.json and log-small.json: `python3 tests/vectors/verify.py`. Exit 0 and "all agree", or
+the first vectors that do not.
+"""
+
+import base64
+import hashlib
+import json
+import pathlib
+import re
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+PROTO = HERE.parent.parent / "proto/lotproof/v1"
+STATEMENT = "application/vnd.lotproof.statement.v1+protobuf"
+ANSWER = "application/vnd.lotproof.answer.v1+protobuf"
+HEAD = "application/vnd.lotproof.head.v1+protobuf"
+REFUSALS = {
+    101: "malformed_event", 102: "unknown_event", 103: "identifier_not_normal", 104: "sealed_and_present",
+    105: "wrong_party", 106: "part_out_of_place", 201: "unauthorised", 202: "unknown_facility",
+    203: "time_ahead",
+}
+NUMBERS = {name: number for number, name in REFUSALS.items()}
+
+
+def sha256(*parts):
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+class Refused(Exception):
+    """A code of this page; what is wrong, for people."""
+
+    def __init__(self, code, why=""):
+        super().__init__(f"{code}: {why}")
+        self.code = code
+
+
+# ---- Signatures: strict Ed25519 ----
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
+
+
+def decode_point(encoded):
+    """The point (x, y), or None. Takes encodings that are not canonical."""
+    number = int.from_bytes(encoded, "little")
+    sign, y = number >> 255, (number & (2**255 - 1)) % P
+    u, v = (y * y - 1) % P, (D * y * y + 1) % P
+    x = u * pow(v, 3, P) * pow(u * pow(v, 7, P), (P - 5) // 8, P) % P
+    if v * x * x % P != u:
+        x = x * ROOT_OF_MINUS_ONE % P
+    if v * x * x % P != u:
+        return None
+    return ((P - x) % P if x & 1 != sign else x), y
+
+
+def extended(point):
+    x, y = point
+    return x, y, 1, x * y % P
+
+
+def add(a, b):
+    (x1, y1, z1, t1), (x2, y2, z2, t2) = a, b
+    e, f = (y1 - x1) * (y2 - x2), (y1 + x1) * (y2 + x2)
+    c, d = 2 * D * t1 * t2, 2 * z1 * z2
+    g, h, i, j = f - e, d - c, d + c, f + e
+    return g * h % P, i * j % P, h * i % P, g * j % P
+
+
+def times(scalar, point):
+    result = (0, 1, 1, 0)
+    while scalar:
+        if scalar & 1:
+            result = add(result, point)
+        point = add(point, point)
+        scalar >>= 1
+    return result
+
+
+def encode_point(point):
+    x, y, z, _ = point
+    inverse = pow(z, P - 2, P)
+    x, y = x * inverse % P, y * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+IDENTITY = (1).to_bytes(32, "little")
+BASE = extended(decode_point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little")))
+
+
+def is_small(point):
+    return encode_point(times(8, extended(point))) == IDENTITY
+
+
+def verify_strict(key, message, signature):
+    r, s = signature[:32], int.from_bytes(signature[32:], "little")
+    a, big_r = decode_point(key), decode_point(r)
+    if len(signature) != 64 or s >= L or a is None or big_r is None or is_small(a) or is_small(big_r):
+        return False
+    k = int.from_bytes(hashlib.sha512(r + key + message).digest(), "little") % L
+    minus_a = extended(((P - a[0]) % P, a[1]))
+    return encode_point(add(times(s, BASE), times(k, minus_a))) == r
+
+
+def public_of(seed):
+    digest = bytearray(hashlib.sha512(seed).digest()[:32])
+    digest[0] &= 248
+    digest[31] = digest[31] & 63 | 64
+    return encode_point(times(int.from_bytes(digest, "little"), BASE))
+
+
+def is_public_key(key):
+    point = decode_point(key) if len(key) == 32 else None
+    return point is not None and encode_point(extended(point)) == key and not is_small(point)
+
+
+def pae(payload_type, payload):
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+
+# ---- Identifiers ----
+
+UNRESERVED = re.compile(rb"[A-Za-z0-9._~-]")
+GS1 = "https://id.gs1.org/"
+KEYS = {
+    "00": (18, 18, []), "01": (14, 14, ["22", "10", "21"]), "253": (13, 30, []), "255": (13, 25, []),
+    "401": (0, 30, []), "402": (17, 17, []), "414": (13, 13, ["254"]), "415": (13, 13, ["8020"]),
+    "417": (13, 13, ["7040"]), "8003": (14, 30, []), "8004": (0, 30, []), "8006": (18, 18, ["22", "10", "21"]),
+    "8010": (0, 30, ["8011"]), "8013": (0, 25, []), "8017": (18, 18, ["8019"]), "8018": (18, 18, ["8019"]),
+}
+
+
+def normalise(text):
+    """The normal form, or None."""
+    if len(text.encode()) > 256 or ":" not in text:
+        return None
+    scheme, rest = text.split(":", 1)
+    scheme = ascii_lower(scheme)
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or not rest:
+        return None
+    rest = escapes(rest)
+    if rest is None:
+        return None
+    if scheme == "urn":
+        normal = urn(rest)
+    elif scheme in ("http", "https"):
+        normal = web(scheme, rest)
+    elif rest.startswith("//"):
+        authority, path, tail = split_authority(rest)
+        normal = f"{scheme}://{ascii_lower(authority)}{without_dots(path)}{tail}" if authority or path else None
+    else:
+        normal = f"{scheme}:{rest}"
+    return normal if normal is not None and len(normal.encode()) <= 256 else None
+
+
+def ascii_lower(text):
+    return re.sub("[A-Z]", lambda letter: letter[0].lower(), text)
+
+
+def escapes(text):
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        return None
+
+    def escape(found):
+        byte = bytes([int(found[1], 16)])
+        return byte.decode() if UNRESERVED.match(byte) else f"%{found[1].upper()}"
+
+    if not re.fullmatch(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*", text):
+        return None
+    return re.sub(r"%(..)", escape, text)
+
+
+def split_authority(rest):
+    return re.fullmatch(r"//([^/?#]*)([^?#]*)(.*)", rest, re.S).groups()
+
+
+def web(scheme, rest):
+    if not rest.startswith("//"):
+        return None
+    authority, path, tail = split_authority(rest)
+    authority = ascii_lower(authority)
+    port = {"http": ":80", "https": ":443"}[scheme]
+    for end in (port, ":"):
+        if authority.endswith(end):
+            authority = authority[: -len(end)]
+            break
+    if not authority or "@" in authority:
+        return None
+    segments = path.split("/")[1:]
+    for start in range(len(segments)):
+        key = gs1_key(segments[start:])
+        if key:
+            return GS1 + key
+    return f"{scheme}://{authority}{without_dots(path) if path else '/'}{tail}"
+
+
+def gs1_key(segments):
+    if len(segments) < 2 or segments[0] not in KEYS or len(segments) % 2:
+        return None
+    ai, value = segments[:2]
+    lead, longest, qualifiers = KEYS[ai]
+    length = lambda text: len(text) - 2 * text.count("%")
+    if ai == "01" and len(value) in (8, 12, 13):
+        value = value.rjust(14, "0")
+    if not re.match(r"[0-9]{%d}" % max(lead, 1), value) or length(value) > longest:
+        return None
+    at = 0
+    for name, qualifier in zip(segments[2::2], segments[3::2]):
+        if name not in qualifiers[at:] or not 1 <= length(qualifier) <= 20:
+            return None
+        at = qualifiers.index(name, at) + 1
+    return "/".join([ai, value, *segments[2:]])
+
+
+def without_dots(path):
+    kept, segments = [], path.split("/")[1:]
+    for at, segment in enumerate(segments):
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+        if segment in (".", "..") and at == len(segments) - 1:
+            kept.append("")
+    return "".join("/" + segment for segment in kept)
+
+
+def urn(rest):
+    nid, colon, nss = rest.partition(":")
+    nid = ascii_lower(nid)
+    if not colon or not nid or not nss:
+        return None
+    if nid == "epc":
+        return epc(nss)
+    return f"urn:{nid}:{ascii_lower(nss) if nid == 'uuid' else nss}"
+
+
+def epc(nss):
+    parts = nss.split(":", 2)
+    fields = parts[2].split(".", 2) if len(parts) == 3 else []
+    if len(fields) < 2 or not re.fullmatch("[0-9]{6,12}", fields[0]):
+        return None
+    prefix, reference = fields[:2]
+    tail = fields[2] if len(fields) == 3 else ""
+    scheme = ":".join(parts[:2])
+
+    def checked(digits, count):
+        if not re.fullmatch("[0-9]{%d}" % count, digits):
+            return None
+        weights = sum(int(digit) * (3, 1)[at % 2] for at, digit in enumerate(reversed(digits)))
+        return digits + str(-weights % 10)
+
+    rotated = reference[:1] + prefix + reference[1:]
+    straight = prefix + reference
+    rows = [
+        ("id:sgtin", tail, rotated, 13, "01/{0}/21/{1}"),
+        ("class:lgtin", tail, rotated, 13, "01/{0}/10/{1}"),
+        ("idpat:sgtin", tail == "*", rotated, 13, "01/{0}"),
+        ("id:sscc", not tail, rotated, 17, "00/{0}"),
+        ("id:sgln", tail in ("", "0"), straight, 12, "414/{0}"),
+        ("id:sgln", tail not in ("", "0"), straight, 12, "414/{0}/254/{1}"),
+        ("id:pgln", not tail, straight, 12, "417/{0}"),
+        ("id:gdti", tail, straight, 12, "253/{0}{1}"),
+        ("id:grai", tail, straight, 12, "8003/0{0}{1}"),
+        ("id:gsin", not tail, straight, 16, "402/{0}"),
+    ]
+    for name, fits, digits, count, form in rows:
+        if name == scheme and fits:
+            key = checked(digits, count) if reference or digits is straight else None
+            return GS1 + form.format(key, tail) if key else None
+    if scheme in ("id:giai", "id:ginc"):
+        ai = {"id:giai": "8004", "id:ginc": "401"}[scheme]
+        return f"{GS1}{ai}/{straight}" + (f".{tail}" if tail else "")
+    return f"urn:epc:{nss}"
+
+
+# ---- Forms ----
+
+def is_decimal(text):
+    return bool(re.fullmatch(r"(0|[1-9][0-9]*)(\.[0-9]*[1-9])?", text)) and len(text.replace(".", "")) <= 28
+
+
+def is_json(text):
+    if len(text.encode()) > 32_768 or not text.startswith("{"):
+        return False
+
+    def none(_):
+        raise ValueError
+
+    try:
+        json.loads(text, parse_constant=none)
+    except ValueError:
+        return False
+    return True
+
+
+def pattern(regex):
+    return lambda text: bool(re.fullmatch(regex, text))
+
+
+FORMS = {
+    "IDENTIFIER": lambda text: normalise(text) == text,
+    "DECIMAL": is_decimal,
+    "UNIT": pattern("[A-Z0-9]{2,3}"),
+    "TOKEN": pattern("[a-z0-9][a-z0-9_.-]{0,63}"),
+    "TEXT": lambda text: len(text.encode()) <= 1024 and not re.search("[\0-\x1f\x7f-\x9f]", text),
+    "COUNTRY": pattern("[A-Z]{2}"),
+    "SUBDIVISION": pattern("[A-Z]{2}-[A-Z0-9]{1,3}"),
+    "DIGEST": lambda content: len(content) == 32,
+    "PUBLIC_KEY": is_public_key,
+    "TIME": lambda number: 1 <= number < 2**63,
+    "CURRENCY": pattern("[A-Z]{3}"),
+    "EVENT_ID": pattern("[\x21-\x7e]{1,128}"),
+    "JSON": is_json,
+    "PATH": lambda text: len(text) <= 64 and bool(re.fullmatch(r"(0|[1-9][0-9]{0,3})(\.(0|[1-9][0-9]{0,3}))*", text)),
+    "OFFSET": lambda number: number <= 2160,
+    "PREFIX": pattern("[\x21-\x7e]{0,256}"),
+}
+
+
+# ---- Canonical encoding, by the .proto files ----
+
+class Field:
+    def __init__(self, number, name, kind, presence, options):
+        self.number, self.name, self.kind, self.presence = number, name, kind, presence
+        self.form = (re.search(r"\(form\) = (\w+)", options) or [None, None])[1]
+        self.required, self.sealable, self.sliced = (
+            f"({option}) = true" in options for option in ("required", "sealable", "sliced")
+        )
+
+
+def read_protos():
+    messages, enums = {}, {}
+    for path in sorted(PROTO.glob("*.proto")):
+        source = re.sub(r"//[^\n]*", "", path.read_text())
+        for name, body in re.findall(r"^enum (\w+) \{(.*?)^\}", source, re.S | re.M):
+            enums[name] = max(int(value) for value in re.findall(r"= (\d+);", body))
+        for name, body in re.findall(r"^message (\w+) \{(.*?)^\}", source, re.S | re.M):
+            fields = messages[name] = {}
+            oneof = re.search(r"oneof \w+ \{(.*?)\}", body, re.S)
+            for field in re.finditer(r"(optional |repeated |)(\w+) (\w+) = (\d+)\s*(\[.*?\])?;", body):
+                label, kind, called, number, options = field.groups()
+                inside = oneof and oneof.start() < field.start() < oneof.end()
+                presence = "oneof" if inside else label.strip() or "implicit"
+                fields[int(number)] = Field(int(number), called, kind, presence, options or "")
+    for fields in messages.values():
+        for field in fields.values():
+            if field.kind in messages and field.presence == "implicit":
+                field.presence = "optional"
+    return messages, enums
+
+
+MESSAGES, ENUMS = read_protos()
+
+
+class Fault(Exception):
+    """Not canonical; `kind` is encoding, unknown, missing, or a form."""
+
+    def __init__(self, kind, where):
+        super().__init__(f"{kind} at {where}")
+        self.kind = kind
+
+
+def varint(data, at):
+    number = 0
+    for count in range(10):
+        if at >= len(data):
+            return None
+        byte = data[at]
+        at += 1
+        if count == 9 and byte & 0x7F > 1:
+            return None
+        number |= (byte & 0x7F) << 7 * count
+        if byte < 0x80:
+            return None if byte == 0 and count else (number, at)
+    return None
+
+
+class Message:
+    """Fields by name, as values or lists; `parts` are (field, encoding with tag, value as on the wire)."""
+
+    def __init__(self, kind):
+        self.kind, self.parts, self.values = kind, [], {}
+
+    def __getattr__(self, name):
+        if name in self.values:
+            return self.values[name]
+        field = next(field for field in MESSAGES[self.kind].values() if field.name == name)
+        if field.presence == "repeated":
+            return []
+        if field.presence != "implicit":
+            return None
+        return {"string": "", "bytes": b"", "bool": False}.get(field.kind, 0)
+
+
+def check(kind, data, depth=0):
+    if depth > 8:
+        raise Fault("encoding", "too deep")
+    message, fields = Message(kind), MESSAGES[kind]
+    at, last, oneof, seen = 0, 0, False, set()
+
+    def require(below):
+        for field in fields.values():
+            if field.required and field.number < below and field.number not in seen:
+                raise Fault("missing", f"{kind}.{field.name}")
+
+    def take():
+        found = varint(data, at)
+        if found is None:
+            raise Fault("encoding", f"{kind}, byte {at}")
+        return found
+
+    while at < len(data):
+        start = at
+        tag, at = take()
+        field = fields.get(tag >> 3)
+        if field is None:
+            raise Fault("unknown", f"{kind}.{tag >> 3}")
+        where = f"{kind}.{field.name}"
+        if field.number < last or field.number == last and field.presence != "repeated":
+            raise Fault("encoding", where)
+        if field.presence == "oneof":
+            if oneof:
+                raise Fault("encoding", where)
+            oneof = True
+        require(field.number)
+        last = field.number
+        seen.add(last)
+        is_long = field.kind in ("string", "bytes") or field.kind in MESSAGES
+        if tag & 7 != (2 if is_long else 0):
+            raise Fault("encoding", where)
+        value_start = at
+        number, at = take()
+        if is_long:
+            wire, at = data[at : at + number], at + number
+            if at > len(data) or not wire and field.presence == "implicit":
+                raise Fault("encoding", where)
+            value = wire
+            if field.kind in MESSAGES:
+                value = check(field.kind, wire, depth + 1)
+            elif field.kind == "string":
+                try:
+                    value = wire.decode()
+                except UnicodeDecodeError:
+                    raise Fault("encoding", where) from None
+        else:
+            wire, value = data[value_start:at], number
+            limit = {"bool": 2, "uint32": 2**32, "sint32": 2**32}.get(field.kind, ENUMS.get(field.kind, 2**64 - 1) + 1)
+            if number >= limit or number == 0 and field.presence == "implicit":
+                raise Fault("encoding", where)
+        if field.form and not FORMS[field.form](value):
+            raise Fault(field.form, where)
+        message.parts.append((field, data[start:at], wire))
+        if field.presence == "repeated":
+            message.values.setdefault(field.name, []).append(value)
+        else:
+            message.values[field.name] = value
+    require(2**32)
+    return message
+
+
+# ---- Envelope and statement ----
+
+def read_dsse(data, payload_type):
+    if len(data) > 65_000:
+        raise Refused("oversize")
+    try:
+        envelope = check("Envelope", data)
+    except Fault as fault:
+        raise Refused("malformed", fault) from None
+    if len(envelope.signatures) != 1 or envelope.signatures[0].keyid or envelope.payloadType != payload_type:
+        raise Refused("malformed")
+    if len(envelope.signatures[0].sig) != 64:
+        raise Refused("malformed")
+    return envelope.payload, envelope.signatures[0].sig
+
+
+def read_statement(data):
+    """Statement, its bytes and its signature; the latter not verified."""
+    payload, signature = read_dsse(data, STATEMENT)
+    if len(payload) > 64_000:
+        raise Refused("oversize")
+    try:
+        statement = check("Statement", payload)
+    except Fault as fault:
+        raise Refused("malformed", fault) from None
+    zeros = statement.previous == bytes(32)
+    if statement.version != 1 or statement.sequence == 0 or zeros != (statement.sequence == 1):
+        raise Refused("malformed")
+    if not 1 <= len(statement.events) <= 256 or b"" in statement.events:
+        raise Refused("malformed")
+    return statement, payload, signature
+
+
+def statement_hash(payload):
+    return sha256(b"lotproof/v1/statement\0", payload)
+
+
+def verified_statement(data):
+    statement, payload, signature = read_statement(data)
+    if not verify_strict(statement.feed, pae(STATEMENT, payload), signature):
+        raise Refused("bad_signature")
+    return statement, payload
+
+
+# ---- Events ----
+
+class Event:
+    """One event that passed its own checks."""
+
+    def __init__(self, data):
+        try:
+            self.message = check("Event", data)
+        except Fault as fault:
+            code = {"unknown": "unknown_event", "IDENTIFIER": "identifier_not_normal"}
+            raise Refused(code.get(fault.kind, "malformed_event"), fault) from None
+        kinds = [field for field, _, _ in self.message.parts if field.presence == "oneof"]
+        if not kinds:
+            raise Refused("unknown_event")
+        self.field = kinds[0]
+        self.kind = self.field.number
+        self.body = self.message.values[self.field.name]
+        certification = self.message.certification
+        if certification is not None and not 1 <= len(certification.scope) <= 32:
+            raise Refused("malformed_event", "scope")
+        for field, _, _ in self.body.parts:
+            runs = getattr(self.body, field.name) if field.sliced else []
+            for serial in (run.prefix + suffix for run in runs for suffix in run.suffixes):
+                if normalise(serial) != serial:
+                    raise Refused("identifier_not_normal", serial)
+        self.part = self.message.part
+        if self.part is not None:
+            sliced = any(field.sliced for field in MESSAGES[self.field.kind].values())
+            if not sliced or not 1 <= self.part.number <= self.part.count or not 2 <= self.part.count <= 4096:
+                raise Refused("malformed_event", "part")
+        self.check_seals()
+
+    def check_seals(self):
+        last = b""
+        for seal in self.message.sealed:
+            path = seal.path.encode()
+            numbers = [int(number) for number in seal.path.split(".")]
+            if path <= last or numbers[0] != self.kind:
+                raise Refused("malformed_event", seal.path)
+            last = path
+            self.check_seal(numbers, self.message)
+
+    def check_seal(self, numbers, message):
+        field = MESSAGES[message.kind].get(numbers.pop(0))
+        value = field and message.values.get(field.name)
+        if field and field.presence == "repeated":
+            position = numbers.pop(0) if numbers else -1
+            value = value[position] if value and 0 <= position < len(value) else None
+            if value is None:
+                raise Refused("malformed_event", "seal on no item")
+        if field is None or numbers and (field.kind not in MESSAGES or value is None):
+            raise Refused("malformed_event", "seal on no field")
+        if numbers:
+            self.check_seal(numbers, value)
+        elif not field.sealable:
+            raise Refused("malformed_event", "never sealed")
+        elif value is not None:
+            raise Refused("sealed_and_present")
+
+    def part_digest(self):
+        kept = [encoded for field, encoded, _ in self.message.parts if field.number < 16 and field.number != 5]
+        kept += [encoded for field, encoded, _ in self.body.parts if not field.sliced]
+        return sha256(b"lotproof/v1/part\0", self.kind.to_bytes(4, "big"), *kept)
+
+    def own_facilities(self):
+        if self.kind == 17:
+            return []
+        fields = MESSAGES[self.field.kind].values()
+        names = [field.name for field in fields if field.name in ("facility", "from_facility")]
+        return [place for place in (getattr(self.body, name) for name in names) if place]
+
+
+# ---- Entry, log, notes ----
+
+def leaf(entry):
+    return sha256(b"\0", entry)
+
+
+def node(left, right):
+    return sha256(b"\1", left, right)
+
+
+def split(count):
+    return 1 << (count - 1).bit_length() - 1
+
+
+def root_of(leaves):
+    if len(leaves) < 2:
+        return leaves[0] if leaves else sha256()
+    k = split(len(leaves))
+    return node(root_of(leaves[:k]), root_of(leaves[k:]))
+
+
+def read_entry(data):
+    """(kind, outcome, recorded_at, body); the body of kinds 2 and 3 checked."""
+    if not 12 <= len(data) <= 65_535 or data[0] != 1:
+        raise Refused("entry")
+    kind, outcome = data[1], int.from_bytes(data[2:4], "big")
+    recorded_at, body = int.from_bytes(data[4:12], "big"), data[12:]
+    fits = {1: outcome == 0 or outcome in REFUSALS, 2: outcome == 0, 3: outcome == 402}
+    if not fits.get(kind) or recorded_at >= 2**63:
+        raise Refused("entry")
+    try:
+        if kind == 2:
+            body = check("LedgerRecord", body)
+            if not body.parts:
+                raise Refused("entry")
+        elif kind == 3:
+            body = check("EquivocationEvidence", body)
+    except Fault as fault:
+        raise Refused("entry", fault) from None
+    return kind, outcome, recorded_at, body
+
+
+def read_vkey(vkey):
+    name, key_id, encoded = vkey.split("+", 2)
+    typed = base64.b64decode(encoded, validate=True)
+    assert typed[0] == 1 and sha256(name.encode(), b"\n", typed)[:4].hex() == key_id
+    assert is_public_key(typed[1:])
+    return name, bytes.fromhex(key_id), typed[1:]
+
+
+def read_checkpoint(note, origin, vkeys):
+    """(size, root) of a checkpoint that at least one of the keys signed."""
+    known = {(name, key_id): key for name, key_id, key in map(read_vkey, vkeys)}
+    text, lines = note.rsplit("\n\n", 1)
+    text += "\n"
+    assert lines.endswith("\n") and len(note.encode()) <= 65_536
+    signed = set()
+    for line in lines[:-1].split("\n"):
+        dash, name, encoded = line.split(" ")
+        blob = base64.b64decode(encoded, validate=True)
+        assert dash == "\u2014" and base64.b64encode(blob).decode() == encoded
+        who = name, blob[:4]
+        if who in known:
+            assert who not in signed and verify_strict(known[who], text.encode(), blob[4:])
+            signed.add(who)
+    first, size, root = text[:-1].split("\n")
+    assert signed and first == origin and re.fullmatch("0|[1-9][0-9]*", size)
+    root = base64.b64decode(root, validate=True)
+    assert len(root) == 32
+    return int(size), root
+
+
+def receipt_root(size, rows, hashes):
+    """The root that rows [(index, leaf)] and hashes lead to."""
+    rows, hashes = dict(rows), list(hashes)
+
+    def fold(start, end):
+        if not any(start <= index < end for index in rows):
+            return hashes.pop(0)
+        if end - start == 1:
+            return rows[start]
+        k = split(end - start)
+        left = fold(start, start + k)
+        return node(left, fold(start + k, end))
+
+    root = fold(0, size)
+    assert not hashes, "hashes left over"
+    return root
+
+
+# ---- Authority and admission ----
+
+class Key:
+    def __init__(self, party, authority):
+        self.party, self.authority, self.closed, self.last_sequence = party, authority, False, None
+
+
+class Feed:
+    def __init__(self):
+        self.hashes, self.indices, self.open, self.evidence = [], [], None, False
+
+
+def key_set(keys):
+    return 1 <= len(keys) <= 16 and all(a < b for a, b in zip(keys, keys[1:]))
+
+
+def sound_parameters(parameters):
+    return (
+        1 <= parameters.statement_len_max <= 64_000
+        and 1 <= parameters.statement_events_max <= 256
+        and 1 <= parameters.event_parts_max <= 4096
+    )
+
+
+class Ledger:
+    """The state of a log: a fold over its entries."""
+
+    def __init__(self, entry):
+        kind, _, self.recorded_at, body = read_entry(entry)
+        genesis = body.genesis if kind == 2 else None
+        if genesis is None or not 1 <= genesis.purpose <= 4 or genesis.rules_version != 1:
+            raise Refused("genesis")
+        if not key_set(genesis.authority_keys) or not 1 <= genesis.threshold <= len(genesis.authority_keys):
+            raise Refused("genesis")
+        if not sound_parameters(genesis.parameters):
+            raise Refused("genesis")
+        self.log_id, self.genesis, self.size = leaf(entry), genesis, 1
+        self.threshold, self.parameters = genesis.threshold, genesis.parameters
+        self.log_keys = {genesis.log_key}
+        self.parties, self.facilities, self.acts, self.feeds = set(), set(), {}, {}
+        self.keys = {key: Key(genesis.authority, True) for key in genesis.authority_keys}
+
+    def is_ahead(self, claimed, recorded_at):
+        return claimed > min(recorded_at + self.parameters.clock_skew_ms * 1_000_000, 2**63 - 1)
+
+    def decide(self, data, recorded_at):
+        """(result, statement, payload, events): a refusal or "admitted"; raises what is no entry."""
+        statement, payload = verified_statement(data)
+        if statement.log_id != self.log_id:
+            raise Refused("other_ledger")
+        key = self.keys.get(statement.feed)
+        if key is None:
+            raise Refused("unknown_key")
+        feed = self.feeds.get(statement.feed, Feed())
+        last = len(feed.hashes)
+        if statement.sequence <= last:
+            same = feed.hashes[statement.sequence - 1] == statement_hash(payload)
+            raise Refused("duplicate" if same else "equivocation again" if feed.evidence else "equivocation")
+        parameters = self.parameters
+        if len(payload) > parameters.statement_len_max or len(statement.events) > parameters.statement_events_max:
+            raise Refused("oversize")
+        if key.closed or key.last_sequence is not None and statement.sequence > key.last_sequence:
+            raise Refused("feed_closed")
+        if statement.sequence != last + 1:
+            raise Refused("gap")
+        if statement.previous != (feed.hashes[-1] if feed.hashes else bytes(32)):
+            raise Refused("chain_broken")
+        try:
+            events = [Event(event) for event in statement.events]
+            still_open = self.judge(statement, events, key, feed.open, recorded_at)
+        except Refused as refused:
+            return refused.code, statement, payload, [], None
+        return "admitted", statement, payload, events, still_open
+
+    def judge(self, statement, events, key, still_open, recorded_at):
+        if statement.issuer != key.party:
+            raise Refused("wrong_party")
+        if self.is_ahead(statement.issued_at, recorded_at):
+            raise Refused("time_ahead")
+        for event in events:
+            part, digest = event.part, event.part_digest() if event.part else None
+            if part and part.number > 1 and still_open != (event.message.id, part.count, part.number, digest):
+                raise Refused("part_out_of_place")
+            goes_on = part and part.number < part.count
+            still_open = (event.message.id, part.count, part.number + 1, digest) if goes_on else None
+            if part and part.count > self.parameters.event_parts_max:
+                raise Refused("part_out_of_place")
+            if event.kind < 48 and not key.authority:
+                raise Refused("unauthorised")
+            if event.kind == 34:
+                act = event.body.act
+                if (act.leaf_index, act.event_number) not in self.acts:
+                    raise Refused("unauthorised")
+            if event.kind in (16, 24) and event.body.fixture and self.genesis.purpose == 1:
+                raise Refused("unauthorised")
+            reported = event.message.reported is not None
+            if 48 <= event.kind <= 51 and not reported and event.body.party != key.party:
+                raise Refused("wrong_party")
+            if not reported and any(place not in self.facilities for place in event.own_facilities()):
+                raise Refused("unknown_facility")
+            if self.is_ahead(event.message.event_time, recorded_at):
+                raise Refused("time_ahead")
+        return still_open
+
+    def take(self, entry):
+        """Decides an entry again and takes it; raises if the log does not follow from itself."""
+        kind, outcome, recorded_at, body = read_entry(entry)
+        assert recorded_at >= self.recorded_at, "recorded time went back"
+        if kind == 1:
+            result, statement, payload, events, still_open = self.decide(body, recorded_at)
+            assert outcome == NUMBERS.get(result, 0), f"outcome {outcome}, decided {result}"
+            feed = self.feeds.setdefault(statement.feed, Feed())
+            feed.hashes.append(statement_hash(payload))
+            feed.indices.append(self.size)
+            feed.open = still_open
+            if self.keys[statement.feed].authority:
+                for number, event in enumerate(events):
+                    self.take_act((self.size, number), statement.feed, event)
+        elif kind == 2:
+            assert body.genesis is None, "a second genesis"
+        else:
+            statement, payload = verified_statement(body.envelope)
+            feed = self.feeds[statement.feed]
+            at = statement.sequence - 1
+            assert statement.log_id == self.log_id and not feed.evidence
+            assert feed.indices[at] == body.first_index and feed.hashes[at] != statement_hash(payload)
+            feed.evidence = True
+        self.size += 1
+        self.recorded_at = recorded_at
+
+    def take_act(self, place, feed, event):
+        if event.kind == 34:
+            place = event.body.act.leaf_index, event.body.act.event_number
+            self.acts[place]["approvals"].add(feed)
+        else:
+            self.acts[place] = {"event": event, "approvals": {feed}, "done": False}
+        act = self.acts[place]
+        standing = [key for key in act["approvals"] if self.keys[key].authority and not self.keys[key].closed]
+        if not act["done"] and len(standing) >= self.threshold:
+            act["done"] = True
+            self.effect(act["event"].kind, act["event"].body)
+
+    def effect(self, kind, body):
+        record = self.keys.get(body.key) if kind in range(18, 23) else None
+        is_open = record is not None and not record.authority and not record.closed
+        if kind == 16:
+            self.parties.add(body.party)
+        elif kind == 17:
+            self.facilities.add(body.facility)
+        elif kind == 18 and record is None and body.party in self.parties:
+            self.keys[body.key] = Key(body.party, False)
+        elif kind == 19 and is_open and body.successor not in self.keys:
+            self.keys[body.successor] = Key(record.party, False)
+            record.last_sequence = body.last_sequence
+        elif kind == 20 and is_open:
+            record.last_sequence = body.last_sequence
+        elif kind in (21, 22) and is_open:
+            record.closed = True
+        elif kind == 30 and body.rules_version == 1:
+            try:
+                parameters = check("Parameters", body.parameters)
+            except Fault:
+                return
+            if sound_parameters(parameters):
+                self.parameters = parameters
+        elif kind == 31:
+            self.log_keys.add(body.key)
+        elif kind == 32 and len(self.log_keys) > 1:
+            self.log_keys.discard(body.key)
+        elif kind == 33 and key_set(body.keys) and 1 <= body.threshold <= len(body.keys):
+            known = [self.keys[key] for key in body.keys if key in self.keys]
+            if any(not key.authority or key.closed for key in known):
+                return
+            for key, record in self.keys.items():
+                record.closed |= record.authority and key not in body.keys
+            for key in body.keys:
+                self.keys.setdefault(key, Key(self.genesis.authority, True))
+            self.threshold = body.threshold
+
+
+# ---- The vectors ----
+
+FAILED = []
+
+
+def same(what, got, expected):
+    same.count += 1
+    if got != expected:
+        FAILED.append(f"{what}: expected {expected!r}, got {got!r}")
+
+
+same.count = 0
+
+
+def code_of(work):
+    """The code with which `work` is refused; None if it is not."""
+    try:
+        work()
+    except Refused as refused:
+        return refused.code
+    return None
+
+
+def check_wire(vectors):
+    for row in vectors["signatures"]:
+        message = pae(row["payload_type"], bytes.fromhex(row["payload"]))
+        same("pae", message.hex(), row["pae"])
+        key, signature = bytes.fromhex(row["public_key"]), bytes.fromhex(row["signature"])
+        same(f"signature {row['what']}", verify_strict(key, message, signature), row["valid"])
+    for row in vectors["statements"]:
+        statement, payload = verified_statement(bytes.fromhex(row["envelope"]))
+        same("public key", public_of(bytes.fromhex(row["seed"])).hex(), row["feed"])
+        same("statement", payload.hex(), row["statement"])
+        same("statement hash", statement_hash(payload).hex(), row["statement_hash"])
+        same("pae of a statement", pae(STATEMENT, payload).hex(), row["pae"])
+        header = [statement.log_id.hex(), statement.issuer, statement.feed.hex(), statement.sequence]
+        same("header", header, [row[name] for name in ("log_id", "issuer", "feed", "sequence")])
+        same("previous", statement.previous.hex(), row["previous"])
+        same("issued at", str(statement.issued_at), row["issued_at"])
+        same("events", [event.hex() for event in statement.events], row["events"])
+    for row in vectors["envelope_rejects"]:
+        if "zeros" in row:
+            data = bytes(row["zeros"])
+        elif "event_len" in row:
+            length = row["event_len"]
+            payload = bytes.fromhex(row["statement_start"]) + b"\x42" + to_varint(length) + b"\1" * length
+            kind = STATEMENT.encode()
+            data = b"\x0a" + to_varint(len(payload)) + payload + b"\x12" + to_varint(len(kind)) + kind
+            data += b"\x1a\x42\x0a\x40" + bytes.fromhex(row["signature"])
+        else:
+            data = bytes.fromhex(row["envelope"])
+        same(f"envelope: {row['what']}", code_of(lambda: verified_statement(data)), row["code"])
+    for row in vectors["events"]:
+        same(f"event: {row['what']}", code_of(lambda: Event(bytes.fromhex(row["event"]))), row["code"])
+    flips = vectors["event_flips"]
+    good, letters = bytes.fromhex(flips["event"]), {None: "."}
+    letters |= {name: letter for letter, name in flips["letters"].items()}
+    for bit, expected in enumerate(flips["codes"]):
+        flipped = bytearray(good)
+        flipped[bit // 8] ^= 1 << bit % 8
+        same(f"event with bit {bit} flipped", letters[code_of(lambda: Event(bytes(flipped)))], expected)
+    content = vectors["content"]
+    same("content", sha256(b"lotproof/v1/event\0", bytes.fromhex(content["event"])).hex(), content["digest"])
+    for row in vectors["parts"]:
+        event = Event(bytes.fromhex(row["event"]))
+        same("part", [event.part.number, event.part.count], [row["number"], row["count"]])
+        same("part digest", event.part_digest().hex(), row["part_digest"])
+    check_sealed(vectors["sealed"])
+    for row in vectors["identifiers"]:
+        same(f"identifier {row['sent']!r}", normalise(row["sent"]), row["normal"])
+    for row in vectors["decimals"]:
+        same(f"decimal {row['text']!r}", is_decimal(row["text"]), row["normal"])
+    for row in vectors["entries"]:
+        entry = bytes.fromhex(row["entry"])
+        same(f"entry: {row['what']}", code_of(lambda: read_entry(entry)), None)
+        same(f"leaf: {row['what']}", leaf(entry).hex(), row["leaf_hash"])
+    for row in vectors["entry_rejects"]:
+        same(f"entry: {row['what']}", code_of(lambda: read_entry(bytes.fromhex(row["entry"]))), "entry")
+    for row in vectors["genesis"]:
+        entry = bytes.fromhex(row["entry"])
+        refused = code_of(lambda: Ledger(entry))
+        same(f"genesis: {row['what']}", None if refused else leaf(entry).hex(), row["log_id"])
+    check_receipt(vectors["receipt"])
+    answers = vectors["answers"]
+    for name, kind, payload_type in (("answer", "Answer", ANSWER), ("head_reply", "HeadReply", HEAD)):
+        payload, signature = read_dsse(bytes.fromhex(answers[name]), payload_type)
+        valid = verify_strict(bytes.fromhex(answers["log_key"]), pae(payload_type, payload), signature)
+        same(name, valid, True)
+        check(kind, payload)
+
+
+def to_varint(number):
+    out = b""
+    while number > 0x7F:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
+
+
+def check_sealed(row):
+    after = Event(bytes.fromhex(row["after"])).message
+    before = Event(bytes.fromhex(row["before"])).message
+    digests = {seal.path: seal.digest.hex() for seal in after.sealed}
+    for opening in row["openings"]:
+        path, value = opening["path"].encode(), bytes.fromhex(opening["value"])
+        salt = bytes.fromhex(opening["salt"])
+        digest = sha256(b"lotproof/v1/sealed\0", salt, len(path).to_bytes(2, "big"), path, value).hex()
+        same(f"seal {opening['path']}", digest, opening["digest"])
+        same(f"seal {opening['path']} in the event", digests.pop(opening["path"], None), digest)
+        numbers, message, wire = [int(number) for number in opening["path"].split(".")], before, None
+        while numbers:
+            number = numbers.pop(0)
+            found = [(field, wire) for field, _, wire in message.parts if field.number == number]
+            repeated = found[0][0].presence == "repeated"
+            field, wire = found[numbers.pop(0) if repeated else 0]
+            message = check(field.kind, wire) if field.kind in MESSAGES else None
+        same(f"seal {opening['path']}: value", value, wire)
+    same("seals left over", digests, {})
+
+
+def check_receipt(row):
+    leaves = [bytes.fromhex(digest) for digest in row["leaf_hashes"]]
+    same("receipt root", root_of(leaves).hex(), row["root"])
+    receipt = check("Receipt", bytes.fromhex(row["receipt"]))
+    size, root = read_checkpoint(receipt.checkpoint.decode(), row["origin"], [row["vkey"]])
+    same("receipt checkpoint", (size, root.hex()), (7, row["root"]))
+    same("receipt hashes", [digest.hex() for digest in receipt.hashes], row["hashes"])
+    drawn = [leaves[0], node(leaves[2], leaves[3]), leaves[5], leaves[6]]
+    same("receipt hashes as drawn", receipt.hashes, drawn)
+    rows = []
+    for line in receipt.rows:
+        envelope = bytes.fromhex(row["envelopes"][line.sequence - 1])
+        header = b"\1\1" + line.outcome.to_bytes(2, "big") + line.recorded_at.to_bytes(8, "big")
+        rows.append((line.index, leaf(header + envelope)))
+    same("receipt rows", [index for index, _ in rows], [1, 4])
+    same("receipt", receipt_root(size, rows, receipt.hashes), root)
+
+
+def check_ledger(log):
+    ledger, leaves = None, []
+    for step in log["steps"]:
+        what, recorded_at = step["what"], int(step["recorded_at"])
+        entry = bytes.fromhex(step.get("entry", ""))
+        if step["message"] is not None:
+            data = bytes.fromhex(step["message"])
+            try:
+                result = ledger.decide(data, recorded_at)[0]
+            except Refused as refused:
+                result = refused.code
+                statement = ledger.feeds.get(code_of(lambda: read_statement(data)) is None and read_statement(data)[0].feed)
+                if result in ("gap", "chain_broken"):
+                    same(f"{what}: expected", len(statement.hashes if statement else []) + 1, step["expected"])
+            shown = f"refused({result})" if result in NUMBERS else result
+            same(what, shown, step["result"])
+            if entry and shown == "equivocation":
+                same(f"{what}: envelope", read_entry(entry)[3].envelope, data)
+            elif entry:
+                header = b"\1\1" + NUMBERS.get(result, 0).to_bytes(2, "big") + recorded_at.to_bytes(8, "big")
+                same(f"{what}: entry", entry, header + data)
+        if not entry:
+            continue
+        if ledger is None:
+            ledger = Ledger(entry)
+        else:
+            ledger.take(entry)
+        leaves.append(leaf(entry))
+        same(f"{what}: index", len(leaves) - 1, step["index"])
+        same(f"{what}: root", root_of(leaves).hex(), step["root"])
+    same("log id", ledger.log_id.hex(), log["log_id"])
+    same("origin", ledger.genesis.origin, log["origin"])
+    same("log key", read_vkey(log["vkey"])[2], ledger.genesis.log_key)
+    same("checkpoint", read_checkpoint(log["checkpoint"], log["origin"], [log["vkey"]]), (len(leaves), root_of(leaves)))
+    keys = [
+        {
+            "key": key.hex(), "party": record.party, "authority": record.authority, "closed": record.closed,
+            "last_sequence": record.last_sequence,
+            "statements": len(ledger.feeds[key].hashes) if key in ledger.feeds else 0,
+        }
+        for key, record in sorted(ledger.keys.items())
+    ]
+    same("keys", keys, log["register"]["keys"])
+    same("log keys", sorted(key.hex() for key in ledger.log_keys), log["register"]["log_keys"])
+    same("pending acts", sum(not act["done"] for act in ledger.acts.values()), log["register"]["pending_acts"])
+
+
+def main():
+    check_wire(json.loads((HERE / "v1/wire.json").read_text()))
+    check_ledger(json.loads((HERE / "v1/log-small.json").read_text()))
+    for failure in FAILED[:20]:
+        print(failure)
+    print(f"{same.count} comparisons, {len(FAILED)} differ")
+    if FAILED:
+        sys.exit(1)
+    print("all agree")
+
+
+if __name__ == "__main__":
+    main()
