@@ -12,9 +12,11 @@ use crate::{
     code::Outcome,
     entry::{Body, Entry},
     envelope::Envelope,
+    event as events,
+    id::{FeedSequence, Hash},
     log::{Checkpoint, LogHead, MemoryTree, Origin, leaf_hash, multiproof, note::NoteSigner},
     publish::pack,
-    time::RecordedAt,
+    time::{IssuedAt, RecordedAt},
     wire::{
         ANSWER_TYPE, HEAD_TYPE,
         v1::{self, event::Kind},
@@ -644,7 +646,7 @@ impl World {
             {
                 for event in Envelope::decode(envelope).unwrap().events() {
                     *admitted
-                        .entry(event::check(event).unwrap().id().to_owned())
+                        .entry(events::check(event).unwrap().id().to_owned())
                         .or_default() += 1;
                 }
             }

@@ -11,7 +11,9 @@ use super::{
 use crate::{
     code::AnswerCode,
     envelope::Envelope,
+    id::{FeedSequence, Hash},
     log::{Checkpoint, LogHead, Origin, note::NoteSigner},
+    time::IssuedAt,
     wire::{ANSWER_TYPE, HEAD_TYPE, v1},
 };
 
