@@ -254,10 +254,8 @@ struct Seen<'a> {
     reported: bool,
     needs_decoding: bool,
     facilities: Vec<&'a [u8]>,
-    /// Encodings of top-level fields but the part and the kind.
-    kept_of_event: Vec<&'a [u8]>,
-    /// Encodings of the kind's fields but its slices.
-    kept_of_kind: Vec<&'a [u8]>,
+    /// Encodings of top-level fields but the part and the kind, and of the kind's fields but its slices.
+    kept: Vec<&'a [u8]>,
     /// Prefix of the serial run being read.
     prefix: &'a [u8],
     in_run: bool,
@@ -291,21 +289,20 @@ impl<'a> Seen<'a> {
             }
             _ => {}
         }
-        match met.depth {
-            0 if met.field.number != 5 && met.field.number < KIND_MIN => self.kept_of_event.push(met.encoded),
-            1 if self.kind.is_some() && !met.field.sliced => self.kept_of_kind.push(met.encoded),
-            _ => {}
+        let kept = match met.depth {
+            0 => met.field.number != 5 && met.field.number < KIND_MIN,
+            1 => self.kind.is_some() && !met.field.sliced,
+            _ => false,
+        };
+        if kept {
+            self.kept.push(met.encoded);
         }
     }
 
-    /// Digest over what is kept, the fields of the event and of its kind told apart by a length.
     fn scalars(&self) -> Hash {
         let kind = self.kind.map_or(0, EventKind::number).to_be_bytes();
-        let of_event: u64 = self.kept_of_event.iter().map(|field| field.len() as u64).sum();
-        let of_event = of_event.to_be_bytes();
-        let mut parts: Vec<&[u8]> = vec![b"lotproof/v1/part\0", &kind, &of_event];
-        parts.extend(&self.kept_of_event);
-        parts.extend(&self.kept_of_kind);
+        let mut parts: Vec<&[u8]> = vec![b"lotproof/v1/part\0", &kind];
+        parts.extend(&self.kept);
         Hash::of(&parts)
     }
 }

@@ -208,14 +208,16 @@ impl Line {
         }
     }
 
-    /// Where the next round starts: behind the proven head, unless that was sent a moment ago.
+    /// Where the next round starts: behind the proven head, unless that was sent a moment ago and nothing
+    /// failed since.
     fn start_round(&mut self, feed: &Feed, config: &Config, now: Moment) {
+        let has_failed = std::mem::replace(&mut self.is_blocked, false);
         let Some((first, statement)) = feed.unsettled().find(|(sequence, _)| *sequence > self.known_head)
         else {
             return;
         };
         let is_recent = |sent: u64| now.steady_ms.saturating_sub(sent) < config.wait_ms / 2;
-        if !statement.sent_ms.is_some_and(is_recent) {
+        if has_failed || !statement.sent_ms.is_some_and(is_recent) {
             self.next_send = first;
         }
     }
@@ -300,7 +302,6 @@ impl Outbox {
         let is_closed = feed.closed.is_some();
         line.known_head = head.last;
         line.is_confirmed = !is_closed;
-        line.is_blocked = false;
         line.is_narrow = head.status == v1::FeedStatus::FeedUnknown;
         line.count_round(feed);
         line.start_round(feed, &self.config, now);

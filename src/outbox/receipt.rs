@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::{
-    Action, AlarmKind, Effects, Moment, Outbox, Record, Stop, backoff, begins_with_later_part,
+    Action, AlarmKind, Effects, Moment, Outbox, Record, Stop, backoff,
     proof::{VerifiedReceipt, receipt_of, verify_receipt},
     record::{DeadLetter, ParcelId, ProvenRow},
+    signing::begins_with_later_part,
 };
 use crate::{
     code::{Outcome, Refusal},

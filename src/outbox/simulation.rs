@@ -12,9 +12,11 @@ use crate::{
     code::Outcome,
     entry::{Body, Entry},
     envelope::Envelope,
+    event as events,
+    id::{FeedSequence, Hash},
     log::{Checkpoint, LogHead, MemoryTree, Origin, leaf_hash, multiproof, note::NoteSigner},
     publish::pack,
-    time::RecordedAt,
+    time::{IssuedAt, RecordedAt},
     wire::{
         ANSWER_TYPE, HEAD_TYPE,
         v1::{self, event::Kind},
@@ -149,7 +151,7 @@ impl Ledger {
         let mut signer = FeedSigner::new(authority, self.state.log_id(), AUTHORITY.into(), last, hash);
         let events = pack(&[event(&id, kind)]).unwrap();
         let statement = signer.sign(IssuedAt::from_nanos(self.clock), &events[0]);
-        assert!(self.deliver(statement.envelope).is_none());
+        assert!(self.deliver(&statement.envelope).is_none());
     }
 
     fn push(&mut self, entry: Bytes) {
@@ -158,8 +160,7 @@ impl Ledger {
     }
 
     /// Takes a message from the bus; gives the answer, if it gets one.
-    #[expect(clippy::needless_pass_by_value, reason = "a message is handed over")]
-    pub(super) fn deliver(&mut self, message: Bytes) -> Option<(FeedId, Bytes)> {
+    pub(super) fn deliver(&mut self, message: &Bytes) -> Option<(FeedId, Bytes)> {
         self.clock += 1_000;
         let prepared = Prepared::from_bytes(message.clone());
         let header = prepared.as_ref().ok().map(|prepared| prepared.header().clone());
@@ -195,7 +196,7 @@ impl Ledger {
                 let answer = v1::Answer {
                     log_id: self.state.log_id().as_bytes().to_vec(),
                     feed: header.feed.as_bytes().to_vec(),
-                    message: Hash::of(&[&message]).as_bytes().to_vec(),
+                    message: Hash::of(&[message]).as_bytes().to_vec(),
                     code: no_place.answer().unwrap().number().into(),
                     sequence: header.sequence.get(),
                     expected,
@@ -557,7 +558,7 @@ impl World {
             };
             match message {
                 Message::Statement(bytes) if !self.is_deaf => {
-                    if let Some((_, answer)) = self.ledger.deliver(bytes) {
+                    if let Some((_, answer)) = self.ledger.deliver(&bytes) {
                         self.send(Message::Answer(answer));
                     }
                 }
@@ -645,7 +646,7 @@ impl World {
             {
                 for event in Envelope::decode(envelope).unwrap().events() {
                     *admitted
-                        .entry(event::check(event).unwrap().id().to_owned())
+                        .entry(events::check(event).unwrap().id().to_owned())
                         .or_default() += 1;
                 }
             }

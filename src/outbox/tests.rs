@@ -11,7 +11,9 @@ use super::{
 use crate::{
     code::AnswerCode,
     envelope::Envelope,
+    id::{FeedSequence, Hash},
     log::{Checkpoint, LogHead, Origin, note::NoteSigner},
+    time::IssuedAt,
     wire::{ANSWER_TYPE, HEAD_TYPE, v1},
 };
 
@@ -78,7 +80,7 @@ fn lost_receipts_are_asked_for_and_the_statements_not_resent() {
     // The statements arrive, whatever else is lost.
     for record in world.disk.clone() {
         if let Record::Signed { envelope, .. } = record {
-            assert!(world.ledger.deliver(envelope).is_none());
+            assert!(world.ledger.deliver(&envelope).is_none());
         }
     }
     world.ledger.commit();
@@ -208,7 +210,7 @@ fn a_receipt_with_any_bit_changed_or_any_byte_missing_settles_nothing() {
     lots(&mut world, 0, 3);
     for record in world.disk.clone() {
         if let Record::Signed { envelope, .. } = record {
-            world.ledger.deliver(envelope);
+            world.ledger.deliver(&envelope);
         }
     }
     let receipt = world.ledger.commit().pop().unwrap();
@@ -241,7 +243,7 @@ fn a_receipt_that_claims_another_outcome_is_not_believed() {
     let Some(Record::Signed { envelope, .. }) = world.disk.last().cloned() else {
         panic!("nothing signed")
     };
-    world.ledger.deliver(envelope);
+    world.ledger.deliver(&envelope);
     let receipt = world.ledger.commit().pop().unwrap();
     for outcome in Refusal::ALL {
         let mut branded = v1::Receipt::decode(receipt.clone()).unwrap();
@@ -317,7 +319,7 @@ fn a_gap_answer_hastens_the_next_question() {
     let Some(Record::Signed { envelope, .. }) = world.disk.last().cloned() else {
         panic!("nothing signed")
     };
-    let (_, answer) = world.ledger.deliver(envelope).unwrap();
+    let (_, answer) = world.ledger.deliver(&envelope).unwrap();
     world.input(Input::Answer(answer));
     world.tick();
     assert_eq!(asked(&world), before + 1);
@@ -550,7 +552,7 @@ fn another_statement_in_our_place_closes_the_feed_and_moves_what_is_not_proven()
     let mut thief = FeedSigner::new(key(1), world.ledger.state.log_id(), issuer, last, hash);
     let events = crate::publish::pack(&[made("stolen", PLANT)]).unwrap();
     let stolen = thief.sign(IssuedAt::from_nanos(world.now.wall_nanos), &events[0]);
-    assert!(world.ledger.deliver(stolen.envelope).is_none());
+    assert!(world.ledger.deliver(&stolen.envelope).is_none());
     world.ledger.commit();
     world.is_deaf = false;
     world.actions.clear();

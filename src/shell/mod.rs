@@ -10,7 +10,6 @@ pub mod memory;
 pub mod mirror;
 #[cfg(feature = "nats")]
 pub mod nats;
-#[cfg(feature = "nats")]
 pub mod outbox_file;
 #[cfg(feature = "nats")]
 pub mod publisher;

@@ -27,6 +27,7 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -47,6 +48,9 @@ const SLOT_STRIDE: u64 = 512;
 const BATCH_LEN_MAX: usize = 256 * 1024 * 1024;
 /// A compacted file's batches are about this long, in bytes.
 const COMPACTED_BATCH_LEN: usize = 1024 * 1024;
+/// How often, and how long between, a lock is tried.
+const LOCK_ATTEMPTS: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// A file shorter than this is never compacted, in bytes.
 const COMPACTION_LEN_MIN: u64 = 16 * 1024 * 1024;
 
@@ -367,11 +371,16 @@ fn at<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> OutboxFi
 fn lock(folder: &Path) -> Result<File, OutboxFileError> {
     let path = folder.join("lock");
     let file = open_for_writing(&path)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OutboxFileError::Locked(folder.to_owned())),
-        Err(TryLockError::Error(source)) => Err(at("locking", &path)(source)),
+    for is_last in (0..LOCK_ATTEMPTS).map(|attempt| attempt + 1 == LOCK_ATTEMPTS) {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if is_last => break,
+            // A process that is just being started by the last owner still holds its files for an instant.
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(source)) => return Err(at("locking", &path)(source)),
+        }
     }
+    Err(OutboxFileError::Locked(folder.to_owned()))
 }
 
 /// Opens a file to read and write, creating it if there is none; readable by its owner alone, because what

@@ -1,3 +1,5 @@
+//! Torn, bent, restored and killed: what an outbox's file keeps through all of it.
+
 use std::{
     io::BufRead as _,
     process::{Command, Stdio},
@@ -23,6 +25,18 @@ fn queued(number: u64) -> Record {
     }
 }
 
+/// Opens an outbox. A child that another test is just starting holds copies of our open files, and with them
+/// the lock, until it runs its program; so a lock is waited for.
+fn open_in_time(folder: &Path, generation: &Path) -> Result<OpenedOutbox, OutboxFileError> {
+    for _ in 0..1_000 {
+        match OutboxFile::open(folder, generation) {
+            Err(OutboxFileError::Locked(_)) => std::thread::sleep(std::time::Duration::from_millis(10)),
+            opened => return opened,
+        }
+    }
+    panic!("{} stays locked", folder.display());
+}
+
 struct Place(TempDir);
 
 impl Place {
@@ -42,16 +56,8 @@ impl Place {
         self.0.path().join("generation")
     }
 
-    /// Opens the outbox. A child that another test is just starting holds copies of our open files, and with
-    /// them the lock, until it runs its program; so a lock is waited for.
     fn open(&self) -> OpenedOutbox {
-        for _ in 0..1_000 {
-            match OutboxFile::open(&self.folder(), &self.generation()) {
-                Err(OutboxFileError::Locked(_)) => std::thread::sleep(std::time::Duration::from_millis(10)),
-                opened => return opened.unwrap(),
-            }
-        }
-        panic!("{} stays locked", self.folder().display());
+        open_in_time(&self.folder(), &self.generation()).unwrap()
     }
 
     /// One feed and `count` parcels, a batch each.
@@ -159,7 +165,7 @@ fn any_flipped_bit_is_noticed() {
         bent[bit / 8] ^= 1 << (bit % 8);
         fs::write(place.file(), bent).unwrap();
         fs::write(place.generation(), &told).unwrap();
-        match OutboxFile::open(&place.folder(), &place.generation()) {
+        match open_in_time(&place.folder(), &place.generation()) {
             Ok(opened) => assert!(
                 matches!(opened.continuity, Continuity::Restored { .. }),
                 "bit {bit}"
@@ -269,7 +275,7 @@ fn refuses_what_is_no_outbox() {
     fs::create_dir_all(place.folder()).unwrap();
     for bytes in [&b""[..], b"something else that is long enough"] {
         fs::write(place.file(), bytes).unwrap();
-        let opened = OutboxFile::open(&place.folder(), &place.generation());
+        let opened = open_in_time(&place.folder(), &place.generation());
         assert!(matches!(opened, Err(OutboxFileError::NotAnOutbox(_))));
     }
 }

@@ -1,375 +1,323 @@
-//! The publishing library: the outbox on a real bus.
+//! The publishing library: an outbox on the bus.
 //!
-//! One task owns the [`Outbox`] and its file. It makes records durable before it performs an action, listens
-//! for receipts and answers on its feeds, and lets the clock tick. Everything it decides is the outbox's.
+//! ```text
+//!  submit ----+                                      +--publish, in order---> EVENTS
+//!  receipts --+--> one thread: Outbox, OutboxFile ---+--ask, subscribe------> the ledger
+//!  ticks -----+      handle, fsync once, act         +--settled, alarms-----> whoever waits
+//! ```
+//!
+//! One thread owns the outbox and its file. It takes whatever has arrived, makes all records that follow
+//! durable with one sync, and only then lets anything leave; so the busier it is, the fewer syncs a statement
+//! costs. Everything that waits for the network happens in tasks beside it. Nothing is decided here.
+//!
+//! If the file fails, the publisher stops for good: whoever supervises it starts again, from the file.
+
+mod core;
+mod errands;
+mod waiting;
 
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    sync::Arc,
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use futures::StreamExt as _;
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{
-    nats::{Bus, BusNames},
-    outbox_file::{OpenedOutbox, OutboxFile, OutboxFileError},
+use self::{
+    core::{AbortOnDrop, Clock, Core},
+    errands::run_errands,
+    waiting::Waiting,
 };
 use crate::{
-    id::FeedId,
+    id::{FeedId, FeedSequence, TreeSize},
     outbox::{
-        Action, Alarm, Config, DeadLetter, Effects, Input, Moment, Outbox, ParcelId, ProvenRow, Status,
-        SubmitError,
+        Alarm, Config, Continuity, DeadLetter, Input, Outbox, ParcelId, ProvenRow, Status, SubmitError,
+        Ticket,
     },
     publish::{PackError, pack},
+    shell::{
+        nats::{Bus, BusNames},
+        outbox_file::{OpenedOutbox, OutboxFile, OutboxFileError},
+    },
     signature::SigningKey,
     wire::v1,
 };
 
-/// How often the outbox is told that time passes.
+/// How often the outbox hears that time passes.
 const TICK: Duration = Duration::from_millis(100);
+/// How much may wait for the outbox before whoever sends it waits too.
+const WORK_MAX: usize = 8_192;
+/// How much of it shares one sync.
+const TURN_MAX: usize = 4_096;
 
-/// What a publisher is told at its start.
+/// How to publish for one party.
 #[derive(Debug)]
 pub struct PublisherConfig {
-    /// Folder of its outbox; one publisher at a time.
+    /// The outbox's folder. One publisher at a time.
     pub folder: PathBuf,
-    /// File of the outbox's generation number, not to be restored together with the folder.
+    /// Its generation file, best on another volume or left out of backups.
     pub generation: PathBuf,
-    /// The log, the party, and how patient it is.
+    /// The log, the party, and how patient to be.
     pub outbox: Config,
-    /// Keys, in the order in which they are to be used.
+    /// The party's keys: the first that is not closed is signed with.
     pub keys: Vec<SigningKey>,
 }
 
-/// Why events were not taken, or not published.
+impl PublisherConfig {
+    /// With the generation file beside the folder, under its name and `.generation`.
+    pub fn new(folder: impl Into<PathBuf>, outbox: Config, keys: Vec<SigningKey>) -> Self {
+        let folder = folder.into();
+        let mut generation = folder.clone().into_os_string();
+        generation.push(".generation");
+        Self {
+            generation: generation.into(),
+            folder,
+            outbox,
+            keys,
+        }
+    }
+}
+
+/// Why events were not taken, or what became of them will not be known here.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
-    /// An event that no ledger admits.
-    #[error(transparent)]
+    /// No ledger admits them.
+    #[error("events cannot be published")]
     Pack(#[from] PackError),
-    /// Too much waits for receipts.
-    #[error(transparent)]
-    Submit(#[from] SubmitError),
-    /// The publisher has stopped, after an error of its file.
+    /// Too much waits for receipts already.
+    #[error("the outbox is full")]
+    Full(#[from] SubmitError),
+    /// The outbox's file cannot be used.
+    #[error("outbox file")]
+    File(#[from] OutboxFileError),
+    /// The publisher was stopped, or failed; what it had promised is in the file.
     #[error("the publisher has stopped")]
     Stopped,
-    /// The outbox could not be opened or written.
-    #[error("outbox")]
-    File(#[from] OutboxFileError),
-    /// The bus does not let us listen.
-    #[error("listening on the bus")]
-    Listen(#[from] async_nats::SubscribeError),
-    /// The system gives no randomness.
-    #[error("no randomness: {0}")]
-    Randomness(getrandom::Error),
 }
 
-/// How a parcel ended.
+/// What became of a parcel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Its statement stands in the log, admitted; proven.
-    Admitted(ProvenRow),
-    /// Refused for good; a dead letter waits for a person.
+pub enum Settled {
+    /// Proven to be admitted, by the statement with this row.
+    Admitted {
+        /// The feed of the statement.
+        feed: FeedId,
+        /// Where it stands.
+        row: ProvenRow,
+    },
+    /// Refused for good; the letter is kept until somebody takes it.
     DeadLettered(DeadLetter),
+    /// Settled in an earlier run, or so long ago that no more is remembered.
+    Earlier,
 }
 
-/// What has ended so far, and what went wrong.
-#[derive(Clone, Debug, Default)]
-struct Progress {
-    ended: BTreeMap<ParcelId, Ended>,
-    alarms: Vec<Alarm>,
-    status: Option<Status>,
-}
-
-/// A running publisher; clones share it. It stops when the last clone is dropped.
+/// A running publisher; clones share it. Dropping the last one stops it, and frees the outbox a moment later.
 #[derive(Clone, Debug)]
 pub struct Publisher {
-    submissions: mpsc::Sender<Submission>,
-    progress: watch::Receiver<Arc<Progress>>,
+    work: mpsc::Sender<Work>,
+    status: watch::Receiver<Status>,
+    failure: Arc<Mutex<Option<OutboxFileError>>>,
 }
 
-type Submission = (
-    Vec<Vec<Bytes>>,
-    oneshot::Sender<Result<Vec<ParcelId>, SubmitError>>,
-);
+type Reply<T> = oneshot::Sender<T>;
+
+/// What the thread is given to do.
+enum Work {
+    Submit(Vec<Vec<Bytes>>, Reply<Result<Ticket, SubmitError>>),
+    Wait(Ticket, Reply<Vec<Settled>>),
+    Letters(Reply<Vec<DeadLetter>>),
+    Alarms(Reply<Vec<Alarm>>),
+    Told(Input),
+    /// A publish of this round failed.
+    Failed(FeedId, FeedSequence, u64),
+    Stop(Reply<()>),
+}
 
 impl Publisher {
-    /// Opens the outbox and begins to publish what it owes.
+    /// Opens the outbox and goes on with what is in it.
     ///
     /// # Errors
-    /// If the outbox cannot be opened.
+    /// [`PublishError::File`] if the outbox is in use or cannot be read.
     pub async fn start(bus: Bus, config: PublisherConfig) -> Result<Self, PublishError> {
-        let (folder, generation) = (config.folder, config.generation);
-        let opened = tokio::task::spawn_blocking(move || OutboxFile::open(&folder, &generation)).await;
-        let OpenedOutbox {
-            file,
-            state,
-            continuity,
-        } = opened.map_err(|_| PublishError::Stopped)??;
-        let clock = Clock::new();
-        let names = BusNames::new(&config.outbox.log.log_id());
-        let (outbox, effects) = Outbox::start(config.outbox, config.keys, state, continuity, clock.now());
-        let (submissions, submitted) = mpsc::channel(16);
-        let (heard, hearing) = mpsc::channel(4_096);
-        let (show, progress) = watch::channel(Arc::default());
-        let mut task = Task {
-            bus,
-            names,
+        let PublisherConfig {
+            folder,
+            generation,
+            outbox: config,
+            keys,
+        } = config;
+        let names = BusNames::new(&config.log.log_id());
+        let clock = Clock::start();
+        let opening = tokio::task::spawn_blocking(move || {
+            let OpenedOutbox {
+                mut file,
+                state,
+                continuity,
+            } = OutboxFile::open(&folder, &generation)?;
+            let (outbox, effects) = Outbox::start(config, keys, state, continuity, clock.now());
+            // What closes the feeds of a restored outbox comes first, then a generation that no backup has.
+            file.append(&effects.records)?;
+            if continuity != Continuity::Unbroken {
+                tracing::error!("the outbox was restored from a backup: its feeds are closed");
+                file.compact(outbox.state())?;
+            }
+            Ok::<_, OutboxFileError>((outbox, file, effects.actions))
+        });
+        let (outbox, file, first_actions) = opening.await.map_err(|_| PublishError::Stopped)??;
+        let (work, receiver) = mpsc::channel(WORK_MAX);
+        let (status_sender, status) = watch::channel(outbox.status());
+        let (actions, to_do) = mpsc::unbounded_channel();
+        let failure = Arc::new(Mutex::new(None));
+        let errands = tokio::spawn(run_errands(bus, names, to_do, work.downgrade()));
+        let core = Core {
             outbox,
             file,
             clock,
-            heard,
-            listening: BTreeMap::new(),
-            progress: Progress::default(),
-            show,
+            actions,
+            rounds: BTreeMap::new(),
+            waiting: Waiting::default(),
+            status: status_sender,
+            _errands: AbortOnDrop(errands.abort_handle()),
         };
-        task.perform(effects).await?;
-        tokio::spawn(async move {
-            if let Err(error) = task.run(submitted, hearing).await {
-                tracing::error!(%error, "the publisher stops");
-            }
-        });
+        let failed = failure.clone();
+        std::thread::Builder::new()
+            .name("outbox".to_owned())
+            .spawn(move || {
+                if let Err(error) = core.run(receiver, first_actions) {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the publisher stops");
+                    *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                }
+            })
+            .map_err(|_| PublishError::Stopped)?;
         Ok(Self {
-            submissions,
-            progress,
+            work,
+            status,
+            failure,
         })
     }
 
-    /// Takes events: once this returns they are durable in the outbox, and will be published until proven.
+    /// Takes events. When this returns they are durable, and will be admitted or become a dead letter, whatever
+    /// happens to this process.
     ///
     /// # Errors
-    /// [`PublishError`]; nothing is taken then.
-    pub async fn submit(&self, events: &[v1::Event]) -> Result<Vec<ParcelId>, PublishError> {
-        let (answer, answered) = oneshot::channel();
-        self.submissions
-            .send((pack(events)?, answer))
-            .await
-            .map_err(|_| PublishError::Stopped)?;
-        Ok(answered.await.map_err(|_| PublishError::Stopped)??)
+    /// [`PublishError`]; nothing is taken then, but after [`PublishError::Stopped`] that is not certain.
+    pub async fn submit(&self, events: &[v1::Event]) -> Result<Ticket, PublishError> {
+        let packs = pack(events)?;
+        Ok(self.ask(|reply| Work::Submit(packs, reply)).await??)
     }
 
-    /// Waits until a parcel is admitted or refused for good.
+    /// As [`submit`](Self::submit), but waits while the outbox is full.
     ///
     /// # Errors
-    /// If the publisher stops before.
-    pub async fn ended(&self, parcel: ParcelId) -> Result<Ended, PublishError> {
-        let mut progress = self.progress.clone();
-        let seen = progress
-            .wait_for(|progress| progress.ended.contains_key(&parcel))
-            .await;
-        let seen = seen.map_err(|_| PublishError::Stopped)?;
-        seen.ended.get(&parcel).cloned().ok_or(PublishError::Stopped)
+    /// [`PublishError`], except for [`PublishError::Full`] of events that can fit.
+    pub async fn submit_when_there_is_room(&self, events: &[v1::Event]) -> Result<Ticket, PublishError> {
+        let mut status = self.status.clone();
+        loop {
+            status.borrow_and_update();
+            match self.submit(events).await {
+                Err(PublishError::Full(SubmitError::Full { held, .. })) if held > 0 => {
+                    status.changed().await.map_err(|_| PublishError::Stopped)?;
+                }
+                other => return other,
+            }
+        }
     }
 
-    /// Alarms raised in this run.
-    pub fn alarms(&self) -> Vec<Alarm> {
-        self.progress.borrow().alarms.clone()
+    /// Waits until every parcel of a ticket is settled: proven, or refused for good.
+    ///
+    /// # Errors
+    /// [`PublishError::Stopped`] if the publisher stops before.
+    pub async fn wait_receipted(&self, ticket: Ticket) -> Result<Vec<Settled>, PublishError> {
+        self.ask(|reply| Work::Wait(ticket, reply)).await
+    }
+
+    /// Waits until nothing waits for a receipt, for at most `deadline`. Returns what is left to do.
+    ///
+    /// # Errors
+    /// [`PublishError::Stopped`] if the publisher stops before.
+    pub async fn drain(&self, deadline: Duration) -> Result<Status, PublishError> {
+        let mut status = self.status.clone();
+        let is_drained = |status: &Status| status.queued == 0 && status.unreceipted == 0;
+        match tokio::time::timeout(deadline, status.wait_for(is_drained)).await {
+            Ok(Ok(drained)) => Ok(*drained),
+            Ok(Err(_)) => Err(PublishError::Stopped),
+            Err(_) => Ok(self.status()),
+        }
     }
 
     /// The outbox at a glance.
-    pub fn status(&self) -> Option<Status> {
-        self.progress.borrow().status
-    }
-}
-
-/// Both clocks of [`Moment`].
-#[derive(Debug)]
-struct Clock(Instant);
-
-impl Clock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the publisher's shell is where its clocks are read"
-    )]
-    fn new() -> Self {
-        Self(Instant::now())
+    pub fn status(&self) -> Status {
+        *self.status.borrow()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the publisher's shell is where its clocks are read"
-    )]
-    fn now(&self) -> Moment {
-        let wall = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
-        Moment {
-            steady_ms: u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX),
-            wall_nanos: i64::try_from(wall.as_nanos()).unwrap_or(i64::MAX),
-        }
-    }
-}
-
-struct Task {
-    bus: Bus,
-    names: BusNames,
-    outbox: Outbox,
-    file: OutboxFile,
-    clock: Clock,
-    heard: mpsc::Sender<Input>,
-    listening: BTreeMap<FeedId, JoinHandle<()>>,
-    progress: Progress,
-    show: watch::Sender<Arc<Progress>>,
-}
-
-impl Task {
-    async fn run(
-        mut self,
-        mut submitted: mpsc::Receiver<Submission>,
-        mut hearing: mpsc::Receiver<Input>,
-    ) -> Result<(), PublishError> {
-        let mut ticks = tokio::time::interval(TICK);
-        loop {
-            let effects = tokio::select! {
-                submission = submitted.recv() => {
-                    let Some((packs, answer)) = submission else { return Ok(()) };
-                    match self.outbox.submit(packs, self.clock.now()) {
-                        Ok((ticket, effects)) => {
-                            // Promised only once durable.
-                            self.perform(effects).await?;
-                            let _ = answer.send(Ok(ticket.parcels().collect()));
-                            continue;
-                        }
-                        Err(error) => {
-                            let _ = answer.send(Err(error));
-                            continue;
-                        }
-                    }
-                }
-                Some(input) = hearing.recv() => {
-                    let mut effects = self.outbox.handle(input, self.clock.now());
-                    // What has arrived meanwhile shares the sync.
-                    while let Ok(input) = hearing.try_recv() {
-                        effects.join(self.outbox.handle(input, self.clock.now()));
-                    }
-                    effects
-                }
-                _ = ticks.tick() => {
-                    let mut nonce = [0; 32];
-                    let mut jitter = [0; 2];
-                    getrandom::fill(&mut nonce).and_then(|()| getrandom::fill(&mut jitter)).map_err(PublishError::Randomness)?;
-                    self.outbox.handle(Input::Tick { nonce, jitter: u16::from_be_bytes(jitter) }, self.clock.now())
-                }
-            };
-            self.perform(effects).await?;
-        }
+    /// Tells of every change of [`status`](Self::status).
+    pub fn watch_status(&self) -> watch::Receiver<Status> {
+        self.status.clone()
     }
 
-    /// Makes the records durable, then does what is to be done, and what follows from that.
-    async fn perform(&mut self, effects: Effects) -> Result<(), PublishError> {
-        let mut next = effects;
-        while !next.is_empty() {
-            let Effects { records, actions } = std::mem::take(&mut next);
-            self.file.append(&records)?;
-            for action in actions {
-                if let Some(input) = self.act(action).await? {
-                    next.join(self.outbox.handle(input, self.clock.now()));
-                }
-            }
-        }
-        if self.file.wants_compaction() {
-            self.file.compact(self.outbox.state())?;
-        }
-        self.progress.status = Some(self.outbox.status());
-        self.show.send_replace(Arc::new(self.progress.clone()));
-        Ok(())
+    /// Dead letters that nobody has taken.
+    ///
+    /// # Errors
+    /// [`PublishError::Stopped`].
+    pub async fn letters(&self) -> Result<Vec<DeadLetter>, PublishError> {
+        self.ask(Work::Letters).await
     }
 
-    async fn act(&mut self, action: Action) -> Result<Option<Input>, PublishError> {
-        match action {
-            Action::Listen { feed } => {
-                if !self.listening.contains_key(&feed) {
-                    let listening = self.listen(feed).await?;
-                    self.listening.insert(feed, listening);
-                }
-            }
-            Action::Publish {
-                feed,
-                sequence,
-                envelope,
-            } => {
-                let subject = self.names.statement(&feed);
-                let failed = Input::PublishFailed { feed, sequence };
-                match self.bus.jetstream().publish(subject, envelope).await {
-                    Err(error) => {
-                        tracing::warn!(%error, "a statement could not be handed to the bus");
-                        return Ok(Some(failed));
-                    }
-                    Ok(acknowledged) => {
-                        let heard = self.heard.clone();
-                        tokio::spawn(async move {
-                            if let Err(error) = acknowledged.await {
-                                tracing::warn!(%error, "the bus did not take a statement");
-                                let _ = heard.send(failed).await;
-                            }
-                        });
-                    }
-                }
-            }
-            Action::Load { feed, first, last } => {
-                return Ok(Some(Input::Loaded(self.file.load(feed, first, last)?)));
-            }
-            Action::AskHead { query } => self.ask(self.names.ask_head(), query, Input::HeadReply),
-            Action::AskReceipts { query } => self.ask(self.names.ask_receipts(), query, Input::Receipt),
-            Action::Admitted { parcel, row, .. } => {
-                self.progress.ended.insert(parcel, Ended::Admitted(row));
-            }
-            Action::DeadLettered(letter) => {
-                tracing::error!(parcel = ?letter.parcel, "refused for good");
-                self.progress
-                    .ended
-                    .insert(letter.parcel, Ended::DeadLettered(letter));
-            }
-            Action::Alarm(alarm) => {
-                tracing::error!(kind = ?alarm.kind, feed = %alarm.feed, "alarm");
-                self.progress.alarms.push(alarm);
-            }
-            Action::Stopped(refusal) => tracing::warn!(%refusal, "the register does not allow what we say"),
-            Action::Resumed => tracing::info!("the register allows it again"),
-        }
-        Ok(None)
+    /// Takes a dead letter: it is forgotten.
+    ///
+    /// # Errors
+    /// [`PublishError::Stopped`].
+    pub async fn take_letter(&self, parcel: ParcelId) -> Result<(), PublishError> {
+        self.tell(Input::LetterTaken(parcel)).await
     }
 
-    async fn listen(&self, feed: FeedId) -> Result<JoinHandle<()>, async_nats::SubscribeError> {
-        let client = self.bus.client();
-        let receipts = client.subscribe(self.names.receipt(&feed)).await?;
-        let answers = client.subscribe(self.names.answer(&feed)).await?;
-        let heard = self.heard.clone();
-        let mut inputs = futures::stream::select(
-            receipts.map(|message| Input::Receipt(message.payload)),
-            answers.map(|message| Input::Answer(message.payload)),
-        );
-        Ok(tokio::spawn(async move {
-            while let Some(input) = inputs.next().await {
-                if heard.send(input).await.is_err() {
-                    return;
-                }
-            }
-        }))
+    /// Every alarm ever raised, oldest first, with its evidence.
+    ///
+    /// # Errors
+    /// [`PublishError::Stopped`].
+    pub async fn alarms(&self) -> Result<Vec<Alarm>, PublishError> {
+        self.ask(Work::Alarms).await
     }
 
-    fn ask(&self, subject: String, query: Bytes, input: fn(Bytes) -> Input) {
-        let (client, heard) = (self.bus.client().clone(), self.heard.clone());
-        tokio::spawn(async move {
-            match client.request(subject, query).await {
-                Ok(reply) => drop(heard.send(input(reply.payload)).await),
-                Err(error) => tracing::debug!(%error, "the ledger did not answer"),
-            }
-        });
+    /// Adds a key, to be signed with once those before it are closed.
+    ///
+    /// # Errors
+    /// [`PublishError::Stopped`].
+    pub async fn add_key(&self, key: SigningKey) -> Result<(), PublishError> {
+        self.tell(Input::KeyAdded(key)).await
     }
-}
 
-impl Drop for Task {
-    fn drop(&mut self) {
-        for listening in self.listening.values() {
-            listening.abort();
-        }
+    /// Says that the log's first `size` entries are held by a mirror or cosigned, so that receipted statements
+    /// among them need not be kept.
+    ///
+    /// # Errors
+    /// [`PublishError::Stopped`].
+    pub async fn mirrored(&self, size: TreeSize) -> Result<(), PublishError> {
+        self.tell(Input::Mirrored(size)).await
+    }
+
+    /// Stops, and returns once the outbox is free for another publisher.
+    ///
+    /// # Errors
+    /// Why it had stopped before, if its file failed.
+    pub async fn stop(self) -> Result<(), PublishError> {
+        // An error means that it has stopped already.
+        let _ = self.ask(Work::Stop).await;
+        let failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failure.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    async fn tell(&self, input: Input) -> Result<(), PublishError> {
+        let sent = self.work.send(Work::Told(input)).await;
+        sent.map_err(|_| PublishError::Stopped)
+    }
+
+    async fn ask<T>(&self, work: impl FnOnce(Reply<T>) -> Work) -> Result<T, PublishError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.work.send(work(reply)).await;
+        sent.map_err(|_| PublishError::Stopped)?;
+        answer.await.map_err(|_| PublishError::Stopped)
     }
 }

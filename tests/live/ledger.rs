@@ -45,23 +45,23 @@ use tokio::{
 
 use crate::fixture::{DEADLINE, OwnBus, connect, soon, until};
 
-const AUTHORITY: &str = "https://authority.example/";
-const MAKER: &str = "https://id.gs1.org/417/9521230100106";
-const PLANT: &str = "https://id.gs1.org/414/9521230010016";
+pub(crate) const AUTHORITY: &str = "https://authority.example/";
+pub(crate) const MAKER: &str = "https://id.gs1.org/417/9521230100106";
+pub(crate) const PLANT: &str = "https://id.gs1.org/414/9521230010016";
 /// How a process ends that stopped itself.
 const SIGABRT: i32 = 6;
 /// Tells the re-executed test binary which ledger to run, and how.
 const CHILD: &str = "LOTPROOF_TEST_LEDGER_CHILD";
 
-fn key(seed: u8) -> SigningKey {
+pub(crate) fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])
 }
 
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     Reading::now().wall_nanos
 }
 
-fn event(id: &str, kind: Kind) -> v1::Event {
+pub(crate) fn event(id: &str, kind: Kind) -> v1::Event {
     v1::Event {
         id: id.into(),
         event_time: now(),
@@ -70,7 +70,7 @@ fn event(id: &str, kind: Kind) -> v1::Event {
     }
 }
 
-fn commission(id: &str) -> v1::Event {
+pub(crate) fn commission(id: &str) -> v1::Event {
     let lot = format!("https://id.gs1.org/01/09521231100013/10/{id}");
     let items = vec![v1::Item {
         lot,
@@ -87,14 +87,14 @@ fn commission(id: &str) -> v1::Event {
 }
 
 /// A ledger's folder with one authority key (seed 9), on a bus of its own.
-struct World {
-    own: OwnBus,
-    folder: PathBuf,
-    identity: Identity,
+pub(crate) struct World {
+    pub(crate) own: OwnBus,
+    pub(crate) folder: PathBuf,
+    pub(crate) identity: Identity,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let own = OwnBus::bare().await;
         let folder = own.folder.path().join("ledger");
         let options = InitOptions {
@@ -123,7 +123,7 @@ impl World {
         BusNames::new(&self.identity.log_id)
     }
 
-    async fn start(&self) -> Running {
+    pub(crate) async fn start(&self) -> Running {
         let mut running = Running::spawn(self.config());
         let address = soon("the ledger to listen", &mut running.address).await;
         running.url = format!("http://{}", address.expect("the ledger starts"));
@@ -171,8 +171,7 @@ impl World {
     }
 
     /// Enrols the maker under key 1, with its plant.
-    async fn enrol(&self) {
-        let mut authority = self.publisher(AUTHORITY, 9).await;
+    pub(crate) async fn enrol(&self) {
         let acts = [
             Kind::PartyEnrolled(v1::PartyEnrolled {
                 party: MAKER.into(),
@@ -195,12 +194,19 @@ impl World {
             .zip(acts)
             .map(|(n, act)| event(&format!("act-{n}"), act))
             .collect();
-        let sequence = authority.publish(&acts).await;
+        self.authority_says(&acts).await;
+    }
+
+    /// Publishes acts, which one authority key decides alone.
+    pub(crate) async fn authority_says(&self, acts: &[v1::Event]) {
+        let mut authority = self.publisher(AUTHORITY, 9).await;
+        authority.follow_on().await;
+        let sequence = authority.publish(acts).await;
         assert_eq!(authority.receipt(sequence).await.1, Outcome::Admitted);
     }
 }
 
-struct Running {
+pub(crate) struct Running {
     url: String,
     address: oneshot::Receiver<std::net::SocketAddr>,
     stop: watch::Sender<bool>,
@@ -220,7 +226,7 @@ impl Running {
         }
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         soon("the ledger to stop", self.task)
             .await
@@ -233,7 +239,7 @@ impl Running {
     }
 
     /// All entries, and the checkpoint that they must add up to.
-    async fn log(&self, identity: &Identity) -> Vec<Bytes> {
+    pub(crate) async fn log(&self, identity: &Identity) -> Vec<Bytes> {
         let (_, note) = self.get("/checkpoint").await;
         let (_, body) = self.get("/v1/entries?start=0").await;
         let mut entries = Vec::new();
@@ -290,6 +296,18 @@ struct Publisher {
 }
 
 impl Publisher {
+    /// Goes on after what the ledger heard last.
+    async fn follow_on(&mut self) {
+        let head = self.head(&[7; 16], Vec::new()).await.expect("a head");
+        let last = FeedSequence::new(head.last_sequence);
+        let hash = Hash::from_slice(&head.last_hash).unwrap();
+        let (key, issuer) = (
+            SigningKey::from_seed(&self.signer.key().seed()),
+            self.signer.issuer().into(),
+        );
+        self.signer = FeedSigner::new(key, self.signer.log_id(), issuer, last, hash);
+    }
+
     async fn publish(&mut self, events: &[v1::Event]) -> FeedSequence {
         let events: Vec<Bytes> = events.iter().map(|event| event.encode_to_vec().into()).collect();
         let statement = self.signer.sign(IssuedAt::from_nanos(now()), &events);

@@ -7,3 +7,4 @@
 mod bus;
 mod fixture;
 mod ledger;
+mod publisher;

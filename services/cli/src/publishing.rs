@@ -13,12 +13,12 @@ use lotproof::{
     event::{parts::split_into_parts, sealed},
     id::{FeedId, Hash},
     identifier,
-    outbox::{Config, ParcelId, PinnedLog, ProvenRow},
+    outbox::{Config, PinnedLog, ProvenRow, Ticket},
     publish::EVENT_LEN_MAX,
     shell::{
         key_file,
         nats::{Bus, BusOptions},
-        publisher::{Ended, Publisher, PublisherConfig},
+        publisher::{Publisher, PublisherConfig, Settled},
     },
     signature::SigningKey,
     trust::TrustFile,
@@ -93,15 +93,14 @@ impl Session {
 ///
 /// # Errors
 /// If one was refused for good.
-pub(crate) async fn proven(publisher: &Publisher, parcels: Vec<ParcelId>) -> Result<Vec<ProvenRow>> {
-    let mut rows = Vec::new();
-    for parcel in parcels {
-        match publisher.ended(parcel).await? {
-            Ended::Admitted(row) => rows.push(row),
-            Ended::DeadLettered(letter) => anyhow::bail!("refused: {}", letter.refusal),
-        }
-    }
-    Ok(rows)
+pub(crate) async fn proven(publisher: &Publisher, ticket: Ticket) -> Result<Vec<ProvenRow>> {
+    let settled = publisher.wait_receipted(ticket).await?;
+    let rows = settled.into_iter().map(|settled| match settled {
+        Settled::Admitted { row, .. } => Ok(row),
+        Settled::DeadLettered(letter) => anyhow::bail!("refused: {}", letter.refusal),
+        Settled::Earlier => anyhow::bail!("settled in an earlier run"),
+    });
+    rows.collect()
 }
 
 /// Who is to be enrolled, as in `examples/battery-lot-chain.parties.json`.
