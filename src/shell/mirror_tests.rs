@@ -1,3 +1,5 @@
+//! Mirrors: what is copied, what is refused, and what an interrupted copy leaves.
+
 use super::*;
 use crate::{
     audit::{FindingKind, damage, source::MemoryCopy, tests::world::World},
