@@ -77,7 +77,7 @@ pub enum Continuity {
     },
 }
 
-/// What the world tells the outbox, besides new events ([`Outbox::submit`]).
+/// What the world tells the outbox, besides new events ([`Outbox::submit`](super::Outbox::submit)).
 #[derive(Debug)]
 pub enum Input {
     /// Time passes. Wanted several times a second.
