@@ -39,6 +39,22 @@ pub fn normal_decimal(value: Decimal) -> String {
     value.normalize().to_string()
 }
 
+/// The base unit of a unit's dimension (KGM, LTR, MTR, KWH, or pieces) and the exact factor to it; a unit of
+/// another dimension is its own.
+pub(crate) fn base_unit(unit: &str) -> (&str, Decimal) {
+    match unit {
+        "GRM" => ("KGM", Decimal::new(1, 3)),
+        "MGM" => ("KGM", Decimal::new(1, 6)),
+        "TNE" => ("KGM", Decimal::new(1_000, 0)),
+        "LBR" => ("KGM", Decimal::new(45_359_237, 8)),
+        "MLT" => ("LTR", Decimal::new(1, 3)),
+        "MTQ" => ("LTR", Decimal::new(1_000, 0)),
+        "WHR" => ("KWH", Decimal::new(1, 3)),
+        "C62" | "H87" | "EA" => ("", Decimal::ONE),
+        other => (other, Decimal::ONE),
+    }
+}
+
 /// An amount of something in one unit.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Quantity {
@@ -82,17 +98,7 @@ impl Quantity {
     /// one of those whose factor is exact; units of other dimensions stay as they are.
     #[must_use]
     pub fn in_base_unit(&self) -> Self {
-        let (unit, factor) = match self.unit.as_str() {
-            "GRM" => ("KGM", Decimal::new(1, 3)),
-            "MGM" => ("KGM", Decimal::new(1, 6)),
-            "TNE" => ("KGM", Decimal::new(1_000, 0)),
-            "LBR" => ("KGM", Decimal::new(45_359_237, 8)),
-            "MLT" => ("LTR", Decimal::new(1, 3)),
-            "MTQ" => ("LTR", Decimal::new(1_000, 0)),
-            "WHR" => ("KWH", Decimal::new(1, 3)),
-            "C62" | "H87" | "EA" => ("", Decimal::ONE),
-            _ => return self.clone(),
-        };
+        let (unit, factor) = base_unit(&self.unit);
         match self.value.checked_mul(factor) {
             Some(value) => Self::new(value, unit),
             None => self.clone(),

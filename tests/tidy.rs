@@ -111,17 +111,18 @@ fn no_file_is_large() {
 
 #[test]
 fn no_package_registry_is_named() {
+    // In words, so that this file names none either.
     let hosts = [
-        ["crates", "io"],
-        ["pypi", "org"],
-        ["files.pythonhosted", "org"],
-        ["registry.npmjs", "org"],
-        ["proxy.golang", "org"],
-        ["repo.maven.apache", "org"],
-        ["repo1.maven", "org"],
-        ["deb.debian", "org"],
+        "crates io",
+        "pypi org",
+        "files pythonhosted org",
+        "registry npmjs org",
+        "proxy golang org",
+        "repo maven apache org",
+        "repo1 maven org",
+        "deb debian org",
     ];
-    let hosts = hosts.map(|parts| parts.join("."));
+    let hosts = hosts.map(|words| words.replace(' ', "."));
     let complaints: Vec<_> = texts()
         // Cargo writes where a crate came from into its lock file.
         .filter(|(path, _)| path != Path::new("Cargo.lock"))

@@ -11,6 +11,8 @@ use num_traits::{Signed as _, Zero as _};
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
+use crate::quantity::base_unit;
+
 /// Digits behind the point.
 const SCALE: u32 = 40;
 
@@ -115,17 +117,7 @@ pub struct Amount {
 impl Amount {
     /// A quantity in the base unit of its dimension.
     pub fn of(value: Decimal, unit: &str) -> Self {
-        let (unit, factor) = match unit {
-            "GRM" => ("KGM", Decimal::new(1, 3)),
-            "MGM" => ("KGM", Decimal::new(1, 6)),
-            "TNE" => ("KGM", Decimal::new(1_000, 0)),
-            "LBR" => ("KGM", Decimal::new(45_359_237, 8)),
-            "MLT" => ("LTR", Decimal::new(1, 3)),
-            "MTQ" => ("LTR", Decimal::new(1_000, 0)),
-            "WHR" => ("KWH", Decimal::new(1, 3)),
-            "C62" | "H87" | "EA" => ("", Decimal::ONE),
-            other => (other, Decimal::ONE),
-        };
+        let (unit, factor) = base_unit(unit);
         Self {
             value: Exact::product(value, factor),
             unit: unit.to_owned(),
