@@ -28,7 +28,11 @@ fn signed(parcel: u64, sequence: u64, events: &[bytes::Bytes]) -> Record {
         issuer: "https://id.gs1.org/417/9521230100106".to_owned(),
         feed: key().feed(),
         sequence: FeedSequence::new(sequence),
-        previous: if sequence == 1 { Hash::ZERO } else { Hash::new([7; 32]) },
+        previous: if sequence == 1 {
+            Hash::ZERO
+        } else {
+            Hash::new([7; 32])
+        },
         issued_at: crate::time::IssuedAt::from_nanos(1),
     };
     let (envelope, _) = key().sign_statement(&header, events);
