@@ -6,5 +6,6 @@
 
 mod bus;
 mod fixture;
+mod gateway;
 mod ledger;
 mod publisher;
