@@ -27,6 +27,16 @@ fn country(code: &str) -> Stated<String> {
     (!code.is_empty()).then(|| Fact::new(code.to_owned(), Assurance::AuthorityConfirmed))
 }
 
+/// Countries of a natural person; none given is not stated.
+fn countries(codes: Vec<String>) -> Stated<Vec<String>> {
+    (!codes.is_empty()).then(|| Fact::new(codes, Assurance::AuthorityConfirmed))
+}
+
+/// Whether a declared licence holds at a time; open ends are open.
+pub(super) fn in_force(licence: &v1::Licence, time: i64) -> bool {
+    licence.valid_from.is_none_or(|from| from <= time) && licence.valid_to.is_none_or(|to| time < to)
+}
+
 impl Projection {
     /// The newest declaration of a kind that a party made about itself (or the authority about it) before
     /// `until`. What others say about a party is no fact about it.
@@ -71,6 +81,8 @@ impl Projection {
         let mut facts = PartyFacts {
             organized_in: country(&enrolled.organized_in),
             principal_place: country(&enrolled.principal_place),
+            citizenships: countries(enrolled.citizenships),
+            permanent_residences: countries(enrolled.permanent_residences),
             evidence: self.evidence_about(party, &[symbol], None),
             ..PartyFacts::default()
         };
@@ -83,7 +95,11 @@ impl Projection {
             facts.licences_complete = declared
                 .licences_complete
                 .map(|complete| Fact::new(complete, backing.of("licences_complete")));
-            facts.licences.extend(declared.licences.into_iter().map(|one| {
+            let held = declared
+                .licences
+                .into_iter()
+                .filter(|one| in_force(one, until.saturating_sub(1)));
+            facts.licences.extend(held.map(|one| {
                 let licence = Licence {
                     licence: one.licence,
                     licensor: (!one.licensor.is_empty()).then_some(one.licensor),
@@ -221,9 +237,10 @@ impl Projection {
                         .into_iter()
                         .map(|entry| ListEntry {
                             name: entry.name,
-                            aliases: Vec::new(),
-                            sublist: None,
+                            aliases: entry.aliases,
+                            sublist: (!entry.sublist.is_empty()).then_some(entry.sublist),
                             parties: entry.parties,
+                            others: entry.others,
                         })
                         .collect(),
                 })
