@@ -13,6 +13,7 @@ use crate::{
 };
 
 const PARTY_ENROLLED: u32 = 16;
+const FACILITY_REGISTERED: u32 = 17;
 const LIST_PUBLISHED: u32 = 24;
 const LIST_WITHDRAWN: u32 = 25;
 const WAIVER_GRANTED: u32 = 26;
@@ -65,6 +66,21 @@ impl Projection {
             (fact, Kind::LicencesDeclared(declared)) => Some((fact, declared)),
             _ => None,
         }
+    }
+
+    /// What the authority registered last under an identifier: a party's legal name, or a facility's name.
+    pub fn registered_name(&self, id: &str) -> Option<String> {
+        let newest = [PARTY_ENROLLED, FACILITY_REGISTERED]
+            .into_iter()
+            .flat_map(|kind| self.directory.about(kind, id))
+            .copied()
+            .max_by(|a, b| self.order(*a).cmp(&self.order(*b)))?;
+        let name = match self.event_of(newest)?.kind? {
+            Kind::PartyEnrolled(party) => party.legal_name,
+            Kind::FacilityRegistered(facility) => facility.name,
+            _ => return None,
+        };
+        (!name.is_empty()).then_some(name)
     }
 
     pub(super) fn party_facts(&self, party: &str, until: i64) -> Option<PartyFacts> {
