@@ -42,6 +42,12 @@ pub use import::{
     ErrorDeclaration, Import, ImportOptions, ImportedEvent, Origin, Refused, Strictness, import,
 };
 pub use normal::normal_form;
+pub(crate) use normal::{decimal_text, means_pieces};
+pub(crate) use residue::keep_spellings;
+
+pub(crate) fn parse_json(bytes: &[u8]) -> Result<serde_json::Value, EpcisError> {
+    document::parse(bytes)
+}
 
 /// Namespace of our extensions to EPCIS; prefix `bl` in the documents that we write.
 ///

@@ -173,7 +173,7 @@ impl CheckedEvent {
 
     /// Digest of the content: equal for repeated reports of one event.
     pub fn content(&self) -> Hash {
-        Hash::of(&[CONTENT_TAG, &self.bytes])
+        content(&self.bytes)
     }
 
     /// The event as data.
@@ -183,6 +183,11 @@ impl CheckedEvent {
     pub fn decode(&self) -> v1::Event {
         v1::Event::decode(self.bytes.clone()).expect("checked bytes decode")
     }
+}
+
+/// Digest of an encoded event's content; see [`CheckedEvent::content`].
+pub(crate) fn content(bytes: &[u8]) -> Hash {
+    Hash::of(&[CONTENT_TAG, bytes])
 }
 
 /// Checks one event's bytes.

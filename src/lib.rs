@@ -19,6 +19,7 @@ pub mod entry;
 pub mod envelope;
 pub mod epcis;
 pub mod event;
+pub mod gateway;
 pub mod id;
 pub mod identifier;
 pub mod log;

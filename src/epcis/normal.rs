@@ -249,7 +249,7 @@ fn quantity(value: &Value, context: &Context, spellings: Spellings<'_>) -> Value
 }
 
 /// Whether a Rec 20 code is one of the ways to say that things are counted.
-pub(super) fn means_pieces(unit: &str) -> bool {
+pub(crate) fn means_pieces(unit: &str) -> bool {
     matches!(unit, "C62" | "EA" | "H87")
 }
 
@@ -320,7 +320,7 @@ pub(super) fn shortest(number: &Number) -> Number {
 const DECIMAL_LEN_MAX: i64 = 64;
 
 /// JSON number text without exponent, leading plus or trailing zeros.
-pub(super) fn decimal_text(text: &str) -> Option<String> {
+pub(crate) fn decimal_text(text: &str) -> Option<String> {
     let (sign, rest) = match text.strip_prefix('-') {
         Some(rest) => ("-", rest),
         None => ("", text),

@@ -23,6 +23,7 @@ use super::{
     finding::{Code, Findings},
     normal,
 };
+use crate::wire::{form, v1};
 
 /// Name of our own part of a residue. No EPCIS member and no extension can have it: it has no colon.
 const OURS: &str = "lotproof";
@@ -185,6 +186,21 @@ impl Residue {
     /// The sender's spelling of an identifier in normal form.
     pub(super) fn respell(&self, normal: &str) -> String {
         respelled(&self.spelling, normal)
+    }
+}
+
+/// Keeps the sender's spellings, pairs of (sent, normal), with an event that did not come as EPCIS; unless they
+/// are longer than an event may carry.
+pub(crate) fn keep_spellings(event: &mut v1::Event, pairs: &[(String, String)]) {
+    let mut residue = event
+        .epcis
+        .as_ref()
+        .map_or_else(Residue::default, |view| Residue::from_text(&view.residue));
+    residue.remember_spellings(pairs, &mut Findings::default());
+    if let Some(text) = residue.to_text()
+        && text.len() <= form::JSON_LEN_MAX
+    {
+        event.epcis.get_or_insert_default().residue = text;
     }
 }
 

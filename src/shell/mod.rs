@@ -3,6 +3,8 @@
 
 pub mod conformance;
 pub mod durable;
+#[cfg(feature = "gateway")]
+pub mod gateway;
 #[cfg(feature = "http")]
 pub mod http_client;
 pub mod key_file;

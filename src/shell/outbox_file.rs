@@ -147,6 +147,18 @@ impl OutboxFile {
     /// # Errors
     /// [`OutboxFileError`] if it is in use, cannot be read or written, or is not an outbox.
     pub fn open(folder: &Path, generation_path: &Path) -> Result<OpenedOutbox, OutboxFileError> {
+        Self::open_watched(folder, generation_path, &mut |_| {})
+    }
+
+    /// As [`open`](Self::open), and tells `watch` of every record in the file, in order.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_watched(
+        folder: &Path,
+        generation_path: &Path,
+        watch: &mut dyn FnMut(&Record),
+    ) -> Result<OpenedOutbox, OutboxFileError> {
         fs::create_dir_all(folder).map_err(at("creating", folder))?;
         let lock = lock(folder)?;
         let path = folder.join("outbox");
@@ -161,7 +173,10 @@ impl OutboxFile {
         let mut file = open_for_writing(&path)?;
         let mut state = State::default();
         let replayed = replay(&path, &file, |_, records| {
-            records.iter().try_for_each(|record| state.apply(record))
+            records.iter().try_for_each(|record| {
+                watch(record);
+                state.apply(record)
+            })
         })?;
         let len = file.metadata().map_err(at("reading", &path))?.len();
         let is_behind = match told {

@@ -34,8 +34,8 @@ use self::{
 use crate::{
     id::{FeedId, FeedSequence, TreeSize},
     outbox::{
-        Alarm, Config, Continuity, DeadLetter, Input, Outbox, ParcelId, ProvenRow, Status, SubmitError,
-        Ticket,
+        Alarm, Config, Continuity, DeadLetter, Input, Outbox, ParcelId, ProvenRow, Record, Status,
+        SubmitError, Ticket,
     },
     publish::{PackError, pack},
     shell::{
@@ -122,6 +122,9 @@ pub struct Publisher {
     failure: Arc<Mutex<Option<OutboxFileError>>>,
 }
 
+/// Hears of the outbox's records; see [`Publisher::start_watched`].
+pub type Watch = Box<dyn FnMut(&Record) + Send>;
+
 type Reply<T> = oneshot::Sender<T>;
 
 /// What the thread is given to do.
@@ -142,6 +145,20 @@ impl Publisher {
     /// # Errors
     /// [`PublishError::File`] if the outbox is in use or cannot be read.
     pub async fn start(bus: Bus, config: PublisherConfig) -> Result<Self, PublishError> {
+        Self::start_watched(bus, config, Box::new(|_| {})).await
+    }
+
+    /// As [`start`](Self::start), and tells `watch` of every record of the outbox, in order: first of those in
+    /// its file, then of each new one as soon as it is durable, before anything follows from it. Called on the
+    /// outbox's thread, which waits for it.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_watched(
+        bus: Bus,
+        config: PublisherConfig,
+        mut watch: Watch,
+    ) -> Result<Self, PublishError> {
         let PublisherConfig {
             folder,
             generation,
@@ -155,17 +172,18 @@ impl Publisher {
                 mut file,
                 state,
                 continuity,
-            } = OutboxFile::open(&folder, &generation)?;
+            } = OutboxFile::open_watched(&folder, &generation, &mut watch)?;
             let (outbox, effects) = Outbox::start(config, keys, state, continuity, clock.now());
             // What closes the feeds of a restored outbox comes first, then a generation that no backup has.
             file.append(&effects.records)?;
+            effects.records.iter().for_each(&mut watch);
             if continuity != Continuity::Unbroken {
                 tracing::error!("the outbox was restored from a backup: its feeds are closed");
                 file.compact(outbox.state())?;
             }
-            Ok::<_, OutboxFileError>((outbox, file, effects.actions))
+            Ok::<_, OutboxFileError>((outbox, file, watch, effects.actions))
         });
-        let (outbox, file, first_actions) = opening.await.map_err(|_| PublishError::Stopped)??;
+        let (outbox, file, watch, first_actions) = opening.await.map_err(|_| PublishError::Stopped)??;
         let (work, receiver) = mpsc::channel(WORK_MAX);
         let (status_sender, status) = watch::channel(outbox.status());
         let (actions, to_do) = mpsc::unbounded_channel();
@@ -174,6 +192,7 @@ impl Publisher {
         let core = Core {
             outbox,
             file,
+            watch,
             clock,
             actions,
             rounds: BTreeMap::new(),

@@ -69,7 +69,7 @@ pub(super) fn number_fits(form: Form, number: u64) -> bool {
 }
 
 /// Whether the content of a `bytes` field fits.
-pub(super) fn bytes_fit(form: Form, bytes: &[u8]) -> bool {
+pub(crate) fn bytes_fit(form: Form, bytes: &[u8]) -> bool {
     match form {
         Form::Digest => bytes.len() == 32,
         Form::PublicKey => is_public_key(bytes),
@@ -89,7 +89,7 @@ pub fn is_public_key(bytes: &[u8]) -> bool {
 }
 
 /// Whether text fits.
-pub(super) fn text_fits(form: Form, text: &str) -> bool {
+pub(crate) fn text_fits(form: Form, text: &str) -> bool {
     match form {
         Form::Identifier => identifier::is_normal(text),
         Form::Decimal => quantity::is_normal_decimal(text),

@@ -10,7 +10,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Reply, Settled, TURN_MAX, Work, errands::Errand, waiting::Waiting};
+use super::{Reply, Settled, TURN_MAX, Watch, Work, errands::Errand, waiting::Waiting};
 use crate::{
     id::FeedId,
     outbox::{Action, Effects, Input, Moment, Outbox, Status, SubmitError, Ticket},
@@ -45,6 +45,7 @@ impl Clock {
 pub(super) struct Core {
     pub(super) outbox: Outbox,
     pub(super) file: OutboxFile,
+    pub(super) watch: Watch,
     pub(super) clock: Clock,
     pub(super) actions: mpsc::UnboundedSender<Errand>,
     /// How often a publish failed, by feed: failures of earlier rounds are no news.
@@ -154,6 +155,7 @@ impl Core {
         let mut next = effects;
         while !next.is_empty() {
             self.file.append(&next.records)?;
+            next.records.iter().for_each(&mut self.watch);
             self.show_status();
             let mut later = Effects::default();
             for action in next.actions {

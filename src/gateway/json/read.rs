@@ -1,0 +1,251 @@
+//! From JSON to the canonical encoding, field by field in the order of the shape.
+
+use prost::Message as _;
+use serde_json::{Map, Value};
+
+use super::{FieldFault, fault};
+use crate::{
+    epcis::{decimal_text, means_pieces, serials},
+    gateway::fault::FIELDS_MAX,
+    identifier, time,
+    wire::{
+        form::{self, Form},
+        shape::{self, Field, Kind, Presence, Shape},
+        v1,
+    },
+};
+
+/// Lowest field number of `Event.kind`.
+const KIND_MIN: u32 = 16;
+
+/// What came up while reading one event.
+#[derive(Default)]
+pub(super) struct Reader {
+    faults: Vec<FieldFault>,
+    /// Identifiers as sent and in normal form.
+    spellings: Vec<(String, String)>,
+}
+
+impl Reader {
+    pub(super) fn fault(&mut self, path: &str, message: impl Into<String>) {
+        if self.faults.len() < FIELDS_MAX {
+            self.faults.push(fault(path, message));
+        }
+    }
+
+    pub(super) fn finish(self) -> (Vec<FieldFault>, Vec<(String, String)>) {
+        (self.faults, self.spellings)
+    }
+
+    /// The event, or nothing and a fault.
+    pub(super) fn event(
+        &mut self,
+        mut members: Map<String, Value>,
+        path: &str,
+        id: impl FnOnce() -> String,
+    ) -> Option<v1::Event> {
+        if members.contains_key("part") {
+            self.fault(
+                &format!("{path}/part"),
+                "long events are cut here; send them whole",
+            );
+        }
+        members.entry("id").or_insert_with(|| Value::String(id()));
+        if !members.contains_key("utc_offset_minutes")
+            && let Some(text) = members.get("event_time").and_then(Value::as_str)
+            && let Some((_, minutes)) = time::parse_rfc3339(text)
+        {
+            members.insert("utc_offset_minutes".to_owned(), minutes.into());
+        }
+        let kinds = shape::EVENT
+            .fields
+            .iter()
+            .filter(|field| field.number >= KIND_MIN);
+        let given: Vec<&str> = kinds
+            .map(|field| field.name)
+            .filter(|name| members.contains_key(*name))
+            .collect();
+        match given.as_slice() {
+            [_] => {}
+            [] => self.fault(
+                path,
+                "no kind: one member as `commissioned`, `transformed` or `shipped`",
+            ),
+            _ => self.fault(path, format!("more than one kind: {}", given.join(", "))),
+        }
+        let mut bytes = Vec::new();
+        self.message(&shape::EVENT, &members, path, &mut bytes);
+        if !self.faults.is_empty() {
+            return None;
+        }
+        let event = v1::Event::decode(bytes.as_slice());
+        if event.is_err() {
+            self.fault(path, "does not fit the wire format");
+        }
+        event.ok()
+    }
+
+    fn message(
+        &mut self,
+        shape: &'static Shape,
+        members: &Map<String, Value>,
+        path: &str,
+        out: &mut Vec<u8>,
+    ) {
+        let known = |name: &String| shape.fields.iter().any(|field| field.name == *name);
+        for key in members.keys().filter(|key| !known(key)) {
+            self.fault(&pointer(path, key), format!("{} has no such field", shape.name));
+        }
+        for field in shape.fields {
+            let path = || pointer(path, field.name);
+            match (members.get(field.name), field.presence) {
+                (None, _) if field.required => self.fault(&path(), "missing"),
+                (None, _) => {}
+                (Some(Value::Null), _) => self.fault(&path(), "null says nothing: leave the field out"),
+                (Some(value), _) if field.sliced => self.serials(field, value, &path(), out),
+                (Some(Value::Array(values)), Presence::Repeated) => {
+                    for (position, value) in values.iter().enumerate() {
+                        self.field(field, value, &format!("{}/{position}", path()), out);
+                    }
+                }
+                (Some(_), Presence::Repeated) => self.fault(&path(), "expected a list"),
+                (Some(value), _) => self.field(field, value, &path(), out),
+            }
+        }
+    }
+
+    fn field(&mut self, field: &'static Field, value: &Value, path: &str, out: &mut Vec<u8>) {
+        match (&field.kind, value) {
+            (Kind::Message(inner), Value::Object(members)) => {
+                let mut content = Vec::new();
+                self.message(inner, members, path, &mut content);
+                put_bytes(field, &content, out);
+            }
+            (Kind::Message(_), _) => self.fault(path, "expected an object"),
+            (Kind::Text, Value::String(text)) => {
+                if let Some(text) = self.text(field, text, path) {
+                    put_bytes(field, text.as_bytes(), out);
+                }
+            }
+            (Kind::Bytes, Value::String(text)) => match hex::decode(text) {
+                Ok(bytes) if form::bytes_fit(field.form, &bytes) => put_bytes(field, &bytes, out),
+                _ => self.fault(path, format!("not {}, in hexadecimal", field.form.wants())),
+            },
+            (Kind::Int64, Value::String(text)) if field.form == Form::Time => match time::parse_rfc3339(text)
+            {
+                Some((nanos, _)) if nanos > 0 => put_number(field, nanos.cast_unsigned(), out),
+                _ => self.fault(path, "not an RFC 3339 time with its zone, from 1970 to 2262"),
+            },
+            (Kind::Text | Kind::Bytes, _) => {
+                self.fault(path, format!("expected {}, as a string", field.form.wants()))
+            }
+            (Kind::Bool, Value::Bool(yes)) => put_number(field, u64::from(*yes), out),
+            (Kind::Bool, _) => self.fault(path, "expected true or false"),
+            (Kind::Int64, _) if field.form == Form::Time => {
+                self.fault(path, "expected an RFC 3339 time, as a string")
+            }
+            (Kind::Uint32 | Kind::Uint64 | Kind::Int64 | Kind::Sint32 | Kind::Enum(_), _) => {
+                match number(field, value) {
+                    Some(number) => put_number(field, number, out),
+                    None => self.fault(path, "expected a whole number in range"),
+                }
+            }
+        }
+    }
+
+    /// Text in its normal form, or a fault.
+    fn text(&mut self, field: &Field, text: &str, path: &str) -> Option<String> {
+        let normal = match field.form {
+            Form::Identifier if text.is_empty() => Some(String::new()),
+            Form::Identifier => return self.identifier(text, path),
+            Form::Decimal => decimal_text(text),
+            Form::Unit if means_pieces(text) => Some(String::new()),
+            _ => Some(text.to_owned()),
+        };
+        let fits = |text: &String| {
+            text.is_empty() && !field.required && field.presence == Presence::Implicit
+                || form::text_fits(field.form, text)
+        };
+        let normal = normal.filter(fits);
+        if normal.is_none() {
+            self.fault(path, format!("not {}", field.form.wants()));
+        }
+        normal
+    }
+
+    fn identifier(&mut self, text: &str, path: &str) -> Option<String> {
+        match identifier::normalise(text) {
+            Ok(normal) => {
+                self.spellings.push((text.to_owned(), normal.clone()));
+                Some(normal)
+            }
+            Err(error) => {
+                self.fault(path, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn serials(&mut self, field: &'static Field, value: &Value, path: &str, out: &mut Vec<u8>) {
+        let Some(values) = value.as_array() else {
+            self.fault(path, "expected a list of identifiers");
+            return;
+        };
+        let mut normal = Vec::with_capacity(values.len());
+        for (position, value) in values.iter().enumerate() {
+            let path = format!("{path}/{position}");
+            match value.as_str() {
+                Some(text) => normal.extend(self.identifier(text, &path)),
+                None => self.fault(&path, "expected an identifier, as a string"),
+            }
+        }
+        for run in serials::compress(normal) {
+            put_bytes(field, &run.encode_to_vec(), out);
+        }
+    }
+}
+
+/// A whole number as it stands on the wire, from a JSON number or its digits.
+fn number(field: &Field, value: &Value) -> Option<u64> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    match field.kind {
+        Kind::Uint32 => text.parse::<u32>().ok().map(u64::from),
+        Kind::Uint64 => text.parse().ok(),
+        Kind::Int64 => text.parse::<i64>().ok().map(i64::cast_unsigned),
+        Kind::Sint32 => {
+            let number = text.parse::<i32>().ok()?;
+            let fits = field.form != Form::Offset || (-1_080..=1_080).contains(&number);
+            fits.then(|| u64::from(((number << 1) ^ (number >> 31)).cast_unsigned()))
+        }
+        Kind::Enum(max) => text
+            .parse::<u32>()
+            .ok()
+            .filter(|number| i64::from(*number) <= i64::from(max))
+            .map(u64::from),
+        Kind::Bool | Kind::Text | Kind::Bytes | Kind::Message(_) => None,
+    }
+}
+
+fn put_number(field: &Field, number: u64, out: &mut Vec<u8>) {
+    if number != 0 || field.presence != Presence::Implicit {
+        prost::encoding::encode_varint(u64::from(field.number) << 3, out);
+        prost::encoding::encode_varint(number, out);
+    }
+}
+
+fn put_bytes(field: &Field, content: &[u8], out: &mut Vec<u8>) {
+    if !content.is_empty() || field.presence != Presence::Implicit {
+        prost::encoding::encode_varint(u64::from(field.number) << 3 | 2, out);
+        prost::encoding::encode_varint(content.len() as u64, out);
+        out.extend_from_slice(content);
+    }
+}
+
+/// The JSON pointer of a member.
+fn pointer(path: &str, key: &str) -> String {
+    format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"))
+}

@@ -1,0 +1,224 @@
+//! The index is what the outbox's records say, and nothing else.
+
+use super::*;
+
+fn key() -> SigningKey {
+    SigningKey::from_seed(&[1; 32])
+}
+
+fn encoded(id: &str, lot: &str) -> bytes::Bytes {
+    let event = v1::Event {
+        id: id.to_owned(),
+        event_time: 1,
+        kind: Some(Kind::Scrapped(v1::Scrapped {
+            items: vec![v1::Item {
+                lot: lot.to_owned(),
+                ..Default::default()
+            }],
+            ..Default::default()
+        })),
+        ..Default::default()
+    };
+    event.encode_to_vec().into()
+}
+
+fn signed(parcel: u64, sequence: u64, events: &[bytes::Bytes]) -> Record {
+    let header = crate::envelope::Header {
+        log_id: LogId::new(Hash::ZERO),
+        issuer: "https://id.gs1.org/417/9521230100106".to_owned(),
+        feed: key().feed(),
+        sequence: FeedSequence::new(sequence),
+        previous: if sequence == 1 {
+            Hash::ZERO
+        } else {
+            Hash::new([7; 32])
+        },
+        issued_at: crate::time::IssuedAt::from_nanos(1),
+    };
+    let (envelope, _) = key().sign_statement(&header, events);
+    Record::Signed {
+        parcel: ParcelId::new(parcel),
+        envelope,
+    }
+}
+
+fn queued(parcel: u64, refusals: u32, events: &[bytes::Bytes]) -> Record {
+    Record::Queued {
+        parcel: ParcelId::new(parcel),
+        refusals,
+        events: events.to_vec(),
+    }
+}
+
+fn receipted(sequence: u64, index: u64, outcome: Outcome) -> Record {
+    let row = ProvenRow {
+        sequence: FeedSequence::new(sequence),
+        index: LeafIndex::new(index),
+        recorded_at: RecordedAt::from_nanos(2),
+        outcome,
+        leaf: Hash::ZERO,
+    };
+    let receipt = v1::Receipt {
+        checkpoint: b"ledger.example/x\n77\nroot\n\n".to_vec(),
+        ..Default::default()
+    };
+    let receipt = receipt.encode_to_vec().into();
+    Record::Receipted {
+        feed: key().feed(),
+        at: 3,
+        rows: vec![row],
+        receipt,
+    }
+}
+
+fn index(records: &[Record]) -> EventIndex {
+    let mut index = EventIndex::default();
+    for record in records {
+        index.apply(record);
+    }
+    index
+}
+
+fn state(index: &EventIndex, id: &str) -> Option<EventState> {
+    index.status(id).map(|status| status.state)
+}
+
+#[test]
+fn an_event_is_followed_from_queued_to_receipted() {
+    let events = [encoded("a", "urn:x:1"), encoded("b", "urn:x:2")];
+    let mut records = vec![queued(0, 0, &events)];
+    assert_eq!(state(&index(&records), "b"), Some(EventState::Queued));
+    records.push(signed(0, 1, &events));
+    assert_eq!(state(&index(&records), "b"), Some(EventState::Published));
+    records.push(receipted(1, 40, Outcome::Admitted));
+    let index = index(&records);
+    let status = index.status("b").unwrap();
+    let [statement] = status.statements.as_slice() else {
+        panic!()
+    };
+    assert_eq!(status.state, EventState::Receipted);
+    assert_eq!(
+        (statement.feed, statement.sequence),
+        (Some(key().feed()), Some(FeedSequence::FIRST))
+    );
+    assert_eq!(
+        (statement.index, statement.event_number),
+        (Some(LeafIndex::new(40)), 1)
+    );
+    assert_eq!(statement.checkpoint_size.map(crate::id::TreeSize::get), Some(77));
+    assert_eq!(
+        index.reference("b"),
+        Some(v1::EventReference {
+            leaf_index: 40,
+            event_number: 1
+        })
+    );
+    assert_eq!(state(&index, "c"), None);
+}
+
+#[test]
+fn an_id_is_free_taken_by_the_same_or_taken_by_another() {
+    let content = |bytes: &bytes::Bytes| [crate::event::content(bytes)];
+    let (one, other) = (encoded("a", "urn:x:1"), encoded("a", "urn:x:2"));
+    let index = index(&[signed(0, 1, std::slice::from_ref(&one))]);
+    assert_eq!(index.standing("b", &content(&one)), Standing::New);
+    assert_eq!(index.standing("a", &content(&one)), Standing::Same);
+    assert_eq!(index.standing("a", &content(&other)), Standing::Other);
+}
+
+#[test]
+fn what_the_register_refuses_goes_again_and_what_content_refuses_frees_its_id() {
+    let events = [encoded("a", "urn:x:1")];
+    let refused = Outcome::Refused(Refusal::UnknownFacility);
+    let mut records = vec![
+        signed(0, 1, &events),
+        receipted(1, 4, refused),
+        queued(0, 1, &events),
+    ];
+    let status = index(&records).status("a").unwrap();
+    assert_eq!(status.state, EventState::Refused);
+    assert_eq!(status.statements[0].code, Some("unknown_facility"));
+    records.push(signed(0, 2, &events));
+    assert_eq!(state(&index(&records), "a"), Some(EventState::Published));
+    records.push(receipted(2, 5, Outcome::Refused(Refusal::WrongParty)));
+    records.push(Record::DeadLettered(DeadLetter {
+        parcel: ParcelId::new(0),
+        feed: key().feed(),
+        sequence: FeedSequence::new(2),
+        index: LeafIndex::new(5),
+        refusal: Refusal::WrongParty,
+        events: events.to_vec(),
+    }));
+    let dead = index(&records);
+    assert_eq!(state(&dead, "a"), Some(EventState::DeadLetter));
+    assert_eq!(
+        dead.standing("a", &[crate::event::content(&events[0])]),
+        Standing::New
+    );
+    records.push(signed(1, 3, &events));
+    assert_eq!(
+        state(&index(&records), "a"),
+        Some(EventState::Published),
+        "mended, it goes out again"
+    );
+    records.push(Record::LetterTaken {
+        parcel: ParcelId::new(0),
+    });
+    assert_eq!(
+        state(&index(&records), "a"),
+        Some(EventState::Published),
+        "whatever becomes of the letter"
+    );
+}
+
+#[test]
+fn the_parts_of_a_long_event_are_one_event() {
+    let part = |number, lot: &str| {
+        let mut event = v1::Event::decode(encoded("long", lot)).unwrap();
+        event.part = Some(v1::Part { number, count: 2 });
+        bytes::Bytes::from(event.encode_to_vec())
+    };
+    let parts = [part(1, "urn:x:1"), part(2, "urn:x:2")];
+    let index = index(&[
+        signed(0, 1, &parts[..1]),
+        signed(1, 2, &parts[1..]),
+        receipted(1, 4, Outcome::Admitted),
+    ]);
+    let status = index.status("long").unwrap();
+    assert_eq!(
+        (status.state, status.statements.len()),
+        (EventState::Published, 2)
+    );
+    let contents = parts.each_ref().map(|part| crate::event::content(part));
+    assert_eq!(index.standing("long", &contents), Standing::Same);
+    assert_eq!(index.standing("long", &contents[..1]), Standing::Other);
+    assert_eq!(
+        index.reference("long"),
+        None,
+        "not before its last part is proven"
+    );
+}
+
+#[test]
+fn what_the_ledger_lost_is_published_again_and_what_the_outbox_forgets_is_forgotten() {
+    let (a, b) = ([encoded("a", "urn:x:1")], [encoded("b", "urn:x:2")]);
+    let mut records = vec![
+        signed(0, 1, &a),
+        signed(1, 2, &b),
+        receipted(1, 4, Outcome::Admitted),
+        receipted(2, 5, Outcome::Admitted),
+    ];
+    let feed: FeedId = key().feed();
+    let (after, through) = (FeedSequence::new(1), FeedSequence::new(2));
+    records.push(Record::Reopened { feed, after, through });
+    let reopened = index(&records);
+    assert_eq!(state(&reopened, "a"), Some(EventState::Receipted));
+    assert_eq!(state(&reopened, "b"), Some(EventState::Published));
+    records.push(Record::Pruned {
+        feed,
+        through: after,
+        hash: Hash::ZERO,
+    });
+    let pruned = index(&records);
+    assert_eq!((state(&pruned, "a"), pruned.len()), (None, 1));
+}

@@ -1,0 +1,210 @@
+//! A publishing service: HTTP and a drop folder in front of an outbox on the bus.
+//!
+//! ```text
+//! POST /v1/events   --.
+//! POST /v1/capture  --+--> intake (check) --> reserve ids --> outbox (fsync) --> 202 {id, feed, sequence}
+//! DIR/*.json[ld]    --'                            |               | records
+//!                                                  '---- index <---'--> GET /v1/events/{id}
+//! ```
+//!
+//! Nothing is promised before the outbox has it on disk, and nothing is remembered elsewhere: the index is fed
+//! by the outbox's records, from its file at every start and from its thread afterwards. So whatever is killed
+//! when, an event that was accepted is published exactly once per id, and a repeated request finds it. The
+//! decisions are [`crate::gateway`]'s; the endpoints are described in `docs/publishing.md`.
+
+mod arguments;
+mod drop_folder;
+mod http;
+mod letters;
+mod metrics;
+mod taking;
+
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+};
+
+pub use self::arguments::{Arguments, serve};
+use self::{metrics::Metrics, taking::Gateway};
+use crate::{
+    gateway::Service,
+    id::FeedId,
+    log::note::KeyError,
+    outbox::{Config as OutboxConfig, PinnedLog},
+    shell::{
+        nats::{Bus, BusOptions},
+        publisher::{PublishError, PublisherConfig},
+    },
+    signature::SigningKey,
+    trust::TrustFile,
+};
+
+/// How long a request in hand may take once the service is told to stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How long between attempts to reach a bus that is not there yet.
+const CONNECT_PAUSE: Duration = Duration::from_millis(500);
+
+/// What a running gateway needs.
+#[derive(Debug)]
+pub struct Config {
+    /// Which kinds of event it takes.
+    pub service: Service,
+    /// The bus, as `nats://host:port`.
+    pub nats_url: String,
+    /// The outbox, the party and its keys.
+    pub publisher: PublisherConfig,
+    /// Where HTTP listens.
+    pub http: SocketAddr,
+    /// A folder whose EPCIS documents and event files are taken in.
+    pub watch: Option<PathBuf>,
+    /// Longest body or file that is taken, in bytes.
+    pub body_len_max: usize,
+    /// How many requests are in hand at once; more are answered 429.
+    pub requests_max: usize,
+}
+
+impl Config {
+    /// A gateway of `party` for the log that is pinned, with its outbox in `folder`: HTTP on a free loopback
+    /// port, no drop folder, bodies up to 32 MiB, 64 requests at once.
+    ///
+    /// # Errors
+    /// If a key of the log is unsound.
+    pub fn new(
+        service: Service,
+        nats_url: impl Into<String>,
+        trust: &TrustFile,
+        party: impl Into<String>,
+        keys: Vec<SigningKey>,
+        folder: impl Into<PathBuf>,
+    ) -> Result<Self, KeyError> {
+        let log_keys: Vec<FeedId> = trust
+            .log_keys()
+            .iter()
+            .map(|key| FeedId::new(*key.public_key()))
+            .collect();
+        let log = PinnedLog::new(trust.log_id(), trust.origin().clone(), &log_keys)?;
+        let outbox = OutboxConfig::new(log, party.into());
+        Ok(Self {
+            service,
+            nats_url: nats_url.into(),
+            publisher: PublisherConfig::new(folder, outbox, keys),
+            http: SocketAddr::from(([127, 0, 0, 1], 0)),
+            watch: None,
+            body_len_max: 32 << 20,
+            requests_max: 64,
+        })
+    }
+}
+
+/// Why a gateway cannot start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The outbox cannot be used.
+    #[error("outbox of the gateway")]
+    Publisher(#[from] PublishError),
+    /// The address cannot be listened on.
+    #[error("listening on {address}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The drop folder cannot be used.
+    #[error("drop folder {folder}")]
+    Folder {
+        /// Which folder.
+        folder: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// Metrics cannot be registered.
+    #[error("metrics")]
+    Metrics(#[from] prometheus::Error),
+    /// A setting that cannot be.
+    #[error("{0}")]
+    Setting(String),
+}
+
+/// Runs a gateway until `shutdown` turns true, then finishes the requests and the file in hand. `listening`
+/// hears the HTTP address once events are taken.
+///
+/// # Errors
+/// Why it cannot run, or had to end.
+pub async fn run(
+    config: Config,
+    mut shutdown: watch::Receiver<bool>,
+    listening: oneshot::Sender<SocketAddr>,
+) -> Result<(), GatewayError> {
+    let service = config.service;
+    let metrics = Metrics::new()?;
+    let bus = tokio::select! {
+        biased;
+        _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
+        bus = connect(&config.nats_url, service) => bus,
+    };
+    let gateway = Gateway::start(bus, config.publisher, service, metrics).await?;
+    let dropping = match config.watch {
+        Some(folder) => Some(drop_folder::start(
+            gateway.clone(),
+            folder,
+            config.body_len_max,
+            shutdown.clone(),
+        )?),
+        None => None,
+    };
+    let separating = tokio::spawn(letters::separate(gateway.clone()));
+    let listener = TcpListener::bind(config.http)
+        .await
+        .map_err(|source| GatewayError::Listen {
+            address: config.http,
+            source,
+        })?;
+    let address = listener.local_addr().unwrap_or(config.http);
+    let router = http::router(gateway.clone(), config.body_len_max, config.requests_max);
+    let mut stop = shutdown.clone();
+    let mut server = tokio::spawn(async move {
+        let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stopped)
+            .await
+    });
+    tracing::info!(%address, %service, known = gateway.known(), "the gateway is up");
+    let _ = listening.send(address);
+
+    let failed = tokio::select! {
+        _ = shutdown.wait_for(|stop| *stop) => false,
+        () = gateway.publisher_ended() => true,
+    };
+    separating.abort();
+    if !failed {
+        if tokio::time::timeout(STOP_PATIENCE, &mut server).await.is_err() {
+            tracing::warn!("requests in hand were given up");
+        }
+        if let Some(dropping) = dropping {
+            // The file in hand is finished: its events are durable, and it is moved.
+            let _ = tokio::time::timeout(STOP_PATIENCE, dropping).await;
+        }
+    }
+    server.abort();
+    gateway.stop().await?;
+    Ok(())
+}
+
+/// Connects, for as long as it takes: a gateway may be started before its bus.
+async fn connect(url: &str, service: Service) -> Bus {
+    loop {
+        match Bus::connect(&BusOptions::new(url, format!("lotproof-{service}"))).await {
+            Ok(bus) => return bus,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the bus is not there; trying again"
+                );
+                tokio::time::sleep(CONNECT_PAUSE).await;
+            }
+        }
+    }
+}

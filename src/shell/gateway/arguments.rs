@@ -1,0 +1,108 @@
+//! The command line of a publishing service, and its life until SIGTERM.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{oneshot, watch},
+};
+
+use super::{Config, GatewayError, run};
+use crate::{
+    gateway::Service,
+    identifier,
+    shell::{durable, key_file},
+    trust::TrustFile,
+};
+
+/// What a publishing service is told; every setting is also an environment variable.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Arguments {
+    /// The bus
+    #[arg(long, env = "LOTPROOF_NATS_URL", default_value = "nats://127.0.0.1:4222")]
+    pub nats_url: String,
+    /// Trust file of the log: origin, log id and keys that you pinned
+    #[arg(long, env = "LOTPROOF_TRUST")]
+    pub trust: PathBuf,
+    /// The party that speaks: its identifier
+    #[arg(long, env = "LOTPROOF_PARTY")]
+    pub party: String,
+    /// Its key files: the first that the ledger has not closed is signed with
+    #[arg(long = "key", env = "LOTPROOF_KEY", required = true, value_delimiter = ',')]
+    pub keys: Vec<PathBuf>,
+    /// Folder of the outbox: what is accepted is kept there until it is proven, and 30 days longer
+    #[arg(long, env = "LOTPROOF_OUTBOX")]
+    pub outbox: PathBuf,
+    /// File with the outbox's generation, best on another volume; beside the outbox unless given
+    #[arg(long, env = "LOTPROOF_OUTBOX_GENERATION")]
+    pub generation: Option<PathBuf>,
+    /// Where HTTP listens: on loopback, 8471 for manufacturing and 8472 for shipping, unless given
+    #[arg(long, env = "LOTPROOF_HTTP")]
+    pub http: Option<SocketAddr>,
+    /// Drop folder: EPCIS documents and event files in it are taken in
+    #[arg(long, env = "LOTPROOF_WATCH")]
+    pub watch: Option<PathBuf>,
+    /// Bytes that may wait for receipts; more are answered 503
+    #[arg(long, env = "LOTPROOF_BACKLOG_LEN_MAX", default_value_t = 64 << 20)]
+    pub backlog_len_max: usize,
+    /// Longest body in bytes
+    #[arg(long, env = "LOTPROOF_BODY_LEN_MAX", default_value_t = 32 << 20)]
+    pub body_len_max: usize,
+}
+
+impl Arguments {
+    /// What a service is to run with.
+    ///
+    /// # Errors
+    /// If a file cannot be read or is not what it should be.
+    pub fn config(self, service: Service) -> Result<Config, GatewayError> {
+        let setting = |what: String| {
+            move |error: &dyn std::fmt::Display| GatewayError::Setting(format!("{what}: {error}"))
+        };
+        let party =
+            identifier::normalise(&self.party).map_err(|error| setting(self.party.clone())(&error))?;
+        let path = self.trust.display().to_string();
+        let trust = durable::read(&self.trust).map_err(|error| setting(path.clone())(&error))?;
+        let trust = TrustFile::parse(&trust.unwrap_or_default()).map_err(|error| setting(path)(&error))?;
+        let keys = self.keys.iter().map(|path| {
+            key_file::read(path).map_err(|error| setting(format!("key {}", path.display()))(&error))
+        });
+        let keys = keys.collect::<Result<_, _>>()?;
+        let mut config = Config::new(service, self.nats_url, &trust, party, keys, self.outbox)
+            .map_err(|error| setting("the log's key".to_owned())(&error))?;
+        if let Some(generation) = self.generation {
+            config.publisher.generation = generation;
+        }
+        config.publisher.outbox.backlog_len_max = self.backlog_len_max;
+        config.http = self
+            .http
+            .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], service.default_port())));
+        config.watch = self.watch;
+        config.body_len_max = self.body_len_max;
+        Ok(config)
+    }
+}
+
+/// Runs a service until SIGTERM or SIGINT, and prints where it listens.
+///
+/// # Errors
+/// Why it could not run.
+pub async fn serve(config: Config) -> Result<(), GatewayError> {
+    let (stop, shutdown) = watch::channel(false);
+    let (listening, address) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Ok(address) = address.await {
+            println!("listening on http://{address}");
+        }
+    });
+    let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    for received in signals {
+        let mut received = received.map_err(|error| GatewayError::Setting(format!("signals: {error}")))?;
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            received.recv().await;
+            stop.send_replace(true);
+        });
+    }
+    run(config, shutdown, listening).await
+}

@@ -1,0 +1,220 @@
+//! The drop folder: documents that other systems put there are taken in.
+//!
+//! ```text
+//! DIR/x.jsonld, DIR/x.json    --unchanged for two looks--> read, events durable in the outbox
+//!                             --result written------------> DIR/done/x.json.result.json
+//!                             --renamed, folders synced---> DIR/done/x.json    (or failed/)
+//! ```
+//!
+//! The order makes it safe to be killed anywhere: a file stays in DIR until its events are durable, and the ids
+//! of its events depend on the file alone (those it states, else its SHA-256 and their position), so that a file
+//! that is read again finds all of them known. For the same reason a copy of a file publishes nothing, as long
+//! as the outbox remembers its events.
+//!
+//! A file is an EPCIS document if it is named `.jsonld` or has `@context`, `epcisBody` or `type` as EPCIS has;
+//! else events of ours. It is done if anything of it was taken; what was refused stands in the result.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::{sync::watch, task::JoinHandle};
+
+use super::{
+    GatewayError,
+    http::take_document,
+    taking::{Gateway, Together, WhenFull},
+};
+use crate::{
+    epcis::ImportOptions,
+    gateway::{
+        Fault, FaultCode,
+        intake::{self, NotCaptured},
+    },
+    id::Hash,
+    shell::durable,
+};
+
+/// How often the folder is looked at. A file must be unchanged from one look to the next.
+const LOOK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How a file looked.
+type Look = (u64, Option<SystemTime>);
+
+/// Starts to watch a folder, which is made if it is not there.
+pub(super) fn start(
+    gateway: Gateway,
+    folder: PathBuf,
+    len_max: usize,
+    shutdown: watch::Receiver<bool>,
+) -> Result<JoinHandle<()>, GatewayError> {
+    for sub in ["done", "failed"] {
+        fs::create_dir_all(folder.join(sub)).map_err(|source| GatewayError::Folder {
+            folder: folder.clone(),
+            source,
+        })?;
+    }
+    let dropped = DropFolder {
+        gateway,
+        folder,
+        len_max,
+    };
+    Ok(tokio::spawn(dropped.watch(shutdown)))
+}
+
+struct DropFolder {
+    gateway: Gateway,
+    folder: PathBuf,
+    len_max: usize,
+}
+
+impl DropFolder {
+    async fn watch(self, mut shutdown: watch::Receiver<bool>) {
+        let mut last = BTreeMap::new();
+        loop {
+            let seen = files(&self.folder).unwrap_or_else(|error| {
+                tracing::error!(%error, folder = %self.folder.display(), "the drop folder cannot be read");
+                BTreeMap::new()
+            });
+            for (path, look) in &seen {
+                if *shutdown.borrow() {
+                    return;
+                }
+                if last.get(path) == Some(look) {
+                    self.take_in(path).await;
+                }
+            }
+            last = seen;
+            tokio::select! {
+                _ = shutdown.wait_for(|stop| *stop) => return,
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+            }
+        }
+    }
+
+    async fn take_in(&self, path: &Path) {
+        let (outcome, reply) = match self.read_and_take(path).await {
+            Ok(reply) => reply,
+            // Not the file's fault: it stays where it is. What an error declaration is about may be proven soon.
+            Err(fault) if fault.code.is_retryable() => {
+                tracing::debug!(%fault, file = %path.display(), "not taken in yet");
+                return;
+            }
+            Err(fault) => ("failed", serde_json::to_value(&fault).unwrap_or_default()),
+        };
+        match self.put_away(path, outcome, &reply) {
+            Ok(()) => tracing::info!(file = %path.display(), outcome, "taken in"),
+            Err(error) => {
+                tracing::error!(%error, file = %path.display(), "cannot be put away; looked at again")
+            }
+        }
+    }
+
+    async fn read_and_take(&self, path: &Path) -> Result<(&'static str, Value), Fault> {
+        let unreadable =
+            |error: io::Error| Fault::new(FaultCode::Internal, format!("the file cannot be read: {error}"));
+        let len = fs::metadata(path).map_err(unreadable)?.len();
+        if len > self.len_max as u64 {
+            return Err(Fault::new(
+                FaultCode::TooLarge,
+                format!("{len} bytes, at most {} are taken", self.len_max),
+            ));
+        }
+        let (path_now, max) = (path.to_owned(), self.len_max);
+        let read = tokio::task::spawn_blocking(move || fs::read(path_now)).await;
+        let body = Bytes::from(
+            read.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?
+                .map_err(unreadable)?,
+        );
+        if is_epcis(path, &body) {
+            let options = ImportOptions {
+                document_len_max: max,
+                ..ImportOptions::default()
+            };
+            let reply = take_document(&self.gateway, body, options, WhenFull::Wait).await?;
+            let is_early = |refused: &&NotCaptured| refused.code == FaultCode::NotReceipted;
+            if let Some(early) = reply.refused.iter().find(is_early) {
+                return Err(Fault::new(early.code, early.message.clone()));
+            }
+            let outcome = if reply.events.is_empty() { "failed" } else { "done" };
+            return Ok((outcome, to_value(&reply)));
+        }
+        let document = Hash::of(&[&body]);
+        let id = |position| format!("urn:lotproof:file:{document}:{position}");
+        let orders = intake::events(&body, self.gateway.service(), id)?;
+        let taken = self
+            .gateway
+            .take(orders, Together::AllOrNone, WhenFull::Wait)
+            .await?;
+        let taken = taken.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(("done", json!({ "document": document, "events": taken })))
+    }
+
+    /// The result first, so that a file never lies in `done` without it.
+    fn put_away(&self, path: &Path, outcome: &str, reply: &Value) -> io::Result<()> {
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let folder = self.folder.join(outcome);
+        let target = free_name(&folder, Path::new(name));
+        let mut result = target.clone().into_os_string();
+        result.push(".result.json");
+        durable::write(Path::new(&result), &serde_json::to_vec_pretty(reply)?)?;
+        fs::rename(path, &target)?;
+        fs::File::open(&folder)?.sync_all()?;
+        fs::File::open(&self.folder)?.sync_all()
+    }
+}
+
+fn to_value(reply: &impl Serialize) -> Value {
+    serde_json::to_value(reply).unwrap_or_default()
+}
+
+/// The documents in a folder, by name, and how they look.
+fn files(folder: &Path) -> io::Result<BTreeMap<PathBuf, Look>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        let fits = path
+            .extension()
+            .is_some_and(|end| end == "json" || end == "jsonld");
+        // Gone or unreadable in between: looked at again.
+        if let (true, Ok(about)) = (fits, entry.metadata())
+            && about.is_file()
+        {
+            found.insert(path, (about.len(), about.modified().ok()));
+        }
+    }
+    Ok(found)
+}
+
+/// `name` in `folder`, or with a number before it if another file has it.
+fn free_name(folder: &Path, name: &Path) -> PathBuf {
+    let numbered = (1_u32..).map(|number| folder.join(format!("{number}-{}", name.display())));
+    let mut candidates = std::iter::once(folder.join(name)).chain(numbered);
+    candidates
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| folder.join(name))
+}
+
+fn is_epcis(path: &Path, body: &[u8]) -> bool {
+    if path.extension().is_some_and(|end| end == "jsonld") {
+        return true;
+    }
+    match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Array(events)) => events.first().is_some_and(has_epcis_member),
+        Ok(value) => has_epcis_member(&value),
+        Err(_) => false,
+    }
+}
+
+fn has_epcis_member(value: &Value) -> bool {
+    ["@context", "epcisBody", "eventTime"]
+        .iter()
+        .any(|name| value.get(name).is_some())
+}

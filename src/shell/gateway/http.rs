@@ -1,0 +1,330 @@
+//! The endpoints: parse, call, map. Described with examples in `docs/publishing.md`.
+//!
+//! ```text
+//! POST   /v1/events                 one event of ours as JSON, or a list
+//! POST   /v1/capture[?strict=true]  an EPCIS 2.0 document
+//! GET    /v1/events/{id}            where an event stands
+//! GET    /v1/dead-letters           what was refused for good
+//! DELETE /v1/dead-letters/{number}  a person has seen to it
+//! GET    /healthz /readyz /metrics
+//! ```
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes},
+    extract::{Path, RawQuery, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{delete, get, post},
+};
+use serde::Serialize;
+use serde_json::json;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::taking::{Gateway, Taken, Together, WhenFull};
+use crate::{
+    epcis::{Finding, ImportOptions, Strictness},
+    gateway::{
+        Fault, FaultCode,
+        intake::{self, NotCaptured, Placed},
+        json,
+    },
+    id::Hash,
+    outbox::ParcelId,
+    wire::v1,
+};
+
+/// Seconds after which a request that could not be carried out now may be tried again.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
+
+/// What the handlers share.
+struct Desk {
+    gateway: Gateway,
+    body_len_max: usize,
+    in_hand: Semaphore,
+}
+
+type Shared = State<Arc<Desk>>;
+
+pub(super) fn router(gateway: Gateway, body_len_max: usize, requests_max: usize) -> Router {
+    let desk = Arc::new(Desk {
+        gateway,
+        body_len_max,
+        in_hand: Semaphore::new(requests_max),
+    });
+    Router::new()
+        .route("/v1/events", post(events))
+        .route("/v1/capture", post(capture))
+        .route("/v1/events/{*id}", get(status))
+        .route("/v1/dead-letters", get(letters))
+        .route("/v1/dead-letters/{number}", delete(take_letter))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(|| async { Fault::new(FaultCode::NotFound, "no such resource").into_response() })
+        .method_not_allowed_fallback(|| async {
+            Fault::new(FaultCode::MethodNotAllowed, "the resource has no such method").into_response()
+        })
+        .layer(middleware::from_fn_with_state(desk.clone(), count))
+        .with_state(desk)
+}
+
+async fn count(State(desk): Shared, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    desk.gateway.metrics().answered(response.status().as_u16());
+    response
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retryable = self.code.is_retryable();
+        let mut response = (status, Json(self)).into_response();
+        if retryable {
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        response
+    }
+}
+
+impl Desk {
+    /// A place among the requests in hand, and then the body: what is over the limits is not read.
+    async fn admit(&self, body: Body) -> Result<(SemaphorePermit<'_>, Bytes), Fault> {
+        let permit = self
+            .in_hand
+            .try_acquire()
+            .map_err(|_| Fault::new(FaultCode::Busy, "too many requests are in hand"))?;
+        let bytes = axum::body::to_bytes(body, self.body_len_max).await.map_err(|_| {
+            let max = self.body_len_max;
+            Fault::new(
+                FaultCode::TooLarge,
+                format!("the body is longer than {max} bytes, or was cut off"),
+            )
+        })?;
+        Ok((permit, bytes))
+    }
+}
+
+/// Reads off the runtime: a body can be long.
+async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(Fault::new(FaultCode::Internal, error.to_string())))
+}
+
+/// 202 if anything is new, 200 if all of it was known.
+fn accepted<'a>(mut taken: impl Iterator<Item = &'a Taken>) -> StatusCode {
+    if taken.any(|taken| taken.is_new) {
+        StatusCode::ACCEPTED
+    } else {
+        StatusCode::OK
+    }
+}
+
+async fn events(State(desk): Shared, body: Body) -> Result<Response, Fault> {
+    let (_permit, body) = desk.admit(body).await?;
+    let service = desk.gateway.service();
+    let orders = aside(move || {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)
+            .map_err(|error| Fault::new(FaultCode::Internal, format!("no randomness: {error}")))?;
+        let base = hex::encode(random);
+        intake::events(&body, service, |position| {
+            format!("urn:lotproof:event:{base}:{position}")
+        })
+    })
+    .await?;
+    let taken = desk
+        .gateway
+        .take(orders, Together::AllOrNone, WhenFull::Refuse)
+        .await?;
+    let taken = taken.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok((accepted(taken.iter()), Json(json!({ "events": taken }))).into_response())
+}
+
+/// What a document came to, as it is answered and as it lies beside a file of the drop folder.
+#[derive(Serialize)]
+pub(super) struct CaptureReply {
+    document: Hash,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Finding>,
+    pub(super) events: Vec<CapturedReply>,
+    pub(super) refused: Vec<NotCaptured>,
+}
+
+/// One event of a document.
+#[derive(Serialize)]
+pub(super) struct CapturedReply {
+    position: usize,
+    kind: &'static str,
+    #[serde(flatten)]
+    taken: Taken,
+    findings: Vec<Finding>,
+}
+
+impl CaptureReply {
+    fn status(&self) -> StatusCode {
+        accepted(self.events.iter().map(|event| &event.taken))
+    }
+}
+
+/// Takes a document, event by event.
+pub(super) async fn take_document(
+    gateway: &Gateway,
+    body: Bytes,
+    options: ImportOptions,
+    when_full: WhenFull,
+) -> Result<CaptureReply, Fault> {
+    let service = gateway.service();
+    let capture = aside(move || intake::capture(&body, service, &options)).await?;
+    let mut refused = capture.refused;
+    let mut about = Vec::with_capacity(capture.taken.len());
+    let mut orders = Vec::with_capacity(capture.taken.len());
+    for event in capture.taken {
+        about.push((
+            event.position,
+            event.kind,
+            event.order.id().to_owned(),
+            event.findings,
+        ));
+        orders.push(Placed {
+            path: String::new(),
+            order: event.order,
+        });
+    }
+    let mut events = Vec::with_capacity(orders.len());
+    if !orders.is_empty() {
+        let taken = gateway.take(orders, Together::Each, when_full).await?;
+        for ((position, kind, id, findings), taken) in about.into_iter().zip(taken) {
+            match taken {
+                Ok(taken) => events.push(CapturedReply {
+                    position,
+                    kind,
+                    taken,
+                    findings,
+                }),
+                Err(fault) => refused.push(NotCaptured {
+                    position,
+                    original_id: Some(id),
+                    code: fault.code,
+                    message: fault.message,
+                    findings,
+                }),
+            }
+        }
+    }
+    refused.sort_by_key(|refused| refused.position);
+    Ok(CaptureReply {
+        document: capture.document,
+        findings: capture.findings,
+        events,
+        refused,
+    })
+}
+
+async fn capture(State(desk): Shared, RawQuery(query): RawQuery, body: Body) -> Result<Response, Fault> {
+    let (_permit, body) = desk.admit(body).await?;
+    let mut options = ImportOptions {
+        document_len_max: desk.body_len_max,
+        ..ImportOptions::default()
+    };
+    options.strictness = match query.as_deref() {
+        None | Some("" | "strict=false") => Strictness::Lenient,
+        Some("strict=true") => Strictness::Strict,
+        Some(other) => {
+            let message = format!("{other} is neither strict=true nor strict=false");
+            return Err(Fault::new(FaultCode::BadQuery, message));
+        }
+    };
+    let reply = take_document(&desk.gateway, body, options, WhenFull::Refuse).await?;
+    if reply.events.is_empty() {
+        // The one shape of errors, with all that was found beside it.
+        let code = FaultCode::NothingTaken;
+        let fault = Fault::new(
+            code,
+            "no event of the document was taken; `refused` says why of each",
+        );
+        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
+        let mut body = serde_json::to_value(&fault).unwrap_or_default();
+        if let (Some(body), Ok(serde_json::Value::Object(reply))) =
+            (body.as_object_mut(), serde_json::to_value(&reply))
+        {
+            body.extend(reply);
+        }
+        return Ok((status, Json(body)).into_response());
+    }
+    Ok((reply.status(), Json(reply)).into_response())
+}
+
+async fn status(State(desk): Shared, Path(id): Path<String>) -> Result<Response, Fault> {
+    let status = desk.gateway.status(&id);
+    let status = status.ok_or_else(|| {
+        Fault::new(
+            FaultCode::UnknownEvent,
+            format!("no event {id} is known here; the ledger may know it"),
+        )
+    })?;
+    Ok(Json(status).into_response())
+}
+
+async fn letters(State(desk): Shared) -> Result<Response, Fault> {
+    let letters = desk.gateway.publisher().letters().await.map_err(|_| stopping())?;
+    let letters = letters.into_iter().map(|letter| {
+        let events = letter.events.iter().filter_map(|bytes| {
+            let event = <v1::Event as prost::Message>::decode(bytes.clone()).ok()?;
+            Some(json::write(&event))
+        });
+        json!({
+            "number": letter.parcel.get(),
+            "reason": letter.refusal.name(),
+            "feed": letter.feed,
+            "sequence": letter.sequence,
+            "index": letter.index,
+            "events": events.collect::<Vec<_>>(),
+        })
+    });
+    Ok(Json(json!({ "dead_letters": letters.collect::<Vec<_>>() })).into_response())
+}
+
+async fn take_letter(State(desk): Shared, Path(number): Path<String>) -> Result<Response, Fault> {
+    let publisher = desk.gateway.publisher();
+    let letters = publisher.letters().await.map_err(|_| stopping())?;
+    let number = number.parse().ok().map(ParcelId::new);
+    let letter = letters.into_iter().find(|letter| Some(letter.parcel) == number);
+    let letter = letter.ok_or_else(|| Fault::new(FaultCode::NotFound, "no such dead letter"))?;
+    publisher
+        .take_letter(letter.parcel)
+        .await
+        .map_err(|_| stopping())?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn stopping() -> Fault {
+    Fault::new(FaultCode::Stopped, "the gateway is stopping")
+}
+
+async fn ready(State(desk): Shared) -> Response {
+    let publisher = desk.gateway.publisher();
+    if publisher.letters().await.is_err() {
+        return stopping().into_response();
+    }
+    let status = publisher.status();
+    if status.feed.is_none() {
+        // Events are still taken, and go out once the party has a key again.
+        return Fault::new(
+            FaultCode::Stopped,
+            "every key of the party is closed: add the next one",
+        )
+        .into_response();
+    }
+    "ready\n".into_response()
+}
+
+async fn metrics(State(desk): Shared) -> String {
+    let status = desk.gateway.publisher().status();
+    desk.gateway.metrics().render(&status, desk.gateway.known())
+}

@@ -1,0 +1,308 @@
+//! Taking orders: reserve the ids, look them up, hand what is new to the outbox.
+//!
+//! Ids are reserved while a request is between looking and the outbox's promise, so two requests with one id
+//! meet here and not in the log. What has begun is finished even if whoever asked hangs up.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use serde::Serialize;
+use tokio::sync::Notify;
+
+use super::metrics::Metrics;
+use crate::{
+    gateway::{
+        Fault, FaultCode, Service,
+        index::{EventIndex, EventStatus, Standing},
+        intake::{self, Order, Placed, Ready},
+    },
+    outbox::{ParcelId, SubmitError},
+    shell::{
+        nats::Bus,
+        publisher::{PublishError, Publisher, PublisherConfig},
+    },
+    wire::v1,
+};
+
+/// A running gateway; clones share it.
+#[derive(Clone)]
+pub(super) struct Gateway {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    service: Service,
+    publisher: Publisher,
+    index: Arc<Mutex<EventIndex>>,
+    reserved: Mutex<BTreeSet<String>>,
+    released: Notify,
+    metrics: Metrics,
+}
+
+/// What is answered for one event.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Taken {
+    /// Whether it was not known before.
+    pub(super) is_new: bool,
+    #[serde(flatten)]
+    pub(super) status: EventStatus,
+}
+
+/// Whether one order at fault leaves the others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Together {
+    /// All of them or none.
+    AllOrNone,
+    /// Each by itself.
+    Each,
+}
+
+/// What to do when the outbox is full.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhenFull {
+    Refuse,
+    Wait,
+}
+
+/// Ids that nobody else may take meanwhile.
+struct Reserved {
+    shared: Arc<Shared>,
+    ids: BTreeSet<String>,
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let mut reserved = locked(&self.shared.reserved);
+        reserved.retain(|id| !self.ids.contains(id));
+        drop(reserved);
+        self.shared.released.notify_waiters();
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Gateway {
+    pub(super) async fn start(
+        bus: Bus,
+        config: PublisherConfig,
+        service: Service,
+        metrics: Metrics,
+    ) -> Result<Self, PublishError> {
+        let index = Arc::new(Mutex::new(EventIndex::default()));
+        let fed = index.clone();
+        let watch = Box::new(move |record: &_| locked(&fed).apply(record));
+        let publisher = Publisher::start_watched(bus, config, watch).await?;
+        let shared = Shared {
+            service,
+            publisher,
+            index,
+            reserved: Mutex::default(),
+            released: Notify::new(),
+            metrics,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    pub(super) fn service(&self) -> Service {
+        self.shared.service
+    }
+
+    pub(super) fn publisher(&self) -> &Publisher {
+        &self.shared.publisher
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    /// How many events are known.
+    pub(super) fn known(&self) -> usize {
+        locked(&self.shared.index).len()
+    }
+
+    /// What is known of an event.
+    pub(super) fn status(&self, id: &str) -> Option<EventStatus> {
+        locked(&self.shared.index).status(id)
+    }
+
+    /// Returns once the publisher has failed.
+    pub(super) async fn publisher_ended(&self) {
+        let mut status = self.shared.publisher.watch_status();
+        while status.changed().await.is_ok() {}
+    }
+
+    pub(super) async fn stop(&self) -> Result<(), PublishError> {
+        self.shared.publisher.clone().stop().await
+    }
+
+    /// Takes orders; the answers stand in their order. Finishes even if the caller stops waiting.
+    ///
+    /// # Errors
+    /// If nothing is taken.
+    pub(super) async fn take(
+        &self,
+        orders: Vec<Placed>,
+        together: Together,
+        when_full: WhenFull,
+    ) -> Result<Vec<Result<Taken, Fault>>, Fault> {
+        let gateway = self.clone();
+        let work = tokio::spawn(async move { gateway.take_to_the_end(orders, together, when_full).await });
+        work.await
+            .unwrap_or_else(|error| Err(Fault::new(FaultCode::Internal, error.to_string())))
+    }
+
+    async fn take_to_the_end(
+        &self,
+        orders: Vec<Placed>,
+        together: Together,
+        when_full: WhenFull,
+    ) -> Result<Vec<Result<Taken, Fault>>, Fault> {
+        let ids = orders.iter().map(|placed| placed.order.id().to_owned()).collect();
+        let _reserved = self.reserve(ids).await;
+        let mut found = Vec::with_capacity(orders.len());
+        for placed in orders {
+            let one = self.look_up(placed);
+            if let (Err(fault), Together::AllOrNone) = (&one, together) {
+                return Err(fault.clone());
+            }
+            found.push(one);
+        }
+        let parts: Vec<v1::Event> = found
+            .iter_mut()
+            .flatten()
+            .filter_map(|(_, ready)| ready.as_mut())
+            .flat_map(|ready| std::mem::take(&mut ready.parts))
+            .collect();
+        if !parts.is_empty() {
+            self.submit(&parts, when_full).await?;
+        }
+        let metrics = &self.shared.metrics;
+        let answers = found.into_iter().map(|one| {
+            let (id, ready) = one?;
+            let status = self.status(&id);
+            let status =
+                status.ok_or_else(|| Fault::new(FaultCode::Internal, "the outbox forgot an event"))?;
+            metrics.took(if ready.is_some() { "new" } else { "known" });
+            Ok(Taken {
+                is_new: ready.is_some(),
+                status,
+            })
+        });
+        let answers: Vec<_> = answers.collect();
+        for _ in answers.iter().filter(|answer| answer.is_err()) {
+            metrics.took("refused");
+        }
+        Ok(answers)
+    }
+
+    /// Hands events to the outbox, whose promise is durable.
+    pub(super) async fn submit(&self, events: &[v1::Event], when_full: WhenFull) -> Result<(), Fault> {
+        let submitted = match when_full {
+            WhenFull::Refuse => self.shared.publisher.submit(events).await,
+            WhenFull::Wait => self.shared.publisher.submit_when_there_is_room(events).await,
+        };
+        submitted.map(drop).map_err(|error| match error {
+            PublishError::Full(SubmitError::Full { held: 0, more, max }) => Fault::new(
+                FaultCode::TooLarge,
+                format!("{more} bytes of events at once, the outbox holds {max}"),
+            ),
+            PublishError::Full(error) => Fault::new(FaultCode::OutboxFull, error.to_string()),
+            PublishError::Pack(error) => Fault::new(FaultCode::InvalidEvent, error.to_string()),
+            PublishError::File(_) | PublishError::Stopped => {
+                Fault::new(FaultCode::Stopped, "the gateway is stopping; ask again")
+            }
+        })
+    }
+
+    /// The id under which an order goes out, and the event if it is new.
+    fn look_up(&self, placed: Placed) -> Result<(String, Option<Ready>), Fault> {
+        let index = locked(&self.shared.index);
+        let (ready, path) = match placed.order {
+            Order::Publish(ready) => (ready, placed.path),
+            Order::Declare {
+                id,
+                event_time,
+                utc_offset_minutes,
+                declaration,
+            } => {
+                let path = format!("{}/error_declaration", placed.path);
+                let reference = index.reference(&id).ok_or_else(|| match index.status(&id) {
+                    Some(_) => Fault::at(
+                        FaultCode::NotReceipted,
+                        &path,
+                        format!("{id} is not proven to be in the log yet"),
+                    ),
+                    None => Fault::at(
+                        FaultCode::UnknownEvent,
+                        &path,
+                        format!("{id} was not published here"),
+                    ),
+                })?;
+                let service = self.shared.service;
+                let ready = intake::declaration(
+                    &id,
+                    event_time,
+                    utc_offset_minutes,
+                    &declaration,
+                    reference,
+                    service,
+                    &path,
+                )?;
+                (ready, path)
+            }
+        };
+        match index.standing(&ready.id, &ready.contents) {
+            Standing::New => Ok((ready.id.clone(), Some(ready))),
+            Standing::Same => Ok((ready.id, None)),
+            Standing::Other => {
+                let message = format!(
+                    "{} was published with other content: mend it with an error declaration, or use another id",
+                    ready.id
+                );
+                Err(Fault::at(FaultCode::Conflict, format!("{path}/id"), message))
+            }
+        }
+    }
+
+    /// Waits until nobody has any of these ids in hand, and takes them.
+    async fn reserve(&self, ids: BTreeSet<String>) -> impl Drop + use<> {
+        loop {
+            let released = self.shared.released.notified();
+            tokio::pin!(released);
+            // From here on no release is missed.
+            released.as_mut().enable();
+            {
+                let mut reserved = locked(&self.shared.reserved);
+                if reserved.is_disjoint(&ids) {
+                    reserved.extend(ids.iter().cloned());
+                    return Reserved {
+                        shared: self.shared.clone(),
+                        ids,
+                    };
+                }
+            }
+            released.await;
+        }
+    }
+
+    /// Publishes the events of a dead letter of several anew, each in a statement of its own, and takes the
+    /// letter. What was published again meanwhile is left alone, so this may be repeated after a crash.
+    pub(super) async fn separate(&self, parcel: ParcelId, events: Vec<Ready>) -> Result<(), Fault> {
+        let ids = events.iter().map(|ready| ready.id.clone()).collect();
+        let _reserved = self.reserve(ids).await;
+        for ready in events {
+            let standing = locked(&self.shared.index).standing(&ready.id, &ready.contents);
+            if standing == Standing::New {
+                self.submit(&ready.parts, WhenFull::Wait).await?;
+            }
+        }
+        let taken = self.shared.publisher.take_letter(parcel).await;
+        taken.map_err(|_| Fault::new(FaultCode::Stopped, "the gateway is stopping"))
+    }
+}
