@@ -16,3 +16,4 @@ mod process;
 mod world;
 
 mod kill;
+mod steps;
