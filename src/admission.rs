@@ -93,7 +93,7 @@ fn check_events(events: &[Bytes]) -> Result<Vec<CheckedEvent>, BadEvent> {
 /// Why a message gets no place in the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoPlace {
-    /// Longer than this ledger takes.
+    /// Longer than the format allows.
     #[error("oversize")]
     Oversize,
     /// Not a canonical envelope and header.
@@ -410,12 +410,6 @@ impl LedgerState {
                 }
             });
         }
-        let parameters = self.register.parameters();
-        if prepared.statement.statement_len() > parameters.statement_len_max as usize
-            || prepared.statement.events().len() > parameters.statement_events_max as usize
-        {
-            return Err(NoPlace::Oversize);
-        }
         if !key.admits(header.sequence) {
             return Err(NoPlace::FeedClosed);
         }
@@ -437,8 +431,11 @@ impl LedgerState {
         })
     }
 
-    /// Whether a statement in its place is admitted: its events' bytes first, then whose word it is, then
-    /// event by event.
+    /// Whether a statement in its place is admitted: the ledger's own limits first, then its events' bytes,
+    /// whose word it is, and then event by event.
+    ///
+    /// That it is longer than the parameters allow is no reason to give it no place: it was within them when it
+    /// was signed, or its publisher did not know them, and it is never signed again.
     fn validate(
         &self,
         prepared: &Prepared,
@@ -447,12 +444,18 @@ impl LedgerState {
         feed: &Feed,
         recorded_at: RecordedAt,
     ) -> Result<(), Refusal> {
+        let parameters = self.register.parameters();
+        if prepared.statement.statement_len() > parameters.statement_len_max as usize
+            || prepared.statement.events().len() > parameters.statement_events_max as usize
+        {
+            return Err(Refusal::OverLimit);
+        }
         let events = prepared.events().map_err(|bad| bad.error.refusal())?;
         let header = prepared.header();
         if header.issuer != party {
             return Err(Refusal::WrongParty);
         }
-        let skew_ms = self.register.parameters().clock_skew_ms;
+        let skew_ms = parameters.clock_skew_ms;
         if recorded_at.is_before_by_more_than(header.issued_at.as_nanos(), skew_ms) {
             return Err(Refusal::TimeAhead);
         }
@@ -461,7 +464,7 @@ impl LedgerState {
             open = next_open(open.as_ref(), event)?;
             if event
                 .part()
-                .is_some_and(|part| part.count > self.register.parameters().event_parts_max)
+                .is_some_and(|part| part.count > parameters.event_parts_max)
             {
                 return Err(Refusal::PartOutOfPlace);
             }

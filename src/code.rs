@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   0        admitted
-//! 101..=106  refused, class content: never acceptable
+//! 101..=107  refused, class content: never acceptable
 //! 201..=203  refused, class register: depends on what the ledger knows
 //! 301..=309  answers: the message took no place in the log
 //! 401..=402  no entry of its own
@@ -72,6 +72,9 @@ codes! {
         WrongParty = 105 "wrong_party",
         /// A part does not continue the open event of its feed.
         PartOutOfPlace = 106 "part_out_of_place",
+        /// The statement is within the format's limits and beyond those that the ledger's parameters set: its
+        /// events belong into smaller statements.
+        OverLimit = 107 "over_limit",
         /// This key may not publish this kind of event, or the act that it approves is not there.
         Unauthorised = 201 "unauthorised",
         /// A facility is not registered.
@@ -84,7 +87,7 @@ codes! {
 codes! {
     /// Why a message took no place in the log. Answered, signed.
     AnswerCode {
-        /// Longer than the ledger takes.
+        /// Longer than the format allows.
         Oversize = 301 "oversize",
         /// Not a canonical envelope around a canonical statement header.
         Malformed = 302 "malformed",
@@ -125,7 +128,8 @@ impl Refusal {
             | Self::IdentifierNotNormal
             | Self::SealedAndPresent
             | Self::WrongParty
-            | Self::PartOutOfPlace => false,
+            | Self::PartOutOfPlace
+            | Self::OverLimit => false,
         }
     }
 }

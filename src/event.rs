@@ -23,6 +23,8 @@ use crate::{
 
 /// Domain tag of an event's content digest.
 const CONTENT_TAG: &[u8] = b"lotproof/v1/event\0";
+/// Domain tag of a part digest.
+const PART_TAG: &[u8] = b"lotproof/v1/part\0";
 /// Lowest field number of `Event.kind`.
 const KIND_MIN: u32 = 16;
 
@@ -35,6 +37,9 @@ pub enum EventError {
     /// None of the kinds.
     #[error("the event has no kind")]
     NoKind,
+    /// An act of the authority, or an approval, as somebody else's word.
+    #[error("an act of the authority cannot be reported")]
+    ReportedAct,
     /// A part number or count out of range, or parts of a kind that has no long list.
     #[error("part {number} of {count} is not possible")]
     Part {
@@ -76,6 +81,7 @@ impl EventError {
             Self::Shape(
                 ShapeError::Encoding { .. } | ShapeError::Missing { .. } | ShapeError::Form { .. },
             )
+            | Self::ReportedAct
             | Self::Part { .. }
             | Self::CertificationScope(_)
             | Self::SealedPath { .. } => Refusal::MalformedEvent,
@@ -93,7 +99,7 @@ impl EventKind {
         self.0
     }
 
-    /// Whether only the authority may say it.
+    /// Whether only the authority may say it, and only as its own word: an act, or the approval of one.
     pub const fn is_authority(self) -> bool {
         self.0 < 48
     }
@@ -193,6 +199,9 @@ pub fn check(bytes: &Bytes) -> Result<CheckedEvent, EventError> {
     let mut slices = Vec::new();
     shape::check(&shape::EVENT, bytes, &mut |met| seen.meet(met, &mut slices))?;
     let kind = seen.kind.ok_or(EventError::NoKind)?;
+    if kind.is_authority() && seen.reported {
+        return Err(EventError::ReportedAct);
+    }
     let decoded = seen
         .needs_decoding
         .then(|| v1::Event::decode(bytes.clone()))
@@ -259,8 +268,10 @@ struct Seen<'a> {
     reported: bool,
     needs_decoding: bool,
     facilities: Vec<&'a [u8]>,
-    /// Encodings of top-level fields but the part and the kind, and of the kind's fields but its slices.
-    kept: Vec<&'a [u8]>,
+    /// Encodings of top-level fields but the part and the kind.
+    shared: Vec<&'a [u8]>,
+    /// Encodings of the kind's fields but its slices.
+    kind_shared: Vec<&'a [u8]>,
     /// Prefix of the serial run being read.
     prefix: &'a [u8],
     in_run: bool,
@@ -294,20 +305,27 @@ impl<'a> Seen<'a> {
             }
             _ => {}
         }
-        let kept = match met.depth {
-            0 => met.field.number != 5 && met.field.number < KIND_MIN,
-            1 => self.kind.is_some() && !met.field.sliced,
-            _ => false,
-        };
-        if kept {
-            self.kept.push(met.encoded);
+        match met.depth {
+            0 if met.field.number != 5 && met.field.number < KIND_MIN => self.shared.push(met.encoded),
+            1 if self.kind.is_some() && !met.field.sliced => self.kind_shared.push(met.encoded),
+            _ => {}
         }
     }
 
+    /// The part digest. Field numbers of the two sections overlap, so each section's length goes before it:
+    /// no field of one can be taken for one of the other.
     fn scalars(&self) -> Hash {
+        let len = |section: &[&[u8]]| {
+            let len: usize = section.iter().map(|field| field.len()).sum();
+            // An event is shorter than a statement.
+            u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes()
+        };
         let kind = self.kind.map_or(0, EventKind::number).to_be_bytes();
-        let mut parts: Vec<&[u8]> = vec![b"lotproof/v1/part\0", &kind];
-        parts.extend(&self.kept);
+        let (shared_len, kind_shared_len) = (len(&self.shared), len(&self.kind_shared));
+        let mut parts: Vec<&[u8]> = vec![PART_TAG, &kind, &shared_len];
+        parts.extend(&self.shared);
+        parts.push(&kind_shared_len);
+        parts.extend(&self.kind_shared);
         Hash::of(&parts)
     }
 }

@@ -49,12 +49,14 @@ pub enum PackError {
     #[error("event cannot be published")]
     Event(#[from] BadEvent),
     /// An event too long for a statement; cut it into parts first.
-    #[error("event {number} has {len} bytes, at most {EVENT_LEN_MAX} fit a statement")]
+    #[error("event {number} has {len} bytes, at most {max} fit a statement")]
     TooLong {
         /// Zero-based.
         number: usize,
         /// Its length in bytes.
         len: usize,
+        /// The limit in bytes.
+        max: usize,
     },
 }
 
@@ -121,25 +123,61 @@ impl FeedSigner {
     }
 }
 
-/// Encodes and checks events, and packs them, in order, into as few statements as bytes and count allow.
+/// How much a statement may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackLimits {
+    /// Bytes of all events of a statement together, their framing included.
+    pub events_len_max: usize,
+    /// Events in a statement.
+    pub events_max: usize,
+}
+
+impl PackLimits {
+    /// What the format allows, and every ledger whose authority has not set lower limits.
+    pub const FORMAT: Self = Self {
+        events_len_max: EVENT_LEN_MAX,
+        events_max: STATEMENT_EVENTS_MAX,
+    };
+
+    /// What the ledger with these parameters admits. What is longer takes its place there, refused.
+    pub fn of(parameters: &v1::Parameters) -> Self {
+        let within = |value: u32, max: usize| usize::try_from(value).unwrap_or(max).min(max);
+        let statement_len_max = within(parameters.statement_len_max, STATEMENT_LEN_MAX);
+        Self {
+            events_len_max: statement_len_max.saturating_sub(HEADER_LEN_MAX),
+            events_max: within(parameters.statement_events_max, STATEMENT_EVENTS_MAX),
+        }
+    }
+}
+
+/// [`pack_within`] the limits of the format, for whoever does not know the ledger's own.
 ///
 /// # Errors
 /// [`PackError`] naming the first event that cannot be published; nothing is packed then.
 pub fn pack(events: &[v1::Event]) -> Result<Vec<Vec<Bytes>>, PackError> {
+    pack_within(events, PackLimits::FORMAT)
+}
+
+/// Encodes and checks events, and packs them, in order, into as few statements as bytes and count allow.
+///
+/// # Errors
+/// [`PackError`] naming the first event that cannot be published; nothing is packed then.
+pub fn pack_within(events: &[v1::Event], limits: PackLimits) -> Result<Vec<Vec<Bytes>>, PackError> {
     let mut packs: Vec<Vec<Bytes>> = Vec::new();
     let mut len = 0;
     for (number, event) in events.iter().enumerate() {
         let bytes = Bytes::from(event.encode_to_vec());
-        if bytes.len() > EVENT_LEN_MAX {
+        let framed_len = bytes.len() + 4;
+        if bytes.len() > limits.events_len_max {
             return Err(PackError::TooLong {
                 number,
                 len: bytes.len(),
+                max: limits.events_len_max,
             });
         }
         event::check(&bytes).map_err(|error| BadEvent { number, error })?;
-        let framed_len = bytes.len() + 4;
         match packs.last_mut() {
-            Some(pack) if pack.len() < STATEMENT_EVENTS_MAX && len + framed_len <= EVENT_LEN_MAX => {
+            Some(pack) if pack.len() < limits.events_max && len + framed_len <= limits.events_len_max => {
                 len += framed_len;
                 pack.push(bytes);
             }

@@ -4,7 +4,7 @@ use prost::Message as _;
 
 use super::*;
 use crate::{
-    publish::FeedSigner,
+    publish::{FeedSigner, PackLimits, pack_within},
     signature::SigningKey,
     time::IssuedAt,
     wire::v1::{EventReference, Part, Sealed, SerialRun},
@@ -42,7 +42,7 @@ fn genesis() -> v1::Genesis {
         parameters: Some(v1::Parameters {
             clock_skew_ms: 1_000,
             clock_jump_ms_max: 60_000,
-            statement_len_max: 64_000,
+            statement_len_max: 32_000,
             statement_events_max: 256,
             event_parts_max: 4_096,
             index_interval: 0,
@@ -52,6 +52,7 @@ fn genesis() -> v1::Genesis {
 }
 
 /// A ledger in memory and the feeds that publish to it.
+#[derive(Clone)]
 struct World {
     state: LedgerState,
     entries: Vec<Bytes>,
@@ -241,6 +242,18 @@ fn every_refusal_has_its_row() {
     }];
     let mut twice = event("x", commission(LOT));
     twice.utc_offset_minutes = 1_081;
+    let mut long = event("x", commission(LOT));
+    long.epcis = Some(v1::EpcisView {
+        residue: format!("{{\"a\":\"{}\"}}", "x".repeat(32_700)),
+        ..v1::EpcisView::default()
+    });
+    let hearsay = v1::Event {
+        reported: Some(v1::Reported {
+            document: vec![1; 32],
+            ..Default::default()
+        }),
+        ..event("x", party(BOB))
+    };
     let mut nowhere = event("x", commission(LOT));
     nowhere.sealed = vec![Sealed {
         path: "64.9".into(),
@@ -346,6 +359,8 @@ fn every_refusal_has_its_row() {
             "refused(unauthorised)",
         ),
         (ALICE, 1, "approves an act", approval, "refused(unauthorised)"),
+        (ALICE, 1, "an act, reported", hearsay, "refused(malformed_event)"),
+        (ALICE, 1, "more than this ledger takes", long, "refused(over_limit)"),
         (
             ALICE,
             1,
@@ -680,8 +695,56 @@ fn parameters_change_from_the_next_index_on() {
     };
     world.act(&[event("p", Kind::ParametersChanged(change))]);
     let two = [event("a", commission(LOT)), event("b", commission(LOT))];
-    assert_eq!(world.say(ALICE, 1, &two), "no_place(oversize)");
+    assert_eq!(world.say(ALICE, 1, &two), "refused(over_limit)");
     assert_eq!(world.say(ALICE, 1, &two[..1]), "admitted");
+}
+
+/// Signed when the limits allowed it, arrived when they no longer did: it takes its place all the same, and
+/// what was signed after it lands.
+#[test]
+fn a_lowered_limit_blocks_no_feed() {
+    let world = World::enrolled();
+    let long_event = |id| v1::Event {
+        epcis: Some(v1::EpcisView {
+            residue: format!("{{\"a\":\"{}\"}}", "x".repeat(320)),
+            ..v1::EpcisView::default()
+        }),
+        ..event(id, commission(LOT))
+    };
+    let two = [long_event("a"), long_event("b")];
+    let mut signer = FeedSigner::new(
+        key(1),
+        world.state.log_id(),
+        ALICE.into(),
+        FeedSequence::NONE,
+        Hash::ZERO,
+    );
+    let long = signer.sign(IssuedAt::from_nanos(NOW), &encode(&two)).envelope;
+    let short = signer.sign(IssuedAt::from_nanos(NOW), &encode(&two[..1])).envelope;
+    for lower in [
+        |parameters: &mut v1::Parameters| parameters.statement_events_max = 1,
+        |parameters: &mut v1::Parameters| parameters.statement_len_max = 1_000,
+    ] {
+        let mut world = world.clone();
+        let mut parameters = genesis().parameters.unwrap();
+        lower(&mut parameters);
+        let change = v1::ParametersChanged {
+            parameters: parameters.encode_to_vec(),
+            rules_version: 1,
+        };
+        world.act(&[event("p", Kind::ParametersChanged(change))]);
+        assert_eq!(world.submit(long.clone()), "refused(over_limit)");
+        assert_eq!(world.submit(short.clone()), "admitted");
+        let limits = PackLimits::of(world.state.register().parameters());
+        let packed = pack_within(&two, limits).unwrap();
+        assert_eq!(packed.len(), 2, "one event each");
+        for events in packed {
+            let statement = world
+                .signer(ALICE, key(1))
+                .sign(IssuedAt::from_nanos(NOW), &events);
+            assert_eq!(world.submit(statement.envelope), "admitted");
+        }
+    }
 }
 
 #[test]

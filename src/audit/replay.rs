@@ -333,7 +333,7 @@ impl Replay {
                 findings.at(FindingKind::NoPlace, index, chain(&no_place));
                 state.pass_over();
             }
-            NoPlace::UnknownKey | NoPlace::FeedClosed | NoPlace::Oversize if self.is_in_doubt() => {
+            NoPlace::UnknownKey | NoPlace::FeedClosed if self.is_in_doubt() => {
                 self.tally.undecided += 1;
                 self.follow(recorded);
             }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     id::{Hash, TreeSize},
     log::{
-        hash::node_hash,
+        hash::complete_root,
         tile::{HashTile, TILE_HEIGHT, TILE_WIDTH},
         tree::{Frontier, LogHead},
     },
@@ -100,7 +100,7 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
     ) -> Result<Option<bool>, SourceError> {
         if bundle.tile.is_full() {
             let above = self.above(bundle.tile, findings)?;
-            Ok(above.map(|(above, _)| fold(leaves) == Some(above)))
+            Ok(above.map(|(above, _)| complete_root(leaves) == Some(above)))
         } else {
             let leaves: Vec<_> = leaves.iter().copied().map(Some).collect();
             Ok(self
@@ -167,7 +167,7 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
             Read::Whole(hashes) => {
                 if name.is_full() {
                     let above = self.above(name, findings)?;
-                    loaded.authentic = above.is_some_and(|(above, _)| fold(&hashes) == Some(above));
+                    loaded.authentic = above.is_some_and(|(above, _)| complete_root(&hashes) == Some(above));
                     if !loaded.authentic && above.is_some_and(|(_, authentic)| authentic) {
                         loaded.reported = true;
                         let detail = "does not lead to the hash above it".to_owned();
@@ -202,7 +202,7 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
                 .iter()
                 .copied()
                 .collect::<Option<Vec<Hash>>>()
-                .and_then(|row| fold(&row));
+                .and_then(|row| complete_root(&row));
             if let Some(level) = self.levels.get_mut(usize::from(level)) {
                 level.row = if full { Vec::new() } else { row };
             }
@@ -292,25 +292,10 @@ fn row_peaks(row: &[Hash]) -> Vec<Hash> {
     let mut peaks = Vec::new();
     while !rest.is_empty() {
         let (subtree, after) = rest.split_at(1 << rest.len().ilog2());
-        peaks.extend(fold(subtree));
+        peaks.extend(complete_root(subtree));
         rest = after;
     }
     peaks
-}
-
-/// The root over hashes whose number is a power of two.
-fn fold(row: &[Hash]) -> Option<Hash> {
-    let mut row = row.to_vec();
-    while row.len() > 1 {
-        row = row
-            .chunks_exact(2)
-            .filter_map(|pair| match pair {
-                [left, right] => Some(node_hash(*left, *right)),
-                _ => None,
-            })
-            .collect();
-    }
-    row.first().copied()
 }
 
 fn root_of(size: TreeSize, peaks: Vec<Hash>) -> Option<Hash> {

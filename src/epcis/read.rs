@@ -319,13 +319,11 @@ impl Reader<'_> {
             }
             "recycle" => {
                 return Kind::Recycled(v1::Recycled {
-                    step: String::new(),
                     facility,
-                    operator: String::new(),
                     inputs: items(self.event, "inputQuantityList"),
                     input_serials: self.serials("inputEPCList"),
                     outputs: outputs(),
-                    inputs_complete: None,
+                    ..Default::default()
                 });
             }
             _ => {}

@@ -36,6 +36,21 @@ pub fn empty_root() -> Hash {
     Hash::of(&[])
 }
 
+/// The root of a complete subtree over a row of its nodes, whose number is a power of two; nothing for none.
+pub fn complete_root(row: &[Hash]) -> Option<Hash> {
+    let mut row = row.to_vec();
+    while row.len() > 1 {
+        row = row
+            .chunks_exact(2)
+            .filter_map(|pair| match pair {
+                [left, right] => Some(node_hash(*left, *right)),
+                _ => None,
+            })
+            .collect();
+    }
+    row.first().copied()
+}
+
 /// Folds the roots of adjacent subtrees, left to right and ever smaller, into the root above them all.
 ///
 /// This is how a tree whose size is no power of two closes its right edge. No roots: the empty root.

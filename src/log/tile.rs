@@ -21,7 +21,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{hash::node_hash, proof::HashReader};
+use super::{hash::complete_root, proof::HashReader};
 use crate::id::{Hash, LeafIndex, TreeSize};
 
 /// Hashes in a full tile, entries in a full bundle.
@@ -209,17 +209,7 @@ impl HashTile {
     /// The root of the complete subtree `index` at `level` (as in [`HashReader::subtree`]), folded from this
     /// tile's hashes; nothing if it does not lie within them.
     pub fn subtree_root(&self, hashes: &[Hash], level: u8, index: u64) -> Option<Hash> {
-        let mut row = hashes.get(self.slots(level, index)?)?.to_vec();
-        while row.len() > 1 {
-            row = row
-                .chunks_exact(2)
-                .filter_map(|pair| match pair {
-                    [left, right] => Some(node_hash(*left, *right)),
-                    _ => None,
-                })
-                .collect();
-        }
-        row.first().copied()
+        complete_root(hashes.get(self.slots(level, index)?)?)
     }
 
     /// Which of the tile's hashes lie under the subtree.

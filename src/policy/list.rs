@@ -42,6 +42,7 @@ pub fn load_list(file: &str, text: &str) -> Result<ListEdition, LoadError> {
             aliases: entry.optional_texts("aliases")?.unwrap_or_default(),
             sublist: entry.optional_text("sublist")?,
             parties: entry.optional_texts("parties")?.unwrap_or_default(),
+            others: entry.optional_texts("others")?.unwrap_or_default(),
         });
         entry.optional_text("note")?;
         entry.finish()?;
@@ -83,6 +84,9 @@ pub(super) fn reduced(name: &str) -> String {
 pub(super) fn means(entry: &ListEntry, aliases: bool, party: &str, names: &[String]) -> bool {
     if entry.parties.iter().any(|decided| decided == party) {
         return true;
+    }
+    if entry.others.iter().any(|decided| decided == party) {
+        return false;
     }
     let listed = std::iter::once(&entry.name).chain(entry.aliases.iter().filter(|_| aliases));
     let listed: Vec<String> = listed.map(|name| reduced(name)).collect();
@@ -129,12 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn spelling_of_the_company_form_does_not_hide_a_name() {
+    fn spelling_of_the_company_form_does_not_hide_a_name_and_a_decision_overrides_it() {
         let entry = ListEntry {
             name: "EVE Energy Company, Limited".into(),
             aliases: vec!["亿纬锂能".into()],
             sublist: None,
             parties: vec!["https://example.org/party/1".into()],
+            others: vec!["https://example.org/party/2".into()],
         };
         let names = |name: &str| vec![name.to_owned()];
         assert!(means(&entry, true, "p", &names("EVE ENERGY CO., LTD.")));
@@ -147,5 +152,14 @@ mod tests {
             "https://example.org/party/1",
             &names("Other")
         ));
+        assert!(
+            !means(
+                &entry,
+                true,
+                "https://example.org/party/2",
+                &names("EVE Energy Co Ltd")
+            ),
+            "decided: a namesake"
+        );
     }
 }

@@ -20,6 +20,7 @@ use super::{
         one_set, operator, owned, param, place, quantifier, select, share, unknown_operator, when_param,
         year,
     },
+    operator::Operator,
     pack::{
         Class, ClassTest, Downgrade, Expr, ExprTest, ListUse, Pack, Role, Row, RowKey, Rule, RuleTest, Table,
         Waiver,
@@ -331,10 +332,10 @@ impl Loader {
         self.verified(&mut keys)?;
         let when_param = when_param(&mut keys)?;
         let test = match operator(&keys)? {
-            "any" => ClassTest::Any(keys.texts("any")?),
-            "all" => ClassTest::All(keys.texts("all")?),
-            "not" => ClassTest::Not(keys.text("not")?),
-            "listed" => {
+            Operator::Any => ClassTest::Any(keys.texts("any")?),
+            Operator::All => ClassTest::All(keys.texts("all")?),
+            Operator::Not => ClassTest::Not(keys.text("not")?),
+            Operator::Listed => {
                 let mut operand = keys.table("listed")?;
                 let test = ClassTest::Listed {
                     list: operand.text("list")?,
@@ -343,13 +344,13 @@ impl Loader {
                 operand.finish()?;
                 test
             }
-            "organized_in" => ClassTest::OrganizedIn {
+            Operator::OrganizedIn => ClassTest::OrganizedIn {
                 set: one_set(keys.table("organized_in")?)?,
             },
-            "principal_place_in" => ClassTest::PrincipalPlaceIn {
+            Operator::PrincipalPlaceIn => ClassTest::PrincipalPlaceIn {
                 set: one_set(keys.table("principal_place_in")?)?,
             },
-            "citizen_of" => {
+            Operator::CitizenOf => {
                 let mut operand = keys.table("citizen_of")?;
                 let test = ClassTest::CitizenOf {
                     set: operand.text("in")?,
@@ -358,10 +359,10 @@ impl Loader {
                 operand.finish()?;
                 test
             }
-            "owned" => ClassTest::Owned(owned(keys.table("owned")?)?),
-            "licensed" => ClassTest::Licensed(licensed(keys.table("licensed")?)?),
-            "place" => ClassTest::Place(place(keys.table("place")?)?),
-            "evidence" => ClassTest::Evidence(evidence(keys.table("evidence")?)?),
+            Operator::Owned => ClassTest::Owned(owned(keys.table("owned")?)?),
+            Operator::Licensed => ClassTest::Licensed(licensed(keys.table("licensed")?)?),
+            Operator::Place => ClassTest::Place(place(keys.table("place")?)?),
+            Operator::Evidence => ClassTest::Evidence(evidence(keys.table("evidence")?)?),
             other => return Err(unknown_operator(&keys, other)),
         };
         keys.finish()?;
@@ -372,10 +373,10 @@ impl Loader {
         self.verified(&mut keys)?;
         let when_param = when_param(&mut keys)?;
         let test = match operator(&keys)? {
-            "any" => ExprTest::Any(keys.texts("any")?),
-            "all" => ExprTest::All(keys.texts("all")?),
-            "not" => ExprTest::Not(keys.text("not")?),
-            "exists" => {
+            Operator::Any => ExprTest::Any(keys.texts("any")?),
+            Operator::All => ExprTest::All(keys.texts("all")?),
+            Operator::Not => ExprTest::Not(keys.text("not")?),
+            Operator::Exists => {
                 let (select, condition, rooted) = quantifier(keys.table("exists")?)?;
                 ExprTest::Exists {
                     select,
@@ -383,7 +384,7 @@ impl Loader {
                     rooted,
                 }
             }
-            "every" => {
+            Operator::Every => {
                 let (select, condition, rooted) = quantifier(keys.table("every")?)?;
                 ExprTest::Every {
                     select,
@@ -391,9 +392,9 @@ impl Loader {
                     rooted,
                 }
             }
-            "share" => ExprTest::Share(share(keys.table("share")?)?),
-            "place" => ExprTest::Place(place(keys.table("place")?)?),
-            "party" => {
+            Operator::Share => ExprTest::Share(share(keys.table("share")?)?),
+            Operator::Place => ExprTest::Place(place(keys.table("place")?)?),
+            Operator::Party => {
                 let mut operand = keys.table("party")?;
                 let role = match operand.text("role")?.as_str() {
                     "operator" => Role::Operator,
@@ -412,8 +413,8 @@ impl Loader {
                 operand.finish()?;
                 test
             }
-            "context" => ExprTest::Context(context(keys.table("context")?)?),
-            "context_party" => {
+            Operator::Context => ExprTest::Context(context(keys.table("context")?)?),
+            Operator::ContextParty => {
                 let mut operand = keys.table("context_party")?;
                 let test = ExprTest::ContextParty {
                     role: operand.text("role")?,
@@ -422,9 +423,9 @@ impl Loader {
                 operand.finish()?;
                 test
             }
-            "licensed" => ExprTest::Licensed(licensed(keys.table("licensed")?)?),
-            "evidence" => ExprTest::Evidence(evidence(keys.table("evidence")?)?),
-            "presume" => {
+            Operator::Licensed => ExprTest::Licensed(licensed(keys.table("licensed")?)?),
+            Operator::Evidence => ExprTest::Evidence(evidence(keys.table("evidence")?)?),
+            Operator::Presume => {
                 let mut operand = keys.table("presume")?;
                 let test = ExprTest::Presume {
                     of: operand.text("of")?,
@@ -433,7 +434,7 @@ impl Loader {
                 operand.finish()?;
                 test
             }
-            "attr" => attribute(keys.table("attr")?)?,
+            Operator::Attr => attribute(keys.table("attr")?)?,
             other => return Err(unknown_operator(&keys, other)),
         };
         keys.finish()?;

@@ -25,6 +25,7 @@ mod leaf;
 mod list;
 mod loader;
 mod operands;
+mod operator;
 mod ownership;
 mod pack;
 mod party;
@@ -42,6 +43,7 @@ pub use context::{CONTEXT_LEN_MAX, Context, ContextError};
 pub use evaluate::{EvaluateError, Question, evaluate, questionnaire};
 pub use list::{LIST_SCHEMA, load_list};
 pub use loader::{LoadError, Mode, PACK_LEN_MAX, SCHEMA, load_pack};
+pub use operator::Operator;
 pub use pack::{Pack, Param};
 pub use truth::Truth;
 pub use verdict::{

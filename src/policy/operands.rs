@@ -10,6 +10,7 @@ use toml::Value;
 use super::{
     keys::{Keys, date},
     loader::{LoadError, Loaded},
+    operator::Operator,
     pack::{
         About, Choice, Clock, ContextComparison, ContextTest, Effective, EffectiveSpan, EvidenceTest,
         ExprTest, From, Licensed, Measure, Owned, Param, Place, Select, ShareTest, Threshold, Trigger,
@@ -43,11 +44,11 @@ pub(super) fn exact(text: &str) -> Option<Exact> {
 /// Keys of a definition that are not its operator.
 const MODIFIERS: [&str; 2] = ["when_param", "verified"];
 
-/// The one operator key of a class or expression.
-pub(super) fn operator<'a>(keys: &Keys<'a>) -> Loaded<&'a str> {
+/// The one operator of a class or expression.
+pub(super) fn operator(keys: &Keys<'_>) -> Loaded<Operator> {
     let operators: Vec<&str> = keys.names().filter(|name| !MODIFIERS.contains(name)).collect();
     match operators.as_slice() {
-        [one] => Ok(one),
+        [one] => Operator::of_key(one).ok_or_else(|| unknown(keys, one)),
         _ => Err(LoadError::Operators {
             file: keys.file().to_owned(),
             key: keys.path().to_owned(),
@@ -56,10 +57,15 @@ pub(super) fn operator<'a>(keys: &Keys<'a>) -> Loaded<&'a str> {
     }
 }
 
-pub(super) fn unknown_operator(keys: &Keys<'_>, operator: &str) -> LoadError {
+/// For an operator that classes or expressions do not take.
+pub(super) fn unknown_operator(keys: &Keys<'_>, operator: Operator) -> LoadError {
+    unknown(keys, operator.key())
+}
+
+fn unknown(keys: &Keys<'_>, key: &str) -> LoadError {
     LoadError::UnknownKey {
         file: keys.file().to_owned(),
-        key: keys.key(operator),
+        key: keys.key(key),
     }
 }
 

@@ -123,11 +123,24 @@ impl Grounder<'_> {
                 let stated = facts
                     .as_ref()
                     .and_then(|facts| self.stated(facts.citizenships.as_ref(), fact));
+                let Some(citizenships) = stated else {
+                    return self.ask(needed_by, fact());
+                };
+                if !citizenships.iter().any(|country| self.in_set(set, country)) {
+                    return known(false);
+                }
+                let Some(exempt) = unless else {
+                    return known(true);
+                };
+                if citizenships.contains(exempt) {
+                    return known(false);
+                }
+                let fact = || FactRef::party(party, "permanent_residences");
+                let stated = facts
+                    .as_ref()
+                    .and_then(|facts| self.stated(facts.permanent_residences.as_ref(), fact));
                 match stated {
-                    Some(countries) => {
-                        let freed = unless.as_ref().is_some_and(|country| countries.contains(country));
-                        known(!freed && countries.iter().any(|country| self.in_set(set, country)))
-                    }
+                    Some(residences) => known(!residences.contains(exempt)),
                     None => self.ask(needed_by, fact()),
                 }
             }

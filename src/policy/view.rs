@@ -215,8 +215,10 @@ pub struct PartyFacts {
     pub organized_in: Stated<String>,
     /// ISO 3166-1 alpha-2 country of the principal place of business.
     pub principal_place: Stated<String>,
-    /// Citizenships and permanent residences of a natural person.
+    /// Citizenships of a natural person.
     pub citizenships: Stated<Vec<String>>,
+    /// Countries of which a natural person is a lawful permanent resident.
+    pub permanent_residences: Stated<Vec<String>>,
     /// Parties that it succeeds, effective at the date asked for.
     pub predecessors: Vec<Fact<String>>,
     /// Who holds what part of it.
@@ -296,6 +298,8 @@ pub struct ListEntry {
     pub sublist: Option<String>,
     /// Match decisions of the authority: these enrolled parties are meant.
     pub parties: Vec<String>,
+    /// Match decisions of the authority: these enrolled parties bear a like name and are not meant.
+    pub others: Vec<String>,
 }
 
 /// A waiver that the authority recorded, not revoked at this position.

@@ -449,6 +449,7 @@ impl<'a> Reader<'a> {
                 reading.step = self.symbols.intern(&event.step);
                 reading.facility = self.symbols.intern(&event.facility);
                 reading.operator = self.symbols.intern(&event.operator);
+                reading.principal = self.other(8, &event.on_behalf_of);
                 reading.inputs_complete = event.inputs_complete;
                 self.items(Role::Input, 4, &event.inputs);
                 self.serials(Role::Input, &event.input_serials);

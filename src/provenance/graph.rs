@@ -4,7 +4,7 @@
 //! first, siblings in the order of facts and then of identifiers, so that the same facts give the same
 //! answer, cut off at the same place.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use serde::Serialize;
 
@@ -156,6 +156,8 @@ pub struct Provenance {
     pub nodes: Vec<Node>,
     /// Steps, in the order met.
     pub steps: Vec<Step>,
+    /// Legal names of the parties, and names of the facilities, that occur; as the authority registered them.
+    pub names: BTreeMap<String, String>,
     /// Whether the bounds cut something off.
     pub truncated: bool,
 }
@@ -178,6 +180,7 @@ impl Projection {
         Some(Provenance {
             root: lot.to_owned(),
             direction,
+            names: walk.registered_names(),
             nodes: walk.nodes,
             steps: walk.steps,
             truncated: walk.truncated,
@@ -294,6 +297,17 @@ impl Walk<'_> {
                 Direction::Down => self.down(&history, piece, depth),
             }
         }
+    }
+
+    fn registered_names(&self) -> BTreeMap<String, String> {
+        let of_steps = self.steps.iter().flat_map(|step| {
+            let others = [&step.on_behalf_of, &step.facility];
+            std::iter::once(&step.operator).chain(others.into_iter().flatten())
+        });
+        of_steps
+            .chain(self.nodes.iter().flat_map(|node| &node.makers))
+            .filter_map(|id| Some((id.clone(), self.projection.registered_name(id)?)))
+            .collect()
     }
 
     fn enter(&mut self, piece: Span, depth: u32) {

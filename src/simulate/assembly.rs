@@ -142,8 +142,7 @@ impl Scene<'_> {
             ],
             document: report,
             valid_from: Some(self.start),
-            valid_to: None,
-            event: None,
+            ..Default::default()
         });
         self.say(arrived + 6 * HOUR, at::LABORATORY, certified);
     }
@@ -266,13 +265,11 @@ impl Scene<'_> {
             product: parent.split("/21/").next().unwrap_or_default().to_owned(),
             parent,
             items,
-            serials: Vec::new(),
             facility: self.facility(place),
             operator: self.cast.operator(place).to_owned(),
-            on_behalf_of: String::new(),
             inputs_complete: Some(true),
-            licences: Vec::new(),
             licences_complete: Some(true),
+            ..Default::default()
         });
         self.certify(minutes, place, assembled);
     }

@@ -70,7 +70,7 @@ impl Simulation {
                 country: facility.country.to_owned(),
                 subdivision: facility.subdivision.to_owned(),
                 operator: cast.party(facility.operator).identifier.clone(),
-                capacity_per_year: None,
+                ..Default::default()
             })
         });
         let keys = cast.indices().map(|index| {
@@ -107,6 +107,7 @@ impl Simulation {
             entries: vec![v1::ListEntry {
                 name: company.name.to_owned(),
                 parties: vec![company.identifier.clone()],
+                ..Default::default()
             }],
         }
     }

@@ -539,7 +539,7 @@ fn answers(world: &mut World) {
         world.submit(what, &message, expected);
     }
     let many: Vec<_> = (0..9).map(|n| event(&format!("m{n}"), owners(BOB))).collect();
-    world.say("nine events where eight are taken", BOB, 2, &many, "oversize");
+    world.say("nine events where eight are taken", BOB, 2, &many, "refused(over_limit)");
     world.say("the feed goes on", BOB, 2, &many[..8], "admitted");
     let changed = v1::ParametersChanged {
         parameters: v1::Parameters {
@@ -553,7 +553,7 @@ fn answers(world: &mut World) {
         "shorter statements",
         &[event("p", Kind::ParametersChanged(changed))],
     );
-    world.say("a long statement", BOB, 2, &many[..8], "oversize");
+    world.say("a long statement", BOB, 2, &many[..8], "refused(over_limit)");
     world.say("a short one", BOB, 2, &many[..1], "admitted");
     world.submit("what is in the log stays receipted", &good, "duplicate");
 }

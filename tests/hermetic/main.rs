@@ -9,6 +9,7 @@ mod leaves;
 mod ledger;
 mod names;
 mod strict;
+mod vocabulary;
 mod wire;
 
 use std::{fs, io::Write as _, path::PathBuf, process::Command};

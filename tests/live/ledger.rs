@@ -260,7 +260,7 @@ impl Running {
     }
 }
 
-async fn get(url: &str) -> (u16, Vec<u8>) {
+pub(crate) async fn get(url: &str) -> (u16, Vec<u8>) {
     let url = url.to_owned();
     let request = tokio::task::spawn_blocking(move || {
         let agent = ureq::Agent::new_with_config(

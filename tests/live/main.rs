@@ -5,6 +5,7 @@
 //! conditions, with deadlines.
 
 mod bus;
+mod chain;
 mod fixture;
 mod gateway;
 mod ledger;

@@ -19,7 +19,7 @@ ANSWER = "application/vnd.lotproof.answer.v1+protobuf"
 HEAD = "application/vnd.lotproof.head.v1+protobuf"
 REFUSALS = {
     101: "malformed_event", 102: "unknown_event", 103: "identifier_not_normal", 104: "sealed_and_present",
-    105: "wrong_party", 106: "part_out_of_place", 201: "unauthorised", 202: "unknown_facility",
+    105: "wrong_party", 106: "part_out_of_place", 107: "over_limit", 201: "unauthorised", 202: "unknown_facility",
     203: "time_ahead",
 }
 NUMBERS = {name: number for number, name in REFUSALS.items()}
@@ -524,6 +524,8 @@ class Event:
         self.field = kinds[0]
         self.kind = self.field.number
         self.body = self.message.values[self.field.name]
+        if self.kind <= 34 and self.message.reported is not None:
+            raise Refused("malformed_event", "a reported act")
         certification = self.message.certification
         if certification is not None and not 1 <= len(certification.scope) <= 32:
             raise Refused("malformed_event", "scope")
@@ -567,9 +569,13 @@ class Event:
             raise Refused("sealed_and_present")
 
     def part_digest(self):
-        kept = [encoded for field, encoded, _ in self.message.parts if field.number < 16 and field.number != 5]
-        kept += [encoded for field, encoded, _ in self.body.parts if not field.sliced]
-        return sha256(b"lotproof/v1/part\0", self.kind.to_bytes(4, "big"), *kept)
+        top, kind = self.message.parts, self.body.parts
+        sections = [
+            b"".join(encoded for field, encoded, _ in top if field.number < 16 and field.number != 5),
+            b"".join(encoded for field, encoded, _ in kind if not field.sliced),
+        ]
+        framed = [len(section).to_bytes(4, "big") + section for section in sections]
+        return sha256(b"lotproof/v1/part\0", self.kind.to_bytes(4, "big"), *framed)
 
     def own_facilities(self):
         if self.kind == 17:
@@ -727,15 +733,15 @@ class Ledger:
         if statement.sequence <= last:
             same = feed.hashes[statement.sequence - 1] == statement_hash(payload)
             raise Refused("duplicate" if same else "equivocation again" if feed.evidence else "equivocation")
-        parameters = self.parameters
-        if len(payload) > parameters.statement_len_max or len(statement.events) > parameters.statement_events_max:
-            raise Refused("oversize")
         if key.closed or key.last_sequence is not None and statement.sequence > key.last_sequence:
             raise Refused("feed_closed")
         if statement.sequence != last + 1:
             raise Refused("gap")
         if statement.previous != (feed.hashes[-1] if feed.hashes else bytes(32)):
             raise Refused("chain_broken")
+        limits = self.parameters
+        if len(payload) > limits.statement_len_max or len(statement.events) > limits.statement_events_max:
+            return "over_limit", statement, payload, [], None
         try:
             events = [Event(event) for event in statement.events]
             still_open = self.judge(statement, events, key, feed.open, recorded_at)

@@ -130,7 +130,7 @@ pub(crate) fn project(source: &dyn LogSource, trust: &TrustFile) -> Result<Proje
 pub(crate) fn print_tree(walk: &Provenance) -> Result<()> {
     let mut out = Vec::new();
     let mut seen = BTreeSet::new();
-    print_lot(&mut out, walk, &walk.root, 0, &mut seen)?;
+    print_lot(&mut out, walk, "", &walk.root, 0, &mut seen)?;
     std::io::stdout().write_all(&out)?;
     Ok(())
 }
@@ -138,26 +138,25 @@ pub(crate) fn print_tree(walk: &Provenance) -> Result<()> {
 fn print_lot(
     out: &mut Vec<u8>,
     walk: &Provenance,
+    amount: &str,
     lot: &str,
     depth: usize,
     seen: &mut BTreeSet<String>,
 ) -> Result<()> {
     let indent = "   ".repeat(depth);
     if !seen.insert(lot.to_owned()) {
-        writeln!(out, "{indent}{} (above)", short(lot))?;
+        writeln!(out, "{indent}{amount}{} (above)", short(lot))?;
         return Ok(());
     }
-    let unknown = walk.nodes.iter().any(|node| node.lot == lot && node.unknown);
-    writeln!(
-        out,
-        "{indent}{}{}",
-        short(lot),
-        if unknown {
-            "  how it was made is not stated"
-        } else {
-            ""
-        }
-    )?;
+    let node = walk.nodes.iter().find(|node| node.lot == lot);
+    let kind = node.and_then(|node| node.kind.as_ref());
+    let kind = kind.map_or_else(String::new, |kind| format!(", {kind}"));
+    let unknown = if node.is_some_and(|node| node.unknown) {
+        ": how it was made is not stated"
+    } else {
+        ""
+    };
+    writeln!(out, "{indent}{amount}{}{kind}{unknown}", short(lot))?;
     let this_side = |step: &&Step| {
         let items = match walk.direction {
             Direction::Up => &step.outputs,
@@ -165,21 +164,25 @@ fn print_lot(
         };
         items.iter().any(|item| item.lot == lot)
     };
+    let name = |id: &'_ str| {
+        walk.names
+            .get(id)
+            .map_or_else(|| short(id), String::as_str)
+            .to_owned()
+    };
     for step in walk.steps.iter().filter(this_side) {
         let place = match (&step.facility, &step.country) {
-            (Some(facility), Some(country)) => format!(" at {} ({country})", short(facility)),
-            (Some(facility), None) => format!(" at {}", short(facility)),
+            (Some(facility), Some(country)) => format!(", {} ({country})", name(facility)),
+            (Some(facility), None) => format!(", {}", name(facility)),
             (None, _) => String::new(),
         };
+        let principal = step.on_behalf_of.as_ref();
+        let principal = principal.map_or_else(String::new, |party| format!(" for {}", name(party)));
         writeln!(
             out,
-            "{indent} - {}{} by {}{place}, entry {}",
-            step.kind,
-            step.step
-                .as_ref()
-                .map(|step| format!(" ({step})"))
-                .unwrap_or_default(),
-            short(&step.operator),
+            "{indent} - {} by {}{principal}{place}, entry {}",
+            step.step.as_deref().unwrap_or(step.kind),
+            name(&step.operator),
             step.leaf_index
         )?;
         let other_side = match walk.direction {
@@ -187,10 +190,12 @@ fn print_lot(
             Direction::Down => &step.outputs,
         };
         for item in other_side {
-            if let Some(quantity) = &item.quantity {
-                writeln!(out, "{indent}   {} {} of", quantity.value, unit(&quantity.unit))?;
-            }
-            print_lot(out, walk, &item.lot, depth + 1, seen)?;
+            let amount = match &item.quantity {
+                Some(quantity) => format!("{} {} of ", quantity.value, unit(&quantity.unit)),
+                None if item.sealed => "sealed amount of ".to_owned(),
+                None => String::new(),
+            };
+            print_lot(out, walk, &amount, &item.lot, depth + 1, seen)?;
         }
     }
     Ok(())

@@ -190,7 +190,7 @@ impl Register {
                 country: facility.country.clone(),
                 subdivision: facility.subdivision.clone(),
                 operator: facility.operator.clone(),
-                capacity_per_year: None,
+                ..Default::default()
             })
         });
         let keys = self.keys.iter().map(|key| {

@@ -27,6 +27,10 @@ pub(super) struct PartyRow {
     pub(super) succeeds: Vec<String>,
     #[serde(default = "yes")]
     pub(super) ownership_complete: bool,
+    #[serde(default)]
+    pub(super) citizenships: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) permanent_residences: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -214,6 +218,10 @@ impl View for Fixture {
 
     fn party(&self, party: &str, _at: Date) -> Option<PartyFacts> {
         let row = self.parties.get(party)?;
+        let confirmed = |countries: &Option<Vec<String>>| {
+            let countries = countries.clone()?;
+            Some(Fact::new(countries, Assurance::AuthorityConfirmed))
+        };
         let owners = row.owners.iter().map(|(owner, part)| {
             let part = Some(number(part));
             let stake = Stake {
@@ -227,6 +235,8 @@ impl View for Fixture {
         Some(PartyFacts {
             names: vec![row.name.clone()],
             owners: owners.collect(),
+            citizenships: confirmed(&row.citizenships),
+            permanent_residences: confirmed(&row.permanent_residences),
             ownership_complete: row
                 .ownership_complete
                 .then(|| Fact::new(true, self.own_assurance)),

@@ -24,6 +24,8 @@ fn fixture(lots: Vec<(&str, serde_json::Value)>) -> Fixture {
         owners: BTreeMap::new(),
         succeeds: Vec::new(),
         ownership_complete: true,
+        citizenships: None,
+        permanent_residences: None,
     };
     let list = include_str!("../../../policies/lists/us-ndaa-154.toml");
     Fixture {
@@ -106,6 +108,72 @@ fn parts(fixture: &Fixture, subject: &str, select: &str, measure: &str) -> Vec<(
         .into_iter()
         .map(|(node, amount)| (Rc::clone(&node.lot).to_string(), amount.unwrap()))
         .collect()
+}
+
+/// A pack that fails lots made by nationals of one country, unless another country is theirs or their home.
+const NATIONALS: &str = r#"
+schema = "provenance-rules/1"
+[pack]
+id = "nationals"
+version = "1"
+subject_kinds = ["*"]
+custody = ["segregated"]
+[clock]
+trigger = "context.date"
+[set.barred]
+values = ["KP"]
+[select.lot]
+from = "self"
+[class.national]
+citizen_of = { in = "barred", unless_citizen_or_lpr_of = "US" }
+[expr.one_made_it]
+party = { role = "operator", is = "national" }
+[expr.made_by_one]
+exists = { in = "lot", where = "one_made_it" }
+[expr.always]
+context = { path = "date", in = ["2027-11-01"] }
+[[rule]]
+id = "a"
+applies = "always"
+effective = [{ from = 2000-01-01 }]
+fails_if = "made_by_one"
+min_assurance = "asserted"
+"#;
+
+#[test]
+fn a_national_is_freed_by_a_second_citizenship_or_a_residence_and_asked_for_what_he_does_not_say() {
+    let pack = load_pack("nationals.toml", NATIONALS, Mode::Strict).unwrap();
+    let judged = |citizenships: Option<&[&str]>, residences: Option<&[&str]>| {
+        let mut fixture = fixture(vec![("lot", json!({"step": "mine", "operator": "clean"}))]);
+        let owned = |countries: &[&str]| countries.iter().map(|country| (*country).to_owned()).collect();
+        let maker = fixture.parties.get_mut("clean").unwrap();
+        maker.citizenships = citizenships.map(owned);
+        maker.permanent_residences = residences.map(owned);
+        let question = Question {
+            lot: "lot",
+            pack: &pack,
+            context: &Context::from_json(br#"{"date": "2027-11-01"}"#).unwrap(),
+            params: &BTreeMap::new(),
+            evaluation: day("2026-11-01"),
+        };
+        let verdict = evaluate(&fixture, &question).unwrap();
+        let missing = verdict
+            .missing
+            .iter()
+            .map(|one| one.path.clone())
+            .collect::<Vec<_>>();
+        (verdict.verdict, missing)
+    };
+    let asked = |path: &str| (Outcome::Indeterminate, vec![path.to_owned()]);
+    assert_eq!(judged(None, Some(&["US"])), asked("citizenships"));
+    assert_eq!(judged(Some(&["FR"]), None), (Outcome::Compliant, vec![]));
+    assert_eq!(judged(Some(&["KP", "US"]), None), (Outcome::Compliant, vec![]));
+    assert_eq!(judged(Some(&["KP"]), Some(&["US"])), (Outcome::Compliant, vec![]));
+    assert_eq!(
+        judged(Some(&["KP"]), Some(&["FR"])),
+        (Outcome::NonCompliant, vec![])
+    );
+    assert_eq!(judged(Some(&["KP"]), None), asked("permanent_residences"));
 }
 
 /// 1,200 kg of CAM from 700 kg of salt A at 10 USD/kg and 500 kg of salt B at 14; 300 kg of it go into 600

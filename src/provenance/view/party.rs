@@ -13,6 +13,7 @@ use crate::{
 };
 
 const PARTY_ENROLLED: u32 = 16;
+const FACILITY_REGISTERED: u32 = 17;
 const LIST_PUBLISHED: u32 = 24;
 const LIST_WITHDRAWN: u32 = 25;
 const WAIVER_GRANTED: u32 = 26;
@@ -25,6 +26,16 @@ const SUCCESSION_DECLARED: u32 = 51;
 /// A country, if one is given, as the authority enrolled it.
 fn country(code: &str) -> Stated<String> {
     (!code.is_empty()).then(|| Fact::new(code.to_owned(), Assurance::AuthorityConfirmed))
+}
+
+/// Countries of a natural person; none given is not stated.
+fn countries(codes: Vec<String>) -> Stated<Vec<String>> {
+    (!codes.is_empty()).then(|| Fact::new(codes, Assurance::AuthorityConfirmed))
+}
+
+/// Whether a declared licence holds at a time; open ends are open.
+pub(super) fn in_force(licence: &v1::Licence, time: i64) -> bool {
+    licence.valid_from.is_none_or(|from| from <= time) && licence.valid_to.is_none_or(|to| time < to)
 }
 
 impl Projection {
@@ -57,6 +68,21 @@ impl Projection {
         }
     }
 
+    /// What the authority registered last under an identifier: a party's legal name, or a facility's name.
+    pub fn registered_name(&self, id: &str) -> Option<String> {
+        let newest = [PARTY_ENROLLED, FACILITY_REGISTERED]
+            .into_iter()
+            .flat_map(|kind| self.directory.about(kind, id))
+            .copied()
+            .max_by(|a, b| self.order(*a).cmp(&self.order(*b)))?;
+        let name = match self.event_of(newest)?.kind? {
+            Kind::PartyEnrolled(party) => party.legal_name,
+            Kind::FacilityRegistered(facility) => facility.name,
+            _ => return None,
+        };
+        (!name.is_empty()).then_some(name)
+    }
+
     pub(super) fn party_facts(&self, party: &str, until: i64) -> Option<PartyFacts> {
         let symbol = self.symbols.get(party)?;
         let enrolled = self
@@ -71,6 +97,8 @@ impl Projection {
         let mut facts = PartyFacts {
             organized_in: country(&enrolled.organized_in),
             principal_place: country(&enrolled.principal_place),
+            citizenships: countries(enrolled.citizenships),
+            permanent_residences: countries(enrolled.permanent_residences),
             evidence: self.evidence_about(party, &[symbol], None),
             ..PartyFacts::default()
         };
@@ -83,7 +111,11 @@ impl Projection {
             facts.licences_complete = declared
                 .licences_complete
                 .map(|complete| Fact::new(complete, backing.of("licences_complete")));
-            facts.licences.extend(declared.licences.into_iter().map(|one| {
+            let held = declared
+                .licences
+                .into_iter()
+                .filter(|one| in_force(one, until.saturating_sub(1)));
+            facts.licences.extend(held.map(|one| {
                 let licence = Licence {
                     licence: one.licence,
                     licensor: (!one.licensor.is_empty()).then_some(one.licensor),
@@ -221,9 +253,10 @@ impl Projection {
                         .into_iter()
                         .map(|entry| ListEntry {
                             name: entry.name,
-                            aliases: Vec::new(),
-                            sublist: None,
+                            aliases: entry.aliases,
+                            sublist: (!entry.sublist.is_empty()).then_some(entry.sublist),
                             parties: entry.parties,
+                            others: entry.others,
                         })
                         .collect(),
                 })

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use num_rational::BigRational;
 use num_traits::{One as _, Zero as _};
 
-use super::{Product, agreed, complete, number, put, rational};
+use super::{Product, agreed, complete, number, party::in_force, put, rational};
 use crate::{
     policy::view::{Amounts, Assurance, Cost, Fact, InputFacts, Licence, Stated, StepFacts},
     provenance::{
@@ -54,12 +54,15 @@ impl Details {
                 inputs: event.items,
                 licences: event.licences,
                 licences_complete: event.licences_complete,
+                custody_model: event.custody_model,
                 ..Self::default()
             },
             Some(Kind::Recycled(event)) => Self {
                 inputs: event.inputs,
                 outputs: event.outputs,
-                ..Self::default()
+                licences: event.licences,
+                licences_complete: event.licences_complete,
+                custody_model: event.custody_model,
             },
             Some(Kind::Split(event)) => Self {
                 outputs: event.into,
@@ -239,7 +242,12 @@ impl Projection {
     fn licence(&self, operator: Symbol, licence: &str, time: i64) -> Licence {
         let declared = self.licences_of(operator, time.saturating_add(1));
         declared
-            .and_then(|(_, declared)| declared.licences.into_iter().find(|one| one.licence == licence))
+            .and_then(|(_, declared)| {
+                declared
+                    .licences
+                    .into_iter()
+                    .find(|one| one.licence == licence && in_force(one, time))
+            })
             .map_or_else(
                 || Licence {
                     licence: licence.to_owned(),

@@ -424,6 +424,7 @@ fn lists_and_waivers_stand_until_they_are_withdrawn() {
             entries: vec![v1::ListEntry {
                 name: "Example".to_owned(),
                 parties: vec![STRANGER.to_owned()],
+                ..Default::default()
             }],
             ..Default::default()
         }),

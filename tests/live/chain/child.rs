@@ -1,0 +1,221 @@
+//! What a child does: it is a ledger, a publisher or a follower, until it is done or killed.
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{Read as _, Write as _},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use lotproof::{
+    id::FeedId,
+    log::{checkpoint::SignedCheckpoint, note::VerifierKey},
+    outbox::{Config as OutboxConfig, PinnedLog},
+    projector::Projector,
+    shell::{
+        nats::{Bus, BusOptions},
+        publisher::{Publisher, PublisherConfig},
+    },
+};
+use lotproof_ledger::{Config, Folder, Identity, run};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{oneshot, watch};
+
+use super::{dice::Dice, outboxes, process::ORDER, world};
+use crate::ledger::key;
+
+/// What a child is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    Ledger(LedgerOrder),
+    Publisher(PublisherOrder),
+    Follower(FollowerOrder),
+}
+
+/// Run this ledger.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct LedgerOrder {
+    pub(crate) folder: PathBuf,
+    pub(crate) url: String,
+    /// A step and the number of a commit, to abort before; nothing for a whole life.
+    pub(crate) stop_at: Option<String>,
+    /// Most bytes in EVENTS, and most messages of one feed, if not the usual ones.
+    pub(crate) room: Option<(u64, u64)>,
+}
+
+/// Publish lots, as one maker, until all of them have their receipts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PublisherOrder {
+    pub(crate) ledger: PathBuf,
+    pub(crate) outbox: PathBuf,
+    pub(crate) url: String,
+    /// Which maker.
+    pub(crate) maker: u8,
+    pub(crate) events: usize,
+    /// A file that says how many of them may be taken by now.
+    pub(crate) allowed: PathBuf,
+}
+
+/// Follow a log over HTTP and fold it, until it is as long as the goal says.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct FollowerOrder {
+    pub(crate) ledger: PathBuf,
+    /// What the ledger's process said: its address is in there.
+    pub(crate) said: PathBuf,
+    /// Holds a size once the log will not grow any more.
+    pub(crate) goal: PathBuf,
+    /// Every checkpoint seen is appended here, in hexadecimal digits.
+    pub(crate) seen: PathBuf,
+}
+
+/// The child's side: does nothing unless it was given an order.
+#[test]
+fn ordered() {
+    let Ok(order) = std::env::var(ORDER) else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let outcome = match serde_json::from_str(&order).unwrap() {
+        Order::Ledger(order) => runtime.block_on(ledger(order)),
+        Order::Publisher(order) => runtime.block_on(publisher(order)),
+        Order::Follower(order) => follower(&order),
+    };
+    if let Err(error) = outcome {
+        panic!("{error:#}");
+    }
+}
+
+async fn ledger(order: LedgerOrder) -> anyhow::Result<()> {
+    let mut config = Config::new(Folder::new(order.folder), order.url);
+    config.stop_at = order.stop_at.map(|stop_at| stop_at.parse().unwrap());
+    if let Some((bytes, messages)) = order.room {
+        config.limits.bytes_max = bytes;
+        config.limits.messages_per_feed_max = messages;
+    }
+    let (_stop, shutdown) = watch::channel(false);
+    let (listening, address) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Ok(address) = address.await {
+            println!("listening {address}");
+        }
+    });
+    run(config, shutdown, listening).await
+}
+
+/// How a publisher of these tests behaves: as usual, but in less of a hurry to wait.
+pub(crate) fn outbox_config(identity: &Identity, issuer: &str) -> OutboxConfig {
+    let verifier: VerifierKey = identity.log_key.parse().unwrap();
+    let log_key = FeedId::new(*verifier.public_key());
+    let log = PinnedLog::new(identity.log_id, identity.origin.clone(), &[log_key]).unwrap();
+    OutboxConfig {
+        wait_ms: 200,
+        wait_ms_max: 1_000,
+        probe_ms: 200,
+        probe_ms_max: 1_000,
+        ..OutboxConfig::new(log, issuer.into())
+    }
+}
+
+async fn publisher(order: PublisherOrder) -> anyhow::Result<()> {
+    let identity = Folder::new(&order.ledger).identity()?;
+    // The outbox is the only memory: what it had taken is not offered again.
+    let before = outboxes::read(&order.outbox).event_ids().len();
+    let bus = loop {
+        match Bus::connect(&BusOptions::new(&order.url, "publisher")).await {
+            Ok(bus) => break bus,
+            // The bus may be down just now.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    };
+    let outbox = outbox_config(&identity, &world::maker(order.maker));
+    let config = PublisherConfig::new(&order.outbox, outbox, vec![key(order.maker)]);
+    let publisher = Publisher::start(bus, config).await?;
+    let mut dice = Dice::new(order.maker.into());
+    let mut next = 0;
+    while next < order.events {
+        let many = match dice.below(10) {
+            0..6 => 1,
+            6..9 => 2 + dice.place(6),
+            _ => 8 + dice.place(40),
+        };
+        let end = order.events.min(next + many);
+        // A submission is taken whole or not at all, so that what is left begins where one began.
+        if next >= before {
+            while allowed(&order.allowed) <= next {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let events: Vec<_> = (next..end)
+                .map(|number| world::lot_event(order.maker, number))
+                .collect();
+            publisher.submit_when_there_is_room(&events).await?;
+        }
+        next = end;
+    }
+    publisher.drain(Duration::MAX).await?;
+    println!("drained");
+    publisher.stop().await?;
+    Ok(())
+}
+
+fn allowed(file: &Path) -> usize {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    text.parse().unwrap_or(0)
+}
+
+fn follower(order: &FollowerOrder) -> anyhow::Result<()> {
+    let identity = Folder::new(&order.ledger).identity()?;
+    let verifier: VerifierKey = identity.log_key.parse().unwrap();
+    let mut projector = Projector::new();
+    let mut seen = OpenOptions::new().create(true).append(true).open(&order.seen)?;
+    let agent = ureq::Agent::new_with_config(
+        ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(5)))
+            .build(),
+    );
+    let get = |path: &str| -> Option<Vec<u8>> {
+        let said = fs::read_to_string(&order.said).ok()?;
+        let (_, address) = said.split_once("listening ")?;
+        let (address, _) = address.split_once('\n')?;
+        let response = agent.get(&format!("http://{address}{path}")).call().ok()?;
+        let mut body = Vec::new();
+        response.into_body().into_reader().read_to_end(&mut body).ok()?;
+        Some(body)
+    };
+    loop {
+        let goal = fs::read_to_string(&order.goal).ok();
+        if goal.is_some_and(|goal| goal == projector.size().to_string()) {
+            break;
+        }
+        // The ledger may be down just now, or go down while it answers.
+        let Some(note) = get("/checkpoint") else {
+            std::thread::sleep(Duration::from_millis(20));
+            continue;
+        };
+        writeln!(seen, "{}", hex::encode(&note))?;
+        let origin = &identity.origin;
+        let signed = SignedCheckpoint::verify(note, origin, std::slice::from_ref(&verifier))?;
+        let size = signed.head().size;
+        if size <= projector.size() {
+            std::thread::sleep(Duration::from_millis(20));
+            continue;
+        }
+        let Some(body) = get(&format!("/v1/entries?start={}", projector.size())) else {
+            continue;
+        };
+        for entry in world::split(&body) {
+            if projector.size() < size {
+                projector.take(&Bytes::copy_from_slice(entry))?;
+            }
+        }
+        if projector.size() == size {
+            anyhow::ensure!(projector.head() == *signed.head(), "entries are not the log's");
+        }
+    }
+    let head = projector.head();
+    println!(
+        "folded {} {} {}",
+        head.size,
+        head.root,
+        projector.projection().state_digest()
+    );
+    Ok(())
+}
