@@ -35,13 +35,13 @@ use crate::{Outcome, auditing::read_trust};
 pub(crate) struct Target {
     /// The bus
     #[arg(long, default_value = "nats://127.0.0.1:4222")]
-    nats_url: String,
+    pub(crate) nats_url: String,
     /// Trust file of the log: origin, log id and keys that you pinned
     #[arg(long)]
-    trust: PathBuf,
+    pub(crate) trust: PathBuf,
     /// Folder for outboxes: what is signed is kept there until its receipt is proven
     #[arg(long, default_value = "outbox")]
-    outbox: PathBuf,
+    pub(crate) outbox: PathBuf,
 }
 
 /// A connection for publishing to one log.
@@ -52,7 +52,7 @@ pub(crate) struct Session {
 }
 
 impl Target {
-    async fn open(self) -> Result<Session> {
+    pub(crate) async fn open(self) -> Result<Session> {
         let trust = read_trust(&self.trust)?;
         let bus = Bus::connect(&BusOptions::new(&self.nats_url, "lotproof")).await?;
         Ok(Session {
@@ -101,6 +101,26 @@ pub(crate) async fn proven(publisher: &Publisher, ticket: Ticket) -> Result<Vec<
         Settled::Earlier => anyhow::bail!("settled in an earlier run"),
     });
     rows.collect()
+}
+
+/// Waits until everything that was handed over is proven; how many statements the outbox holds then.
+///
+/// # Errors
+/// If one was refused for good.
+pub(crate) async fn drained(publisher: &Publisher) -> Result<usize> {
+    loop {
+        let status = publisher.drain(std::time::Duration::from_secs(60)).await?;
+        if let Some(letter) = publisher.letters().await?.first() {
+            anyhow::bail!("refused: {} at entry {}", letter.refusal, letter.index);
+        }
+        if status.queued == 0 && status.unreceipted == 0 {
+            return Ok(status.statements);
+        }
+        eprintln!(
+            "{} statements wait for their receipts",
+            status.queued + status.unreceipted
+        );
+    }
 }
 
 /// Who is to be enrolled, as in `examples/battery-lot-chain.parties.json`.
@@ -236,18 +256,26 @@ pub(crate) struct Enroll {
 impl Enroll {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let register = Register::read(&self.file)?;
-        let keys = self
-            .authority_keys
-            .iter()
-            .map(|path| key_file::read(path).with_context(|| format!("reading {}", path.display())));
-        let keys: Vec<SigningKey> = keys.collect::<Result<_>>()?;
         let session = self.target.open().await?;
         let acts = register.acts(Reading::now().wall_nanos);
         let count = acts.len();
-        enact(&session, &self.authority, keys, acts).await?;
+        enact_from_files(&session, &self.authority, &self.authority_keys, acts).await?;
         println!("{count} acts stand in the log, proven");
         Ok(Outcome::Clean)
     }
+}
+
+/// As [`enact`], with the keys in these files.
+pub(crate) async fn enact_from_files(
+    session: &Session,
+    authority: &str,
+    key_files: &[PathBuf],
+    acts: Vec<v1::Event>,
+) -> Result<()> {
+    let keys = key_files
+        .iter()
+        .map(|path| key_file::read(path).with_context(|| format!("reading {}", path.display())));
+    enact(session, authority, keys.collect::<Result<_>>()?, acts).await
 }
 
 /// Proposes acts under the first key, approves them under the others, and waits for the proofs.
