@@ -43,10 +43,10 @@ pub struct Ready {
 pub enum Order {
     /// Publish it.
     Publish(Ready),
-    /// Say of the event published under this id that it was wrong.
+    /// Say of the event published under this id that it was wrong; publish it first if it was not.
     Declare {
-        /// The id.
-        id: String,
+        /// The event, as it was stated.
+        stated: Ready,
         /// When it was said, nanoseconds since the epoch.
         event_time: i64,
         /// Minutes east of UTC.
@@ -70,7 +70,7 @@ impl Order {
     pub fn id(&self) -> &str {
         match self {
             Self::Publish(ready) => &ready.id,
-            Self::Declare { id, .. } => id,
+            Self::Declare { stated, .. } => &stated.id,
         }
     }
 }
@@ -255,15 +255,17 @@ fn order(
     service: Service,
     path: &str,
 ) -> Result<Order, Fault> {
-    match declaration {
-        Some(declaration) => Ok(Order::Declare {
+    let utc_offset_minutes = event.utc_offset_minutes;
+    let stated = ready(event, service, path)?;
+    Ok(match declaration {
+        Some(declaration) => Order::Declare {
+            stated,
             event_time: declaration.declaration_time,
-            utc_offset_minutes: event.utc_offset_minutes,
-            id: event.id,
+            utc_offset_minutes,
             declaration,
-        }),
-        None => ready(event, service, path).map(Order::Publish),
-    }
+        },
+        None => Order::Publish(stated),
+    })
 }
 
 /// Checks an event as admission will, cut into parts if it is long.

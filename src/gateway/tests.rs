@@ -120,7 +120,7 @@ fn a_declaration_is_an_order_about_the_event_and_not_the_event() {
         json!({"declaration_time": "2026-02-03T08:00:00Z", "reason": "did_not_occur"});
     let orders = intake::events(body.to_string().as_bytes(), Service::Manufacturing, ids).unwrap();
     let Order::Declare {
-        id,
+        stated,
         event_time,
         utc_offset_minutes,
         declaration,
@@ -128,6 +128,7 @@ fn a_declaration_is_an_order_about_the_event_and_not_the_event() {
     else {
         panic!()
     };
+    let id = &stated.id;
     assert_eq!(id, "E1");
     let reference = v1::EventReference {
         leaf_index: 9,

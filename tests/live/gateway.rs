@@ -117,8 +117,21 @@ async fn an_id_is_taken_once_and_other_content_is_a_conflict() {
 
     let mut unknown = commissioned("E99");
     unknown["error_declaration"] = other["error_declaration"].clone();
-    let (status, fault) = gateway.post("/v1/events", &unknown).await;
-    assert_eq!((status, &fault["code"]), (404, &json!("unknown_event")));
+    // Not published before: it is now, and the declaration follows once that is proven.
+    let (status, reply) = gateway.post("/v1/events", &unknown).await;
+    assert_eq!(
+        (status, &reply["events"][0]["is_declared"]),
+        (202, &json!(false)),
+        "{reply}"
+    );
+    gateway.proven("E99").await;
+    let (status, reply) = gateway.post("/v1/events", &unknown).await;
+    assert_eq!(
+        (status, &reply["events"][0]["is_declared"]),
+        (202, &json!(true)),
+        "{reply}"
+    );
+    gateway.proven(reply["events"][0]["id"].as_str().unwrap()).await;
     gateway.stop().await;
     ledger.stop().await;
 }

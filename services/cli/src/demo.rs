@@ -2,6 +2,10 @@
 //! document's events each by its own party, prove the receipts, audit from outside, and show that damage to
 //! copies is found and named.
 
+mod desks;
+mod publish;
+mod reported;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -18,14 +22,12 @@ use lotproof::{
             drop_entry, flip_byte, forge_signature, middle_of_longest_feed, remove_entry, swap_entries,
         },
     },
-    epcis::{ImportOptions, import},
-    event::{self, parts::split_into_parts},
+    gateway::Service,
     id::LeafIndex,
     log::checkpoint::Origin,
     policy::{Context, Mode, Question, evaluate, load_pack, view::Purpose},
     projector::Projector,
     provenance::{Bounds, Direction},
-    publish::EVENT_LEN_MAX,
     shell::{
         durable,
         http_client::HttpSource,
@@ -40,15 +42,19 @@ use lotproof::{
     wire::v1,
 };
 use lotproof_ledger::{Config, Folder, InitOptions, Reading, default_parameters, init, run};
-use prost::Message as _;
 use tokio::sync::{oneshot, watch};
 
+use self::{
+    desks::Desks,
+    publish::{by_place, publish_document, publish_simulation},
+    reported::{explain, publish_reported},
+};
 use crate::{
     Outcome,
     auditing::print_report,
     founding::trust_file,
     lots::{print_tree, project},
-    publishing::{Key, Register, Session, enact, print_import, proven},
+    publishing::{Key, Party, Register, Session, enact},
 };
 
 const AUTHORITY: &str = "https://authority.example/";
@@ -81,6 +87,9 @@ pub(crate) struct Demo {
     /// How many simulated pack lots; the first five are the stories told
     #[arg(long, default_value_t = 5)]
     lots: u32,
+    /// A folder of other people's EPCIS documents, imported as reported events by one importer
+    #[arg(long)]
+    epcis: Option<PathBuf>,
     /// Where to work; a temporary folder unless given
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -155,23 +164,55 @@ impl Demo {
         };
 
         step("The authority enrols parties, facilities and keys");
-        let mut keys = BTreeMap::new();
+        let mut desks = Desks::new(server.url(), trust.clone(), folder.join("gateways"));
         for party in &register.parties {
-            let key = key_file::generate()?;
-            register.keys.push(Key {
-                party: party.id.clone(),
-                key: key.feed(),
-            });
-            keys.insert(party.id.clone(), key);
+            // One key a gateway: a maker that ships runs both.
+            for service in Service::ALL {
+                let key = key_file::generate()?;
+                register.keys.push(Key {
+                    party: party.id.clone(),
+                    key: key.feed(),
+                });
+                desks.add_key((party.id.clone(), service), key);
+            }
             println!("{:<44} {}", party.id, party.legal_name);
         }
-        let acts = register.acts(Reading::now().wall_nanos);
+        let importer = key_file::generate()?;
+        if self.epcis.is_some() {
+            register.parties.push(Party::named(
+                reported::IMPORTER,
+                "Importer of documents (fictional)",
+            ));
+            register.keys.push(Key {
+                party: reported::IMPORTER.to_owned(),
+                key: importer.feed(),
+            });
+        }
         let simulation = Simulation::new(SimulationConfig::ending_at(
             self.seed,
             self.lots,
             EventTime::from_nanos(Reading::now().wall_nanos),
         ))?;
-        let acts: Vec<v1::Event> = acts.into_iter().chain(simulation.governance()).collect();
+        let simulated = by_place(&simulation)?;
+        for index in simulation.parties() {
+            let party = &simulation.cast().party(index).identifier;
+            let key = SigningKey::from_seed(&simulation.key_seed(index));
+            desks.add_key((party.clone(), Service::Manufacturing), key);
+        }
+        for place in simulated
+            .keys()
+            .filter(|(_, service)| *service == Service::Shipping)
+        {
+            let key = key_file::generate()?;
+            register.keys.push(Key {
+                party: place.0.clone(),
+                key: key.feed(),
+            });
+            desks.add_key(place.clone(), key);
+        }
+        // The simulation's parties first: a key is authorised for a party that is enrolled.
+        let own = register.acts(Reading::now().wall_nanos);
+        let acts: Vec<v1::Event> = simulation.governance().into_iter().chain(own).collect();
         println!(
             "and {} parties of a simulated supply chain, seed {}",
             simulation.cast().parties.len(),
@@ -182,18 +223,29 @@ impl Demo {
         enact(&session, AUTHORITY, vec![proposer, approver], acts).await?;
         println!("{count} acts, proposed under one key and approved under another; receipts proven");
 
-        step("Each party publishes its own events of the document, and proves its receipts");
-        publish(&session, &register, keys, &document).await?;
+        step("Each party posts its own events of the document to its gateway, which proves the receipts");
+        publish_document(&mut desks, &register, &document).await?;
 
-        step("A simulated supply chain goes the same way: mine to pack, every party under its own key");
-        publish_simulation(&session, &simulation).await?;
+        step(
+            "A simulated supply chain goes the same way: mine to pack, every party through its own gateways",
+        );
+        publish_simulation(&mut desks, simulated).await?;
+        desks.close().await?;
+
+        let mut reported_lots = Vec::new();
+        if let Some(epcis) = &self.epcis {
+            step("Other people's documents, as reported events of one importer");
+            reported_lots = publish_reported(&session, importer, epcis).await?;
+        }
 
         step("An auditor who has just the trust file replays the log from outside");
         let log_key = ledger_folder.log_key(&identity.origin)?;
         let checked = {
             let (trust, folder) = (trust.clone(), folder.clone());
-            tokio::task::spawn_blocking(move || inspect(address, &trust, &folder, &log_key, &simulation))
-                .await??
+            tokio::task::spawn_blocking(move || {
+                inspect(address, &trust, &folder, &log_key, &simulation, &reported_lots)
+            })
+            .await??
         };
 
         if self.serve {
@@ -213,95 +265,8 @@ impl Demo {
     }
 }
 
-/// The kind of an event, as `event.proto` names it.
-fn kind_name(kind: &v1::event::Kind) -> &'static str {
-    let event = v1::Event {
-        id: "-".to_owned(),
-        event_time: 1,
-        kind: Some(kind.clone()),
-        ..Default::default()
-    };
-    event::check(&event.encode_to_vec().into()).map_or("event", |checked| checked.kind().name())
-}
-
 fn step(what: &str) {
     println!("\n== {what}");
-}
-
-async fn publish(
-    session: &Session,
-    register: &Register,
-    mut keys: BTreeMap<String, SigningKey>,
-    document: &[u8],
-) -> Result<()> {
-    let imported = import(document, &ImportOptions::default())?;
-    print_import(&imported);
-    ensure!(
-        imported.refused.is_empty(),
-        "the document has events that cannot be published"
-    );
-    let publisher_of: BTreeMap<usize, &str> = register
-        .events
-        .iter()
-        .map(|event| (event.position, event.party.as_str()))
-        .collect();
-    // In the document's order, one statement an event, each under its own party's key.
-    let mut publishers = BTreeMap::new();
-    let mut submitted = Vec::new();
-    for event in &imported.events {
-        let position = event.position;
-        let party = publisher_of
-            .get(&position)
-            .with_context(|| format!("nobody publishes event {position}"))?;
-        if !publishers.contains_key(party) {
-            let key = keys
-                .remove(*party)
-                .with_context(|| format!("{party} has no key"))?;
-            publishers.insert(*party, session.publisher(party, key).await?);
-        }
-        let parts = split_into_parts(event.event.clone(), EVENT_LEN_MAX)?;
-        let what = event.event.kind.as_ref().map_or("event", kind_name);
-        submitted.push((position, *party, what, publishers[party].submit(&parts).await?));
-    }
-    for (position, party, what, parcels) in submitted {
-        for row in proven(&publishers[party], parcels).await? {
-            println!(
-                "event {position:>2}  {what:<20} {party:<42} entry {:>3}, proven",
-                row.index
-            );
-        }
-    }
-    Ok(())
-}
-
-async fn publish_simulation(session: &Session, simulation: &Simulation) -> Result<()> {
-    let mut by_party: BTreeMap<usize, Vec<v1::Event>> = BTreeMap::new();
-    let mut count = 0_usize;
-    for simulated in simulation.events() {
-        by_party
-            .entry(simulated.party.get())
-            .or_default()
-            .push(simulated.event);
-        count += 1;
-    }
-    let parties = by_party.len();
-    let mut publishing = Vec::new();
-    for index in simulation.parties() {
-        let Some(events) = by_party.remove(&index.get()) else {
-            continue;
-        };
-        let party = &simulation.cast().parties[index.get()];
-        let key = SigningKey::from_seed(&simulation.key_seed(index));
-        let publisher = session.publisher(&party.identifier, key).await?;
-        let parcels = publisher.submit(&events).await?;
-        publishing.push((publisher, parcels));
-    }
-    let mut statements = 0;
-    for (publisher, parcels) in publishing {
-        statements += proven(&publisher, parcels).await?.len();
-    }
-    println!("{count} events of {parties} parties in {statements} statements, every receipt proven");
-    Ok(())
 }
 
 /// A word of a verdict, as JSON has it.
@@ -393,6 +358,7 @@ fn inspect(
     folder: &Path,
     log_key: &lotproof_ledger::LogKey,
     simulation: &Simulation,
+    reported_lots: &[String],
 ) -> Result<Outcome> {
     let source = HttpSource::new(&format!("http://{address}"));
     let clean = folder.join("mirror");
@@ -409,6 +375,18 @@ fn inspect(
         print_tree(&walk.with_context(|| format!("{lot} is not in the log"))?)?;
     }
     tell_stories(&projector, simulation)?;
+    if !reported_lots.is_empty() {
+        step("Lots of the imported documents: what is said, how sure it is, and what is missing");
+        let pack = load_pack("us-ndaa-fy2024-s154.toml", S154, Mode::Lenient)?;
+        let context = Context::from_json(S154_CONTEXT.as_bytes())?;
+        explain(
+            &projector,
+            reported_lots,
+            &pack,
+            &context,
+            Reading::now().wall_nanos,
+        )?;
+    }
 
     step("Copies of the log are damaged; the audit names each damage");
     let first = LeafIndex::new(size.get() / 2);

@@ -155,6 +155,22 @@ pub(crate) struct Party {
     fixture: bool,
 }
 
+impl Party {
+    /// A fictional party of which nothing else is said.
+    pub(crate) fn named(id: &str, legal_name: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            legal_name: legal_name.to_owned(),
+            aliases: Vec::new(),
+            organized_in: String::new(),
+            principal_place: String::new(),
+            namespaces: Vec::new(),
+            roles: Vec::new(),
+            fixture: true,
+        }
+    }
+}
+
 /// A facility.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Facility {

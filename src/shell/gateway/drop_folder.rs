@@ -138,6 +138,13 @@ impl DropFolder {
                 ..ImportOptions::default()
             };
             let reply = take_document(&self.gateway, body, options, WhenFull::Wait).await?;
+            if reply
+                .events
+                .iter()
+                .any(|event| event.taken.is_declared == Some(false))
+            {
+                return Err(not_yet());
+            }
             let is_early = |refused: &&NotCaptured| refused.code == FaultCode::NotReceipted;
             if let Some(early) = reply.refused.iter().find(is_early) {
                 return Err(Fault::new(early.code, early.message.clone()));
@@ -153,6 +160,9 @@ impl DropFolder {
             .take(orders, Together::AllOrNone, WhenFull::Wait)
             .await?;
         let taken = taken.into_iter().collect::<Result<Vec<_>, _>>()?;
+        if taken.iter().any(|taken| taken.is_declared == Some(false)) {
+            return Err(not_yet());
+        }
         Ok(("done", json!({ "document": document, "events": taken })))
     }
 
@@ -168,6 +178,14 @@ impl DropFolder {
         fs::File::open(&folder)?.sync_all()?;
         fs::File::open(&self.folder)?.sync_all()
     }
+}
+
+/// An event went out that is declared wrong in the same file: the declaration follows once that is proven.
+fn not_yet() -> Fault {
+    Fault::new(
+        FaultCode::NotReceipted,
+        "an error declaration waits for the event that it is about",
+    )
 }
 
 fn to_value(reply: &impl Serialize) -> Value {

@@ -162,7 +162,7 @@ pub(super) struct CapturedReply {
     position: usize,
     kind: &'static str,
     #[serde(flatten)]
-    taken: Taken,
+    pub(super) taken: Taken,
     findings: Vec<Finding>,
 }
 

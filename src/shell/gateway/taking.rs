@@ -15,7 +15,7 @@ use super::metrics::Metrics;
 use crate::{
     gateway::{
         Fault, FaultCode, Service,
-        index::{EventIndex, EventStatus, Standing},
+        index::{EventIndex, EventState, EventStatus, Standing},
         intake::{self, Order, Placed, Ready},
     },
     outbox::{ParcelId, SubmitError},
@@ -46,6 +46,10 @@ struct Shared {
 pub(super) struct Taken {
     /// Whether it was not known before.
     pub(super) is_new: bool,
+    /// Whether the error declaration that came with it is made; if not, the event it is about went out just now,
+    /// and the request is to be repeated once that is receipted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) is_declared: Option<bool>,
     #[serde(flatten)]
     pub(super) status: EventStatus,
 }
@@ -64,6 +68,15 @@ pub(super) enum Together {
 pub(super) enum WhenFull {
     Refuse,
     Wait,
+}
+
+/// What an order comes to.
+struct Found {
+    /// The id under which it goes out, or went out.
+    id: String,
+    /// The event, if it is new.
+    new: Option<Ready>,
+    is_declared: Option<bool>,
 }
 
 /// Ids that nobody else may take meanwhile.
@@ -165,9 +178,14 @@ impl Gateway {
     ) -> Result<Vec<Result<Taken, Fault>>, Fault> {
         let ids = orders.iter().map(|placed| placed.order.id().to_owned()).collect();
         let _reserved = self.reserve(ids).await;
+        let published = orders.iter().filter_map(|placed| match &placed.order {
+            Order::Publish(ready) => Some(ready.id.clone()),
+            Order::Declare { .. } => None,
+        });
+        let published: BTreeSet<String> = published.collect();
         let mut found = Vec::with_capacity(orders.len());
         for placed in orders {
-            let one = self.look_up(placed);
+            let one = self.look_up(placed, &published);
             if let (Err(fault), Together::AllOrNone) = (&one, together) {
                 return Err(fault.clone());
             }
@@ -176,7 +194,7 @@ impl Gateway {
         let parts: Vec<v1::Event> = found
             .iter_mut()
             .flatten()
-            .filter_map(|(_, ready)| ready.as_mut())
+            .filter_map(|found| found.new.as_mut())
             .flat_map(|ready| std::mem::take(&mut ready.parts))
             .collect();
         if !parts.is_empty() {
@@ -184,13 +202,15 @@ impl Gateway {
         }
         let metrics = &self.shared.metrics;
         let answers = found.into_iter().map(|one| {
-            let (id, ready) = one?;
-            let status = self.status(&id);
-            let status =
-                status.ok_or_else(|| Fault::new(FaultCode::Internal, "the outbox forgot an event"))?;
-            metrics.took(if ready.is_some() { "new" } else { "known" });
+            let Found { id, new, is_declared } = one?;
+            let status = self
+                .status(&id)
+                .ok_or_else(|| Fault::new(FaultCode::Internal, "the outbox forgot an event"))?;
+            let is_new = new.is_some();
+            metrics.took(if is_new { "new" } else { "known" });
             Ok(Taken {
-                is_new: ready.is_some(),
+                is_new,
+                is_declared,
                 status,
             })
         });
@@ -220,54 +240,60 @@ impl Gateway {
         })
     }
 
-    /// The id under which an order goes out, and the event if it is new.
-    fn look_up(&self, placed: Placed) -> Result<(String, Option<Ready>), Fault> {
+    /// What an order comes to, by what is known, and `published` by the same request.
+    fn look_up(&self, placed: Placed, published: &BTreeSet<String>) -> Result<Found, Fault> {
         let index = locked(&self.shared.index);
-        let (ready, path) = match placed.order {
-            Order::Publish(ready) => (ready, placed.path),
+        let (ready, path, is_declared) = match placed.order {
+            Order::Publish(ready) => (ready, placed.path, None),
             Order::Declare {
-                id,
+                stated,
                 event_time,
                 utc_offset_minutes,
                 declaration,
             } => {
                 let path = format!("{}/error_declaration", placed.path);
-                let reference = index.reference(&id).ok_or_else(|| match index.status(&id) {
-                    Some(_) => Fault::at(
-                        FaultCode::NotReceipted,
-                        &path,
-                        format!("{id} is not proven to be in the log yet"),
-                    ),
-                    None => Fault::at(
-                        FaultCode::UnknownEvent,
-                        &path,
-                        format!("{id} was not published here"),
-                    ),
-                })?;
-                let service = self.shared.service;
-                let ready = intake::declaration(
-                    &id,
-                    event_time,
-                    utc_offset_minutes,
-                    &declaration,
-                    reference,
-                    service,
-                    &path,
-                )?;
-                (ready, path)
+                let state = index.status(&stated.id).map(|status| status.state);
+                match index.reference(&stated.id) {
+                    Some(reference) => {
+                        let declared = intake::declaration(
+                            &stated.id,
+                            event_time,
+                            utc_offset_minutes,
+                            &declaration,
+                            reference,
+                            self.shared.service,
+                            &path,
+                        )?;
+                        (declared, path, Some(true))
+                    }
+                    None if !published.contains(&stated.id)
+                        && state.is_none_or(|state| state == EventState::DeadLetter) =>
+                    {
+                        (stated, placed.path, Some(false))
+                    }
+                    None => {
+                        let message = format!("{} is not proven to be in the log yet", stated.id);
+                        return Err(Fault::at(FaultCode::NotReceipted, &path, message));
+                    }
+                }
             }
         };
-        match index.standing(&ready.id, &ready.contents) {
-            Standing::New => Ok((ready.id.clone(), Some(ready))),
-            Standing::Same => Ok((ready.id, None)),
+        let new = match index.standing(&ready.id, &ready.contents) {
+            Standing::New => true,
+            Standing::Same => false,
             Standing::Other => {
                 let message = format!(
                     "{} was published with other content: mend it with an error declaration, or use another id",
                     ready.id
                 );
-                Err(Fault::at(FaultCode::Conflict, format!("{path}/id"), message))
+                return Err(Fault::at(FaultCode::Conflict, format!("{path}/id"), message));
             }
-        }
+        };
+        Ok(Found {
+            id: ready.id.clone(),
+            new: new.then_some(ready),
+            is_declared,
+        })
     }
 
     /// Waits until nobody has any of these ids in hand, and takes them.

@@ -1,0 +1,208 @@
+//! `demo --epcis DIR`: other people's documents, imported as *reported* events by one importer.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result};
+use lotproof::{
+    epcis::{Import, ImportOptions, Origin, import},
+    event::parts::split_into_parts,
+    gateway::{intake::kind_name, json},
+    policy::{Context as Buyer, Pack, Question, evaluate, view::Purpose},
+    projector::Projector,
+    provenance::{Bounds, Direction},
+    publish::EVENT_LEN_MAX,
+    signature::SigningKey,
+    time::utc_date,
+    wire::v1,
+};
+use serde_json::Value;
+
+use crate::publishing::{Session, drained};
+
+/// Who imports.
+pub(super) const IMPORTER: &str = "https://importer.example/";
+/// How many lots are explained.
+const LOTS_MAX: usize = 3;
+/// How many missing facts are listed for each.
+const MISSING_MAX: usize = 6;
+
+/// The documents in a folder, in order of their names.
+fn documents(folder: &Path) -> Result<Vec<PathBuf>> {
+    let read = fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?;
+    let mut paths = read.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|end| end == "json" || end == "jsonld")
+    });
+    paths.sort();
+    Ok(paths)
+}
+
+/// Imports every document of a folder and publishes its events; the lots that they make, at most a few.
+pub(super) async fn publish_reported(
+    session: &Session,
+    key: SigningKey,
+    folder: &Path,
+) -> Result<Vec<String>> {
+    let publisher = session.publisher(IMPORTER, key).await?;
+    let options = ImportOptions {
+        origin: Origin::Reported { claimed_party: None },
+        ..ImportOptions::default()
+    };
+    let mut lots = Vec::new();
+    for path in documents(folder)? {
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let imported = match import(&fs::read(&path)?, &options) {
+            Ok(imported) => imported,
+            Err(error) => {
+                println!("{name}: no EPCIS document: {error}");
+                continue;
+            }
+        };
+        print_mapping(&name, &imported);
+        let mut events = Vec::new();
+        for event in imported.events {
+            lots.extend(made_by(&event.event));
+            events.extend(split_into_parts(event.event, EVENT_LEN_MAX)?);
+        }
+        if !events.is_empty() {
+            publisher.submit_when_there_is_room(&events).await?;
+        }
+    }
+    let statements = drained(&publisher).await?;
+    println!("{statements} statements of the importer, every receipt proven");
+    let mut seen = BTreeSet::new();
+    lots.retain(|lot| seen.insert(lot.clone()));
+    Ok(lots)
+}
+
+fn print_mapping(name: &str, imported: &Import) {
+    let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
+    for event in &imported.events {
+        *kinds
+            .entry(event.event.kind.as_ref().map_or("event", kind_name))
+            .or_default() += 1;
+    }
+    let kinds: Vec<String> = kinds
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    println!("{name}: {}; {} refused", kinds.join(", "), imported.refused.len());
+    let mut notes: BTreeMap<&str, u32> = BTreeMap::new();
+    let findings = imported.events.iter().flat_map(|event| &event.findings);
+    for finding in findings.chain(&imported.findings) {
+        *notes.entry(finding.code.as_str()).or_default() += 1;
+    }
+    if !notes.is_empty() {
+        let notes: Vec<String> = notes
+            .iter()
+            .map(|(code, count)| format!("{count} {code}"))
+            .collect();
+        println!("   {}", notes.join(", "));
+    }
+    for refused in &imported.refused {
+        for finding in &refused.findings {
+            println!("   {finding}");
+        }
+    }
+}
+
+/// The lots that an event made or assembled.
+fn made_by(event: &v1::Event) -> Vec<String> {
+    let event = json::write(event);
+    let texts = |path: &str| {
+        event
+            .pointer(path)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let mut made = Vec::new();
+    for path in ["/transformed/outputs", "/recycled/outputs", "/commissioned/items"] {
+        made.extend(
+            texts(path)
+                .iter()
+                .filter_map(|item| item["lot"].as_str())
+                .map(str::to_owned),
+        );
+    }
+    for path in ["/transformed/output_serials", "/commissioned/serials"] {
+        made.extend(texts(path).iter().filter_map(Value::as_str).map(str::to_owned));
+    }
+    made.extend(
+        event
+            .pointer("/assembled/parent")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+    );
+    made
+}
+
+/// Of a few lots: every fact with its assurance, and what is missing for a verdict.
+pub(super) fn explain(
+    projector: &Projector,
+    lots: &[String],
+    pack: &Pack,
+    context: &Buyer,
+    now_nanos: i64,
+) -> Result<()> {
+    let today = utc_date(now_nanos).context("a date")?;
+    let view = projector.projection().view(projector.size(), Purpose::Demo);
+    // Those with the longest known history first: they say most.
+    let mut walks: Vec<_> = lots
+        .iter()
+        .filter_map(|lot| {
+            projector
+                .projection()
+                .provenance(lot, Direction::Up, Bounds::default())
+        })
+        .collect();
+    walks.sort_by_key(|walk| std::cmp::Reverse(walk.steps.len()));
+    for walk in walks.iter().take(LOTS_MAX) {
+        println!("{}", walk.root);
+        for step in &walk.steps {
+            println!(
+                "   {} by {}, entry {}: {}{}",
+                step.step.as_deref().unwrap_or(step.kind),
+                step.operator,
+                step.leaf_index,
+                step.assurance.as_str(),
+                if step.reported {
+                    " (by the importer, not by its maker)"
+                } else {
+                    ""
+                }
+            );
+        }
+        let params = BTreeMap::new();
+        let question = Question {
+            lot: &walk.root,
+            pack,
+            context,
+            params: &params,
+            evaluation: today,
+        };
+        let verdict = evaluate(&view, &question)?;
+        println!(
+            "   verdict {}",
+            serde_json::to_value(verdict.verdict)?
+                .as_str()
+                .unwrap_or_default()
+        );
+        for missing in verdict.missing.iter().take(MISSING_MAX) {
+            println!("   missing {} of {}", missing.path, missing.subject);
+        }
+        let more = verdict.missing.len().saturating_sub(MISSING_MAX);
+        if more > 0 {
+            println!("   and {more} more");
+        }
+    }
+    Ok(())
+}
