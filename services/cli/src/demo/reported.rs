@@ -13,7 +13,7 @@ use lotproof::{
     gateway::{intake::kind_name, json},
     policy::{Context as Buyer, Pack, Question, evaluate, view::Purpose},
     projector::Projector,
-    provenance::{Bounds, Direction},
+    provenance::{Bounds, Direction, Step},
     publish::EVENT_LEN_MAX,
     signature::SigningKey,
     time::utc_date,
@@ -165,6 +165,12 @@ pub(super) fn explain(
         })
         .collect();
     walks.sort_by_key(|walk| std::cmp::Reverse(walk.steps.len()));
+    // Serials of one class share their history: told once.
+    let mut told = BTreeSet::new();
+    walks.retain(|walk| {
+        let place = |step: &Step| (step.leaf_index, step.event_number);
+        told.insert(walk.steps.iter().map(place).collect::<Vec<_>>())
+    });
     for walk in walks.iter().take(LOTS_MAX) {
         println!("{}", walk.root);
         for step in &walk.steps {
