@@ -55,21 +55,17 @@ pub fn read(value: &Value, path: &str, id: impl FnOnce() -> String) -> Result<Re
     let error_declaration = declaration
         .map(|value| error_declaration(&value, &format!("{path}/{ERROR_DECLARATION}"), &mut reader));
     let (mut faults, spellings) = reader.finish();
-    match (event, faults.is_empty()) {
-        (Some(mut event), true) => {
-            if spellings.iter().any(|(sent, normal)| sent != normal) {
-                keep_spellings(&mut event, &spellings);
-            }
-            Ok(ReadEvent {
-                event,
-                error_declaration,
-            })
+    if let (Some(mut event), true) = (event, faults.is_empty()) {
+        if spellings.iter().any(|(sent, normal)| sent != normal) {
+            keep_spellings(&mut event, &spellings);
         }
-        _ => {
-            faults.truncate(FIELDS_MAX);
-            Err(faults)
-        }
+        return Ok(ReadEvent {
+            event,
+            error_declaration,
+        });
     }
+    faults.truncate(FIELDS_MAX);
+    Err(faults)
 }
 
 fn fault(path: &str, message: impl Into<String>) -> FieldFault {

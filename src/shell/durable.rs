@@ -44,9 +44,12 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 fn sync_parent(path: &Path) -> io::Result<()> {
-    let parent = path.parent().map(|parent| match parent.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => parent,
+    let parent = path.parent().map(|parent| {
+        if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        }
     });
     parent.map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }

@@ -70,7 +70,7 @@ impl Export {
         let (mut events, projector) = read_events(source.as_ref(), &report)?;
         if let Some(sent) = &self.identifier {
             let lot = identifier::normalise(sent).with_context(|| format!("lot {sent}"))?;
-            let lots = lots_of(&projector, lot, self.provenance)?;
+            let lots = lots_of(&projector, &lot, self.provenance)?;
             events.retain(|event| names_one_of(&json::write(event), &lots));
         }
         let options = ExportOptions {
@@ -153,12 +153,12 @@ fn read_events(source: &dyn LogSource, report: &Report) -> Result<(Vec<v1::Event
 }
 
 /// The lot, and what it was made from if that is wanted.
-fn lots_of(projector: &Projector, lot: String, with_provenance: bool) -> Result<BTreeSet<String>> {
-    let mut lots = BTreeSet::from([lot.clone()]);
+fn lots_of(projector: &Projector, lot: &str, with_provenance: bool) -> Result<BTreeSet<String>> {
+    let mut lots = BTreeSet::from([lot.to_owned()]);
     if with_provenance {
         let walk = projector
             .projection()
-            .provenance(&lot, Direction::Up, Bounds::default())
+            .provenance(lot, Direction::Up, Bounds::default())
             .with_context(|| format!("the log has no event about {lot}"))?;
         lots.extend(walk.nodes.into_iter().map(|node| node.lot));
     }

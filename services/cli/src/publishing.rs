@@ -109,7 +109,7 @@ pub(crate) async fn proven(publisher: &Publisher, ticket: Ticket) -> Result<Vec<
 /// If one was refused for good.
 pub(crate) async fn drained(publisher: &Publisher) -> Result<usize> {
     loop {
-        let status = publisher.drain(std::time::Duration::from_secs(60)).await?;
+        let status = publisher.drain(std::time::Duration::from_mins(1)).await?;
         if let Some(letter) = publisher.letters().await?.first() {
             anyhow::bail!("refused: {} at entry {}", letter.refusal, letter.index);
         }

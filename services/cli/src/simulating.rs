@@ -109,7 +109,9 @@ impl Simulate {
         let authority = self.authority.as_deref().context("--authority is missing")?;
         let mut mix = EventMix::default();
         let acts = simulation.governance();
-        acts.iter().for_each(|act| mix.add(act.encode_to_vec()));
+        for act in &acts {
+            mix.add(act.encode_to_vec());
+        }
         enact_from_files(&session, authority, &self.authority_keys, acts).await?;
         let mut desks: Vec<Option<Desk>> = simulation.parties().map(|_| None).collect();
         for simulated in simulation.events() {

@@ -137,12 +137,12 @@ impl Reader {
                 _ => self.fault(path, "not an RFC 3339 time with its zone, from 1970 to 2262"),
             },
             (Kind::Text | Kind::Bytes, _) => {
-                self.fault(path, format!("expected {}, as a string", field.form.wants()))
+                self.fault(path, format!("expected {}, as a string", field.form.wants()));
             }
             (Kind::Bool, Value::Bool(yes)) => put_number(field, u64::from(*yes), out),
             (Kind::Bool, _) => self.fault(path, "expected true or false"),
             (Kind::Int64, _) if field.form == Form::Time => {
-                self.fault(path, "expected an RFC 3339 time, as a string")
+                self.fault(path, "expected an RFC 3339 time, as a string");
             }
             (Kind::Uint32 | Kind::Uint64 | Kind::Int64 | Kind::Sint32 | Kind::Enum(_), _) => {
                 match number(field, value) {

@@ -95,7 +95,7 @@ fn each_fault_names_its_field() {
         ),
         (
             |event| {
-                event["error_declaration"] = json!({"declaration_time": "2026-02-02T08:00:00Z", "why": 1})
+                event["error_declaration"] = json!({"declaration_time": "2026-02-02T08:00:00Z", "why": 1});
             },
             "/error_declaration/why",
         ),

@@ -111,7 +111,7 @@ impl DropFolder {
         match self.put_away(path, outcome, &reply) {
             Ok(()) => tracing::info!(file = %path.display(), outcome, "taken in"),
             Err(error) => {
-                tracing::error!(%error, file = %path.display(), "cannot be put away; looked at again")
+                tracing::error!(%error, file = %path.display(), "cannot be put away; looked at again");
             }
         }
     }

@@ -4,6 +4,9 @@ use std::{fs, path::Path};
 
 use super::{client, crash::Process, *};
 
+/// How many files are dropped.
+const FILES: usize = 60;
+
 fn result(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
@@ -60,7 +63,6 @@ async fn killed_while_files_are_taken_in_each_event_is_published_once() {
     let folder = world.own.folder.path().join("drop");
     let done = folder.join("done");
     fs::create_dir_all(&done).unwrap();
-    const FILES: usize = 60;
     for number in 0..FILES {
         let mut event = commissioned(&format!("F{number}"));
         event.as_object_mut().unwrap().shift_remove("id");

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::gateways::Running;
 
 /// How long a receipt may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long between questions about an event.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Events in one request.
@@ -145,6 +145,10 @@ impl Desks {
     }
 }
 
+fn hex(byte: u8) -> String {
+    format!("{byte:02X}")
+}
+
 /// An event id as it stands in a path.
 fn escaped(id: &str) -> String {
     let mut path = String::with_capacity(id.len());
@@ -152,7 +156,8 @@ fn escaped(id: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte) {
             path.push(char::from(byte));
         } else {
-            path.push_str(&format!("%{byte:02X}"));
+            path.push('%');
+            path.push_str(&hex(byte));
         }
     }
     path
