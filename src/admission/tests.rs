@@ -360,7 +360,13 @@ fn every_refusal_has_its_row() {
         ),
         (ALICE, 1, "approves an act", approval, "refused(unauthorised)"),
         (ALICE, 1, "an act, reported", hearsay, "refused(malformed_event)"),
-        (ALICE, 1, "more than this ledger takes", long, "refused(over_limit)"),
+        (
+            ALICE,
+            1,
+            "more than this ledger takes",
+            long,
+            "refused(over_limit)",
+        ),
         (
             ALICE,
             1,
@@ -720,7 +726,9 @@ fn a_lowered_limit_blocks_no_feed() {
         Hash::ZERO,
     );
     let long = signer.sign(IssuedAt::from_nanos(NOW), &encode(&two)).envelope;
-    let short = signer.sign(IssuedAt::from_nanos(NOW), &encode(&two[..1])).envelope;
+    let short = signer
+        .sign(IssuedAt::from_nanos(NOW), &encode(&two[..1]))
+        .envelope;
     for lower in [
         |parameters: &mut v1::Parameters| parameters.statement_events_max = 1,
         |parameters: &mut v1::Parameters| parameters.statement_len_max = 1_000,

@@ -539,7 +539,13 @@ fn answers(world: &mut World) {
         world.submit(what, &message, expected);
     }
     let many: Vec<_> = (0..9).map(|n| event(&format!("m{n}"), owners(BOB))).collect();
-    world.say("nine events where eight are taken", BOB, 2, &many, "refused(over_limit)");
+    world.say(
+        "nine events where eight are taken",
+        BOB,
+        2,
+        &many,
+        "refused(over_limit)",
+    );
     world.say("the feed goes on", BOB, 2, &many[..8], "admitted");
     let changed = v1::ParametersChanged {
         parameters: v1::Parameters {

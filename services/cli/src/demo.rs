@@ -46,9 +46,10 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     Outcome,
     auditing::print_report,
+    enrolling::{Assignment, Register, enact},
     founding::trust_file,
     lots::{print_tree, project},
-    publishing::{Key, Register, Session, enact, print_import, proven},
+    publishing::{Session, print_import, proven},
 };
 
 const AUTHORITY: &str = "https://authority.example/";
@@ -97,7 +98,7 @@ impl Demo {
             .clone()
             .unwrap_or_else(|| temporary.path().join("demo"));
         fs::create_dir_all(&folder)?;
-        let mut register = Register::read(&self.parties)?;
+        let mut register = Register::read(&self.parties, Reading::now().wall_nanos)?;
         let document =
             fs::read(&self.document).with_context(|| format!("reading {}", self.document.display()))?;
 
@@ -158,14 +159,16 @@ impl Demo {
         let mut keys = BTreeMap::new();
         for party in &register.parties {
             let key = key_file::generate()?;
-            register.keys.push(Key {
-                party: party.id.clone(),
-                key: key.feed(),
+            register.keys.push(v1::KeyAuthorised {
+                party: party.party.clone(),
+                key: key.feed().as_bytes().to_vec(),
+                replaces: Vec::new(),
             });
-            keys.insert(party.id.clone(), key);
-            println!("{:<44} {}", party.id, party.legal_name);
+            println!("{:<44} {}", party.party, party.legal_name);
+            keys.insert(party.party.clone(), key);
         }
-        let acts = register.acts(Reading::now().wall_nanos);
+        let assignments = std::mem::take(&mut register.events);
+        let acts = register.into_acts(Reading::now().wall_nanos);
         let simulation = Simulation::new(SimulationConfig::ending_at(
             self.seed,
             self.lots,
@@ -183,7 +186,7 @@ impl Demo {
         println!("{count} acts, proposed under one key and approved under another; receipts proven");
 
         step("Each party publishes its own events of the document, and proves its receipts");
-        publish(&session, &register, keys, &document).await?;
+        publish(&session, &assignments, keys, &document).await?;
 
         step("A simulated supply chain goes the same way: mine to pack, every party under its own key");
         publish_simulation(&session, &simulation).await?;
@@ -230,7 +233,7 @@ fn step(what: &str) {
 
 async fn publish(
     session: &Session,
-    register: &Register,
+    assignments: &[Assignment],
     mut keys: BTreeMap<String, SigningKey>,
     document: &[u8],
 ) -> Result<()> {
@@ -240,8 +243,7 @@ async fn publish(
         imported.refused.is_empty(),
         "the document has events that cannot be published"
     );
-    let publisher_of: BTreeMap<usize, &str> = register
-        .events
+    let publisher_of: BTreeMap<usize, &str> = assignments
         .iter()
         .map(|event| (event.position, event.party.as_str()))
         .collect();

@@ -2,6 +2,7 @@
 
 mod auditing;
 mod demo;
+mod enrolling;
 mod founding;
 mod lots;
 mod publishing;
@@ -46,8 +47,8 @@ enum Command {
     Ledger(running::Ledger),
     /// Show the whole chain on this machine: found, enrol, publish, prove, audit, damage
     Demo(demo::Demo),
-    /// Enrol parties, facilities and keys, as acts of the authority
-    Enroll(publishing::Enroll),
+    /// Propose and approve acts of the authority: parties, facilities, keys, lists, waivers, parameters
+    Enroll(enrolling::Enroll),
     /// Publish an EPCIS document and wait until its receipts are proven
     Publish(publishing::Publish),
     /// Show where a lot came from or went, computed from the log's own files
