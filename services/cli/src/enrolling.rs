@@ -227,17 +227,13 @@ impl Enroll {
         let keys: Vec<SigningKey> = keys.collect::<Result<_>>()?;
         let session = self.target.open().await?;
         let signers = keys.len();
-        let acts = match register {
-            Some(register) => {
-                let acts = register.into_acts(now_nanos);
-                enact(&session, &self.authority, keys, acts).await?
+        let acts = if let Some(register) = register {
+            enact(&session, &self.authority, keys, register.into_acts(now_nanos)).await?
+        } else {
+            for key in keys {
+                approve(&session, &self.authority, key, &self.approve).await?;
             }
-            None => {
-                for key in keys {
-                    approve(&session, &self.authority, key, &self.approve).await?;
-                }
-                self.approve
-            }
+            self.approve
         };
         println!(
             "{} acts stand in the log, under {signers} keys of the authority, proven:",
