@@ -10,6 +10,8 @@ use crate::{
     wire::v1::{EventReference, Part, Sealed, SerialRun},
 };
 
+mod authority;
+
 const ALICE: &str = "https://id.gs1.org/417/9521230100106";
 const BOB: &str = "https://id.gs1.org/417/9521230200103";
 const AUTHORITY: &str = "https://authority.example/";
@@ -96,6 +98,14 @@ impl World {
     /// Publishes acts under the first authority key and approves them under the second.
     fn act(&mut self, acts: &[v1::Event]) {
         let [first, second, _] = authority_keys().try_into().unwrap();
+        self.enact(first, second, acts);
+    }
+
+    fn act_by(&mut self, (first, second): (u8, u8), acts: &[v1::Event]) {
+        self.enact(key(first), key(second), acts);
+    }
+
+    fn enact(&mut self, first: SigningKey, second: SigningKey, acts: &[v1::Event]) {
         let statement = self
             .signer(AUTHORITY, first)
             .sign(IssuedAt::from_nanos(self.clock), &encode(acts));
@@ -360,7 +370,13 @@ fn every_refusal_has_its_row() {
         ),
         (ALICE, 1, "approves an act", approval, "refused(unauthorised)"),
         (ALICE, 1, "an act, reported", hearsay, "refused(malformed_event)"),
-        (ALICE, 1, "more than this ledger takes", long, "refused(over_limit)"),
+        (
+            ALICE,
+            1,
+            "more than this ledger takes",
+            long,
+            "refused(over_limit)",
+        ),
         (
             ALICE,
             1,
@@ -720,7 +736,9 @@ fn a_lowered_limit_blocks_no_feed() {
         Hash::ZERO,
     );
     let long = signer.sign(IssuedAt::from_nanos(NOW), &encode(&two)).envelope;
-    let short = signer.sign(IssuedAt::from_nanos(NOW), &encode(&two[..1])).envelope;
+    let short = signer
+        .sign(IssuedAt::from_nanos(NOW), &encode(&two[..1]))
+        .envelope;
     for lower in [
         |parameters: &mut v1::Parameters| parameters.statement_events_max = 1,
         |parameters: &mut v1::Parameters| parameters.statement_len_max = 1_000,
