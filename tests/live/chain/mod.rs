@@ -17,3 +17,4 @@ mod world;
 
 mod kill;
 mod steps;
+mod tail;
