@@ -15,6 +15,9 @@ mod outboxes;
 mod process;
 mod world;
 
+mod full;
 mod kill;
+mod line;
+mod lost_receipt;
 mod steps;
 mod tail;
