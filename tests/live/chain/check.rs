@@ -114,7 +114,10 @@ impl FinalLog {
 
     /// Records of the ledger's own, behind the genesis.
     pub(crate) fn records(&self) -> Vec<v1::ledger_record::Record> {
-        let bodies = self.entries.iter().map(|entry| Entry::decode(entry).expect("an entry").body);
+        let bodies = self
+            .entries
+            .iter()
+            .map(|entry| Entry::decode(entry).expect("an entry").body);
         let records = bodies.filter_map(|body| match body {
             Body::Record(record) => Some(record),
             Body::Statement { .. } | Body::Evidence { .. } => None,
@@ -138,7 +141,11 @@ impl Spoken {
         }
         let place = (envelope.header().feed, envelope.header().sequence);
         let before = self.0.entry(place).or_insert_with(|| envelope.clone());
-        assert_eq!(before.hash(), envelope.hash(), "two statements were signed for {place:?}");
+        assert_eq!(
+            before.hash(),
+            envelope.hash(),
+            "two statements were signed for {place:?}"
+        );
         true
     }
 }
@@ -178,7 +185,11 @@ impl Chain {
             .collect();
         let heard = self.ear.heard();
         let mut spoken = Spoken::default();
-        let mut forged = heard.envelopes.iter().filter(|envelope| !spoken.take(envelope)).count();
+        let mut forged = heard
+            .envelopes
+            .iter()
+            .filter(|envelope| !spoken.take(envelope))
+            .count();
         for (_, (_, envelope)) in outboxes.iter().flat_map(|(_, written)| &written.signed) {
             assert!(spoken.take(envelope), "an outbox signs what verifies");
         }
@@ -192,7 +203,8 @@ impl Chain {
             assert!(raised.iter().all(|kind| alarms.contains(kind)), "{raised:?}");
             checkpoints.extend(written.checkpoints.iter().cloned());
             for receipt in &written.receipts {
-                self.check_receipt(receipt, &log, &spoken).expect("every receipt taken is true");
+                self.check_receipt(receipt, &log, &spoken)
+                    .expect("every receipt taken is true");
                 receipts += 1;
             }
         }
@@ -206,7 +218,11 @@ impl Chain {
         for note in &checkpoints {
             match self.signed(note) {
                 Some(signed) => {
-                    assert!(log.had(signed.head()), "{:?} is of another history", signed.head());
+                    assert!(
+                        log.had(signed.head()),
+                        "{:?} is of another history",
+                        signed.head()
+                    );
                     genuine += 1;
                 }
                 None => forged += 1,
@@ -228,7 +244,11 @@ impl Chain {
         let (source, trust) = (HttpSource::new(&self.url().await), self.trust());
         let auditing = tokio::task::spawn_blocking(move || audit(&source, &trust, &AuditOptions::default()));
         let report = auditing.await.expect("no panic").expect("readable");
-        assert!(report.is_clean() && !report.stopped_early, "{:?}", report.findings);
+        assert!(
+            report.is_clean() && !report.stopped_early,
+            "{:?}",
+            report.findings
+        );
         assert_eq!((report.tally.evidence, report.tally.undecided), (0, 0));
     }
 
@@ -236,7 +256,9 @@ impl Chain {
     fn check_receipt(&self, bytes: &Bytes, log: &FinalLog, spoken: &Spoken) -> anyhow::Result<()> {
         let receipt = v1::Receipt::decode(bytes.clone())?;
         let feed = FeedId::from_slice(&receipt.feed).context("a feed")?;
-        let signed = self.signed(&receipt.checkpoint.into()).context("signed by the log")?;
+        let signed = self
+            .signed(&receipt.checkpoint.into())
+            .context("signed by the log")?;
         let mut leaves = Vec::new();
         for row in &receipt.rows {
             let place = (feed, FeedSequence::new(row.sequence));
@@ -247,13 +269,24 @@ impl Chain {
             let leaf = leaf_hash(&Entry { recorded_at, body }.encode());
             leaves.push((LeafIndex::new(row.index), leaf));
         }
-        let hashes = receipt.hashes.iter().map(|hash| Hash::from_slice(hash).context("a hash"));
-        multiproof::verify(signed.head(), &leaves, &hashes.collect::<anyhow::Result<Vec<_>>>()?)?;
+        let hashes = receipt
+            .hashes
+            .iter()
+            .map(|hash| Hash::from_slice(hash).context("a hash"));
+        multiproof::verify(
+            signed.head(),
+            &leaves,
+            &hashes.collect::<anyhow::Result<Vec<_>>>()?,
+        )?;
         ensure!(!leaves.is_empty(), "a receipt for nothing");
         assert!(log.had(signed.head()), "a receipt against another history");
         for (index, leaf) in leaves {
             let entry = &log.entries[usize::try_from(index.get())?];
-            assert_eq!(leaf_hash(entry), leaf, "entry {index} is not what its receipt said");
+            assert_eq!(
+                leaf_hash(entry),
+                leaf,
+                "entry {index} is not what its receipt said"
+            );
         }
         Ok(())
     }
@@ -278,8 +311,14 @@ fn check_statements(log: &FinalLog, outboxes: &[(String, Written)], spoken: &Spo
             );
         }
     }
-    let signed: BTreeSet<_> = outboxes.iter().flat_map(|(_, written)| written.signed.keys()).collect();
-    log.statements.keys().filter(|place| signed.contains(place)).count()
+    let signed: BTreeSet<_> = outboxes
+        .iter()
+        .flat_map(|(_, written)| written.signed.keys())
+        .collect();
+    log.statements
+        .keys()
+        .filter(|place| signed.contains(place))
+        .count()
 }
 
 /// Every event taken from its party was admitted once and counts once, or is a dead letter.

@@ -22,11 +22,16 @@ async fn fill(room: (u64, u64)) {
         let confirmed = soon("a confirmed head", status.wait_for(|status| status.is_confirmed)).await;
         confirmed.expect("running");
     }
-    until("an empty stream", async || events_state(&chain).await.messages == 0).await;
+    until("an empty stream", async || {
+        events_state(&chain).await.messages == 0
+    })
+    .await;
     chain.kill_ledger();
     for (n, publisher) in (1..).zip(&publishers) {
         for number in 0..LOTS {
-            soon("room", publisher.submit(&[lot_event(n, number)])).await.expect("taken");
+            soon("room", publisher.submit(&[lot_event(n, number)]))
+                .await
+                .expect("taken");
         }
     }
     // It takes what there is room for, and no more, however long one waits.
@@ -36,13 +41,18 @@ async fn fill(room: (u64, u64)) {
     };
     until("EVENTS to be full", full).await;
     let state = events_state(&chain).await;
-    assert!(state.messages < 2 * LOTS as u64 && state.bytes <= room.0, "{state:?}");
+    assert!(
+        state.messages < 2 * LOTS as u64 && state.bytes <= room.0,
+        "{state:?}"
+    );
     for publisher in &publishers {
         assert_eq!(publisher.status().unreceipted, LOTS);
     }
     chain.start_ledger().await;
     for publisher in &publishers {
-        let status = soon("receipts", publisher.drain(DEADLINE)).await.expect("running");
+        let status = soon("receipts", publisher.drain(DEADLINE))
+            .await
+            .expect("running");
         assert_eq!((status.queued, status.unreceipted), (0, 0), "{status:?}");
     }
     assert_eq!(chain.check().await.events, 2 * LOTS + 6);

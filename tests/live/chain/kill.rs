@@ -72,12 +72,18 @@ impl Battle {
             self.start_what_ended().await;
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        self.dice.let_pass(Duration::ZERO, Duration::from_millis(120)).await;
+        self.dice
+            .let_pass(Duration::ZERO, Duration::from_millis(120))
+            .await;
     }
 
     /// How long the outboxes are, all together, in bytes.
     fn taken_len(&self) -> u64 {
-        let files = self.chain.outboxes.iter().map(|(_, folder)| folder.join("outbox"));
+        let files = self
+            .chain
+            .outboxes
+            .iter()
+            .map(|(_, folder)| folder.join("outbox"));
         files
             .filter_map(|file| Some(fs::metadata(file).ok()?.len()))
             .sum()
@@ -88,7 +94,12 @@ impl Battle {
     async fn start_what_ended(&mut self) {
         if self.chain.ledger().has_ended().is_some() {
             let why = self.chain.ledger().complaint();
-            let is_of_the_bus = ["connecting to the bus", "cannot be", "subscribing", "publishing to the bus"];
+            let is_of_the_bus = [
+                "connecting to the bus",
+                "cannot be",
+                "subscribing",
+                "publishing to the bus",
+            ];
             assert!(is_of_the_bus.iter().any(|reason| why.contains(reason)), "{why}");
             self.deeds.gave_up += 1;
             self.chain.begin_ledger(None);
@@ -124,7 +135,9 @@ impl Battle {
             }
             5..7 => {
                 self.chain.own.server.kill().await;
-                self.dice.let_pass(Duration::ZERO, Duration::from_millis(300)).await;
+                self.dice
+                    .let_pass(Duration::ZERO, Duration::from_millis(300))
+                    .await;
                 self.chain.own.server.restart().await.expect("the server again");
                 self.deeds.bus += 1;
             }
@@ -159,7 +172,10 @@ impl Battle {
         if !is_dead {
             self.chain.ledger().end("the ledger to halt").await;
             let why = self.chain.ledger().complaint();
-            let reasons = ["the guard was wiped while this ledger ran", "the bus lost its streams"];
+            let reasons = [
+                "the guard was wiped while this ledger ran",
+                "the bus lost its streams",
+            ];
             assert!(reasons.iter().any(|reason| why.contains(reason)), "{why}");
         }
         // Starting it again is not enough: it cannot know that this store is the newest.
@@ -179,7 +195,11 @@ impl Battle {
     async fn end(mut self) -> (Checked, Deeds) {
         self.chain.allow(self.events);
         let limit = Instant::now() + DEADLINE * 4;
-        while self.publishers.iter_mut().any(|(_, publisher)| publisher.has_ended().is_none()) {
+        while self
+            .publishers
+            .iter_mut()
+            .any(|(_, publisher)| publisher.has_ended().is_none())
+        {
             assert!(Instant::now() < limit, "the publishers are not done");
             self.start_what_ended().await;
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -188,8 +208,16 @@ impl Battle {
         self.wait_for_ledger().await;
         let checked = self.chain.check().await;
         let lots = usize::from(PUBLISHERS) * self.events;
-        assert_eq!(checked.events, lots + 3 * usize::from(PUBLISHERS), "acts and lots");
-        fs::write(self.chain.root().join("goal"), checked.log.head().size.to_string()).expect("written");
+        assert_eq!(
+            checked.events,
+            lots + 3 * usize::from(PUBLISHERS),
+            "acts and lots"
+        );
+        fs::write(
+            self.chain.root().join("goal"),
+            checked.log.head().size.to_string(),
+        )
+        .expect("written");
         let mut follower = match self.follower.take() {
             Some(follower) => follower,
             None => self.chain.spawn_follower(),

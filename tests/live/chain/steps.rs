@@ -36,7 +36,10 @@ async fn a_ledger_stopped_before_each_step_of_a_commit_loses_and_doubles_nothing
             if let Some(status) = chain.ledger().has_ended() {
                 break status;
             }
-            assert!(Instant::now() < deadline, "commit {commit} never came to {step:?}");
+            assert!(
+                Instant::now() < deadline,
+                "commit {commit} never came to {step:?}"
+            );
             allowed += 1;
             assert!(allowed < EVENTS, "the lots are used up");
             chain.allow(allowed);

@@ -26,7 +26,11 @@ fn stored(chain: &Chain, events_alone: bool) -> PathBuf {
         return all;
     }
     let streams = all.join("jetstream/$G/streams");
-    let streams = if streams.exists() { streams } else { all.join("$G/streams") };
+    let streams = if streams.exists() {
+        streams
+    } else {
+        all.join("$G/streams")
+    };
     streams.join(chain.names().events_stream())
 }
 
@@ -50,12 +54,16 @@ async fn cut_power(chain: &mut Chain, events_alone: bool) {
 
 async fn submit(publisher: &Publisher, numbers: std::ops::Range<usize>) {
     for number in numbers {
-        soon("room", publisher.submit(&[lot_event(1, number)])).await.expect("taken");
+        soon("room", publisher.submit(&[lot_event(1, number)]))
+            .await
+            .expect("taken");
     }
 }
 
 async fn drained(publisher: &Publisher) {
-    let status = soon("receipts", publisher.drain(crate::fixture::DEADLINE)).await.expect("running");
+    let status = soon("receipts", publisher.drain(crate::fixture::DEADLINE))
+        .await
+        .expect("running");
     assert_eq!((status.queued, status.unreceipted), (0, 0), "{status:?}");
 }
 
@@ -67,7 +75,10 @@ async fn a_tail_of_events_lost_before_the_ledger_read_it_is_sent_again() {
     drained(&publisher).await;
     chain.kill_ledger();
     submit(&publisher, 10..30).await;
-    until("the bus to have all", async || events_state(&chain).await.messages >= 20).await;
+    until("the bus to have all", async || {
+        events_state(&chain).await.messages >= 20
+    })
+    .await;
     let before = events_state(&chain).await;
     remember(&mut chain, true).await;
     submit(&publisher, 30..60).await;
@@ -98,7 +109,11 @@ async fn numbers_that_the_stream_gives_a_second_time_hide_nothing_from_a_running
     assert!(after.last_sequence < before.last_sequence, "{after:?} {before:?}");
     submit(&publisher, 40..90).await;
     drained(&publisher).await;
-    assert!(chain.ledger().has_ended().is_none(), "{}", chain.ledger().complaint());
+    assert!(
+        chain.ledger().has_ended().is_none(),
+        "{}",
+        chain.ledger().complaint()
+    );
     assert_eq!(chain.check().await.events, 90 + 3);
 }
 

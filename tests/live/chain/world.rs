@@ -172,7 +172,9 @@ impl Chain {
     pub(crate) async fn with_makers(count: u8) -> Self {
         let mut chain = Self::found().await;
         chain.start_ledger().await;
-        chain.authority_says((1..=count).flat_map(enrolment).collect()).await;
+        chain
+            .authority_says((1..=count).flat_map(enrolment).collect())
+            .await;
         chain
     }
 
@@ -299,7 +301,9 @@ impl Chain {
     pub(crate) async fn authority_says(&mut self, acts: Vec<v1::Event>) {
         let authority = self.publisher(AUTHORITY, &AUTHORITY_SEEDS[..1]).await;
         let ticket = authority.submit(&acts).await.expect("taken");
-        let settled = soon("the acts", authority.wait_receipted(ticket)).await.expect("settled");
+        let settled = soon("the acts", authority.wait_receipted(ticket))
+            .await
+            .expect("settled");
         let is_admitted = |settled: &Settled| matches!(settled, Settled::Admitted { .. });
         assert!(settled.iter().all(is_admitted), "{settled:?}");
         authority.stop().await.expect("stopped");
