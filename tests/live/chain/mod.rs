@@ -15,5 +15,12 @@ mod outboxes;
 mod process;
 mod world;
 
+mod approvals;
+mod full;
 mod kill;
+mod late_enrolment;
+mod line;
+mod lost_receipt;
+mod rotation;
 mod steps;
+mod tail;
