@@ -7,5 +7,6 @@
 mod bus;
 mod chain;
 mod fixture;
+mod gateway;
 mod ledger;
 mod publisher;

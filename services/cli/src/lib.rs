@@ -3,10 +3,13 @@
 mod auditing;
 mod demo;
 mod enrolling;
+mod exporting;
 mod founding;
+mod gateways;
 mod lots;
 mod publishing;
 mod running;
+mod simulating;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -40,7 +43,7 @@ enum Command {
     /// Make or show private keys
     #[command(subcommand)]
     Keys(founding::Keys),
-    /// Run a ledger, with a private bus unless one is given
+    /// Run a ledger and its gateways, with a private bus unless one is given
     Up(running::Up),
     /// Orders of a ledger's operator, for its next start
     #[command(subcommand)]
@@ -53,6 +56,10 @@ enum Command {
     Publish(publishing::Publish),
     /// Show where a lot came from or went, computed from the log's own files
     Lot(lots::Lot),
+    /// Write events of a log as EPCIS 2.0 documents, after verifying all of it
+    Export(exporting::Export),
+    /// Write the events of a simulated battery supply chain, or publish them
+    Simulate(simulating::Simulate),
     /// Replay a log from its static files, trusting the trust file alone
     Audit(auditing::Audit),
     /// Copy a log as static files, checking it on the way
@@ -73,6 +80,8 @@ pub async fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Enroll(enroll) => enroll.run().await,
         Command::Publish(publish) => publish.run().await,
         Command::Lot(lot) => tokio::task::spawn_blocking(move || lot.run()).await?,
+        Command::Export(export) => tokio::task::spawn_blocking(move || export.run()).await?,
+        Command::Simulate(simulate) => simulate.run().await,
         Command::Audit(audit) => tokio::task::spawn_blocking(move || audit.run()).await?,
         Command::Mirror(mirror) => tokio::task::spawn_blocking(move || mirror.run()).await?,
     }

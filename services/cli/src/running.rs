@@ -1,17 +1,25 @@
-//! `up` and `ledger`: running a ledger, and an operator's orders to it.
+//! `up` and `ledger`: running the services, and an operator's orders to the ledger.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{future::Future, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
-use lotproof::shell::nats::{PrivateServer, ServerOptions};
-use lotproof_ledger::{Config, Folder, run};
+use lotproof::{
+    gateway::Service,
+    shell::nats::{PrivateServer, ServerOptions},
+};
+use lotproof_ledger::{Config, Folder};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{oneshot, watch},
+    task::JoinSet,
 };
 
-use crate::Outcome;
+use crate::{
+    Outcome,
+    founding::trust_file,
+    gateways::{self, GatewaySetting},
+};
 
 /// `lotproof up`
 #[derive(Debug, Args)]
@@ -21,15 +29,73 @@ pub(crate) struct Up {
     /// The bus; without it a private `nats-server` is started and supervised, with its data in the folder
     #[arg(long)]
     nats_url: Option<String>,
-    /// Where HTTP listens; loopback unless told otherwise
+    /// Where the ledger's HTTP listens; loopback unless told otherwise
     #[arg(long, default_value = "127.0.0.1:8470")]
     http: SocketAddr,
+    /// Run a manufacturing gateway for this party; without it, as `manufacturing.json` in the folder says, if
+    /// it is there
+    #[arg(long, value_name = "PARTY:KEYFILE")]
+    manufacturing: Option<GatewaySetting>,
+    /// Run a shipping gateway for this party; without it, as `shipping.json` in the folder says, if it is there
+    #[arg(long, value_name = "PARTY:KEYFILE")]
+    shipping: Option<GatewaySetting>,
+}
+
+/// The services of this process: each runs until told to stop, and the first that ends ends all.
+struct Services {
+    running: JoinSet<(&'static str, Result<()>)>,
+    stop: watch::Sender<bool>,
+}
+
+impl Services {
+    fn new() -> Self {
+        Self {
+            running: JoinSet::new(),
+            stop: watch::Sender::new(false),
+        }
+    }
+
+    /// Starts a service, and waits until it listens or ends.
+    async fn start<F>(&mut self, name: &'static str, run: impl FnOnce(watch::Receiver<bool>, oneshot::Sender<SocketAddr>) -> F)
+    where
+        F: Future<Output = Result<()>> + Send + 'static,
+    {
+        let (listening, address) = oneshot::channel();
+        let service = run(self.stop.subscribe(), listening);
+        self.running.spawn(async move { (name, service.await) });
+        if let Ok(address) = address.await {
+            println!("{name:<14} http://{address}");
+        }
+    }
+
+    /// Tells all to stop once one has ended, and waits for them. The first failure counts.
+    async fn finish(mut self, mut first: Option<(&'static str, Result<()>)>) -> Result<()> {
+        self.stop.send_replace(true);
+        while let Some(ended) = self.running.join_next().await {
+            let (name, result) = ended.context("a service panicked")?;
+            if first.as_ref().is_none_or(|(_, first)| first.is_ok()) {
+                first = Some((name, result));
+            }
+        }
+        first.map_or(Ok(()), |(name, result)| result.with_context(|| name.to_owned()))
+    }
 }
 
 impl Up {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let folder = Folder::new(&self.folder);
-        folder.identity()?;
+        let trust = trust_file(&folder.identity()?)?;
+        let mut settings = Vec::new();
+        for (service, given) in [
+            (Service::Manufacturing, self.manufacturing),
+            (Service::Shipping, self.shipping),
+        ] {
+            let setting = match given {
+                Some(setting) => Some(setting),
+                None => GatewaySetting::of_folder(&self.folder, service)?,
+            };
+            settings.extend(setting.map(|setting| (service, setting)));
+        }
         let mut server = match &self.nats_url {
             Some(_) => None,
             None => Some(PrivateServer::start(ServerOptions::new(self.folder.join("nats"))).await?),
@@ -38,18 +104,24 @@ impl Up {
             .nats_url
             .or_else(|| server.as_ref().map(PrivateServer::url))
             .unwrap_or_default();
+        println!("{:<14} {url}", "bus");
+
+        let mut services = Services::new();
         let mut config = Config::new(folder, url.clone());
         config.http = self.http;
-        let (stop, shutdown) = watch::channel(false);
-        let (listening, address) = oneshot::channel();
-        let ledger = tokio::spawn(run(config, shutdown, listening));
-        tokio::spawn(async move {
-            if let Ok(address) = address.await {
-                println!("ledger  http://{address}");
-                println!("bus     {url}");
-                println!("stop with Ctrl-C");
-            }
-        });
+        services
+            .start("ledger", |stop, listening| lotproof_ledger::run(config, stop, listening))
+            .await;
+        for (service, setting) in settings {
+            let outbox = self.folder.join(service.name());
+            let config = setting.config(service, &url, &trust, outbox)?;
+            services
+                .start(service.name(), |stop, listening| gateways::run(config, stop, listening))
+                .await;
+        }
+        // Further services start here, in the same way.
+        println!("stop with Ctrl-C");
+
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let supervised = async {
@@ -58,26 +130,21 @@ impl Up {
                 None => std::future::pending().await,
             }
         };
-        let mut ledger = ledger;
         let ended = tokio::select! {
             _ = terminate.recv() => None,
             _ = interrupt.recv() => None,
             error = supervised => {
-                stop.send_replace(true);
+                services.stop.send_replace(true);
                 return Err(error).context("the private bus");
             }
-            ended = &mut ledger => Some(ended),
+            ended = services.running.join_next() => ended,
         };
-        let ended = if let Some(ended) = ended {
-            ended
-        } else {
-            stop.send_replace(true);
-            ledger.await
-        };
+        let first = ended.transpose().context("a service panicked")?;
+        let finished = services.finish(first).await;
         if let Some(mut server) = server {
             server.stop().await;
         }
-        ended.context("the ledger panicked")??;
+        finished?;
         Ok(Outcome::Clean)
     }
 }
