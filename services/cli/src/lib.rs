@@ -1,6 +1,7 @@
 //! The commands of `lotproof`, each a module that parses, calls the library and prints.
 
 mod auditing;
+mod bench;
 mod demo;
 mod enrolling;
 mod exporting;
@@ -62,6 +63,8 @@ enum Command {
     Simulate(simulating::Simulate),
     /// Replay a log from its static files, trusting the trust file alone
     Audit(auditing::Audit),
+    /// Measure what the parts can do alone, and beside it what the whole does
+    Bench(bench::Bench),
     /// Copy a log as static files, checking it on the way
     Mirror(auditing::Mirror),
 }
@@ -83,6 +86,7 @@ pub async fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Export(export) => tokio::task::spawn_blocking(move || export.run()).await?,
         Command::Simulate(simulate) => simulate.run().await,
         Command::Audit(audit) => tokio::task::spawn_blocking(move || audit.run()).await?,
+        Command::Bench(bench) => bench.run().await,
         Command::Mirror(mirror) => tokio::task::spawn_blocking(move || mirror.run()).await?,
     }
 }
