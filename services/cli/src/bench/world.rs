@@ -33,7 +33,8 @@ use tokio::{
 use super::cpu;
 use crate::{
     founding::trust_file,
-    publishing::{Session, enact},
+    enrolling::enact,
+    publishing::Session,
 };
 
 const AUTHORITY: &str = "https://authority.example/";
