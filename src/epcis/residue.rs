@@ -204,6 +204,21 @@ pub(crate) fn keep_spellings(event: &mut v1::Event, pairs: &[(String, String)]) 
     }
 }
 
+/// Gives an event the id `uri`, if its own is no URI, as EPCIS wants; its own then travels as our extension
+/// `eventID`. Ids are unique per issuer alone, so `uri` should say where in which log the event stands.
+pub fn name_by_uri(event: &mut v1::Event, uri: impl FnOnce() -> String) {
+    if super::is_uri(&event.id) {
+        return;
+    }
+    let own = std::mem::replace(&mut event.id, uri());
+    let view = event.epcis.get_or_insert_default();
+    let mut residue = Residue::from_text(&view.residue);
+    residue
+        .members
+        .insert(format!("{}eventID", super::NAMESPACE), Value::String(own));
+    view.residue = residue.to_text().unwrap_or_default();
+}
+
 /// The longest known beginning of an identifier replaced by the sender's.
 fn respelled(spelling: &BTreeMap<String, String>, normal: &str) -> String {
     (1..=normal.len())

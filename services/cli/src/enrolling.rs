@@ -220,11 +220,7 @@ impl Enroll {
             .file
             .map(|path| Register::read(&path, now_nanos))
             .transpose()?;
-        let keys = self
-            .authority_keys
-            .iter()
-            .map(|path| key_file::read(path).with_context(|| format!("reading {}", path.display())));
-        let keys: Vec<SigningKey> = keys.collect::<Result<_>>()?;
+        let keys = read_keys(&self.authority_keys)?;
         let session = self.target.open().await?;
         let signers = keys.len();
         let acts = if let Some(register) = register {
@@ -244,6 +240,14 @@ impl Enroll {
         }
         Ok(Outcome::Clean)
     }
+}
+
+/// The keys in these files.
+pub(crate) fn read_keys(files: &[PathBuf]) -> Result<Vec<SigningKey>> {
+    let keys = files
+        .iter()
+        .map(|path| key_file::read(path).with_context(|| format!("reading {}", path.display())));
+    keys.collect()
 }
 
 /// Proposes acts under the first key, approves them under the others, and waits for the proofs. Returns where

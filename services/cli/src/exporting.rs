@@ -1,0 +1,176 @@
+//! `export`: events of a log as an EPCIS 2.0 document, after the whole log has been audited.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Args;
+use lotproof::{
+    audit::{AuditOptions, LogSource, Report, audit},
+    code::Outcome as Decision,
+    entry::{Body, Entry},
+    envelope::Envelope,
+    epcis::{EpcFormat, ExportOptions, export, name_by_uri},
+    event::parts::join_parts,
+    gateway::json,
+    id::FeedId,
+    identifier,
+    log::{hash::leaf_hash, tree::Frontier},
+    projector::Projector,
+    provenance::{Bounds, Direction},
+    shell::durable,
+    wire::v1,
+};
+use prost::Message as _;
+use serde_json::Value;
+
+use crate::{
+    Outcome,
+    auditing::{open_source, print_report, read_trust},
+    lots::each_entry,
+};
+
+/// `lotproof export`
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The lot, serial or class, in any spelling: events that name it
+    #[arg(value_name = "LOT", required_unless_present = "all", conflicts_with = "all")]
+    identifier: Option<String>,
+    /// Every event of the log
+    #[arg(long)]
+    all: bool,
+    /// And the events that name what the lot was made from
+    #[arg(long, conflicts_with = "all")]
+    provenance: bool,
+    /// The log: a URL, or the folder of a mirror
+    #[arg(long)]
+    log: String,
+    /// Trust file: origin, log id and keys that you pinned
+    #[arg(long)]
+    trust: PathBuf,
+    /// Identifiers as their senders spelled them, instead of in normal form
+    #[arg(long)]
+    as_sent: bool,
+    /// Write the document there instead of printing it
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+impl Export {
+    pub(crate) fn run(self) -> Result<Outcome> {
+        let trust = read_trust(&self.trust)?;
+        let source = open_source(&self.log);
+        let report = audit(source.as_ref(), &trust, &AuditOptions::default())?;
+        if !report.is_clean() {
+            print_report(&report, false)?;
+            return Ok(Outcome::Findings);
+        }
+        let (mut events, projector) = read_events(source.as_ref(), &report)?;
+        if let Some(sent) = &self.identifier {
+            let lot = identifier::normalise(sent).with_context(|| format!("lot {sent}"))?;
+            let lots = lots_of(&projector, lot, self.provenance)?;
+            events.retain(|event| names_one_of(&json::write(event), &lots));
+        }
+        let options = ExportOptions {
+            epc_format: if self.as_sent {
+                EpcFormat::AsSent
+            } else {
+                EpcFormat::DigitalLink
+            },
+            created_at: None,
+        };
+        let exported = export(&events, &options);
+        for event in &exported.not_exportable {
+            let why: Vec<String> = event.findings.iter().map(ToString::to_string).collect();
+            eprintln!(
+                "not in the document: {} {}, which EPCIS has no form for {}",
+                event.kind,
+                event.id,
+                why.join("; ")
+            );
+        }
+        let count = events.len() - exported.not_exportable.len();
+        eprintln!("{count} of {} events are in the document", events.len());
+        let text = serde_json::to_string_pretty(&exported.document)?;
+        match &self.out {
+            Some(path) => durable::write(path, text.as_bytes())
+                .with_context(|| format!("writing {}", path.display()))?,
+            None => println!("{text}"),
+        }
+        Ok(Outcome::Clean)
+    }
+}
+
+/// The admitted events of an audited log, long ones joined, with ids that are URIs; and what they add up to.
+fn read_events(source: &dyn LogSource, report: &Report) -> Result<(Vec<v1::Event>, Projector)> {
+    let (size, root) = report.size.zip(report.root).context("the audit saw no head")?;
+    let mut frontier = Frontier::new();
+    let mut projector = Projector::new();
+    let mut events = Vec::new();
+    let mut open: BTreeMap<FeedId, Vec<v1::Event>> = BTreeMap::new();
+    let log_id = report.log_id;
+    each_entry(source, size, |bytes| {
+        let index = projector.size();
+        frontier.push(leaf_hash(bytes));
+        projector.take(bytes)?;
+        let Body::Statement {
+            envelope,
+            outcome: Decision::Admitted,
+        } = Entry::decode(bytes)?.body
+        else {
+            return Ok(());
+        };
+        let envelope = Envelope::decode(envelope)?;
+        for (number, bytes) in envelope.events().iter().enumerate() {
+            let event = v1::Event::decode(bytes.clone())?;
+            let mut event = match event.part {
+                None => event,
+                Some(part) => {
+                    let parts = open.entry(envelope.header().feed).or_default();
+                    if part.number == 1 {
+                        parts.clear();
+                    }
+                    parts.push(event);
+                    if part.number < part.count {
+                        continue;
+                    }
+                    join_parts(&std::mem::take(parts))?
+                }
+            };
+            name_by_uri(&mut event, || format!("urn:lotproof:{log_id}:{index}:{number}"));
+            events.push(event);
+        }
+        Ok(())
+    })?;
+    let head = frontier.head();
+    ensure!(
+        head.size == size && head.root == root,
+        "the log served other entries than those that were audited"
+    );
+    Ok((events, projector))
+}
+
+/// The lot, and what it was made from if that is wanted.
+fn lots_of(projector: &Projector, lot: String, with_provenance: bool) -> Result<BTreeSet<String>> {
+    let mut lots = BTreeSet::from([lot.clone()]);
+    if with_provenance {
+        let walk = projector
+            .projection()
+            .provenance(&lot, Direction::Up, Bounds::default())
+            .with_context(|| format!("the log has no event about {lot}"))?;
+        lots.extend(walk.nodes.into_iter().map(|node| node.lot));
+    }
+    Ok(lots)
+}
+
+/// Whether any value is one of these identifiers.
+fn names_one_of(value: &Value, lots: &BTreeSet<String>) -> bool {
+    match value {
+        Value::String(text) => lots.contains(text),
+        Value::Array(values) => values.iter().any(|value| names_one_of(value, lots)),
+        Value::Object(members) => members.values().any(|value| names_one_of(value, lots)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

@@ -52,16 +52,24 @@ impl GatewaySetting {
     /// What a data folder says about a service, if anything; paths in it are relative to the folder.
     pub(crate) fn of_folder(folder: &Path, service: Service) -> Result<Option<Self>> {
         let path = folder.join(format!("{service}.json"));
-        let Some(json) = durable::read(&path)? else { return Ok(None) };
-        let mut setting: Self =
-            serde_json::from_slice(&json).with_context(|| format!("{} is no gateway's setting", path.display()))?;
+        let Some(json) = durable::read(&path)? else {
+            return Ok(None);
+        };
+        let mut setting: Self = serde_json::from_slice(&json)
+            .with_context(|| format!("{} is no gateway's setting", path.display()))?;
         setting.key = folder.join(setting.key);
         setting.watch = setting.watch.map(|watch| folder.join(watch));
         Ok(Some(setting))
     }
 
     /// What the service runs with, its outbox in `folder`.
-    pub(crate) fn config(self, service: Service, nats_url: &str, trust: &TrustFile, folder: PathBuf) -> Result<Config> {
+    pub(crate) fn config(
+        self,
+        service: Service,
+        nats_url: &str,
+        trust: &TrustFile,
+        folder: PathBuf,
+    ) -> Result<Config> {
         let party = identifier::normalise(&self.party).with_context(|| format!("party {}", self.party))?;
         let key = key_file::read(&self.key).with_context(|| format!("reading {}", self.key.display()))?;
         let mut config = Config::new(service, nats_url, trust, party, vec![key], folder)?;
@@ -107,7 +115,10 @@ impl Running {
         let task = tokio::spawn(run(config, shutdown, listening));
         match address.await {
             Ok(address) => Ok(Self { address, stop, task }),
-            Err(_) => Err(task.await?.err().unwrap_or_else(|| anyhow!("the gateway ended at once"))),
+            Err(_) => Err(task
+                .await?
+                .err()
+                .unwrap_or_else(|| anyhow!("the gateway ended at once"))),
         }
     }
 

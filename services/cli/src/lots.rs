@@ -107,23 +107,33 @@ pub(crate) fn project(source: &dyn LogSource, trust: &TrustFile) -> Result<Proje
         .context("the log has no checkpoint")?;
     let signed = SignedCheckpoint::verify(note, trust.origin(), trust.log_keys())?;
     let mut projector = Projector::new();
-    for bundle in entry_bundles_between(TreeSize::EMPTY, signed.head().size) {
-        let path = TilePath::Entries(bundle);
-        let bytes = source
-            .read(&path.to_string(), len_max(path))?
-            .with_context(|| format!("{path} is missing"))?;
-        for entry in bundle.entries(&bytes)? {
-            let index = projector.size();
-            projector
-                .take(&Bytes::copy_from_slice(entry))
-                .with_context(|| format!("entry {index}"))?;
-        }
-    }
+    each_entry(source, signed.head().size, |entry| {
+        let index = projector.size();
+        projector.take(entry).with_context(|| format!("entry {index}"))
+    })?;
     ensure!(
         projector.head() == *signed.head(),
         "the entries are not those that the log signed: run `lotproof audit` to see where"
     );
     Ok(projector)
+}
+
+/// Reads a log's first `size` entries, as they are.
+pub(crate) fn each_entry(
+    source: &dyn LogSource,
+    size: TreeSize,
+    mut visit: impl FnMut(&Bytes) -> Result<()>,
+) -> Result<()> {
+    for bundle in entry_bundles_between(TreeSize::EMPTY, size) {
+        let path = TilePath::Entries(bundle);
+        let bytes = source
+            .read(&path.to_string(), len_max(path))?
+            .with_context(|| format!("{path} is missing"))?;
+        for entry in bundle.entries(&bytes)? {
+            visit(&Bytes::copy_from_slice(entry))?;
+        }
+    }
+    Ok(())
 }
 
 /// Prints a walk as a tree, each lot once.

@@ -29,13 +29,13 @@ use crate::{Outcome, auditing::read_trust};
 pub(crate) struct Target {
     /// The bus
     #[arg(long, default_value = "nats://127.0.0.1:4222")]
-    nats_url: String,
+    pub(crate) nats_url: String,
     /// Trust file of the log: origin, log id and keys that you pinned
     #[arg(long)]
-    trust: PathBuf,
+    pub(crate) trust: PathBuf,
     /// Folder for outboxes: what is signed is kept there until its receipt is proven
     #[arg(long, default_value = "outbox")]
-    outbox: PathBuf,
+    pub(crate) outbox: PathBuf,
 }
 
 /// A connection for publishing to one log.
@@ -95,6 +95,26 @@ pub(crate) async fn proven(publisher: &Publisher, ticket: Ticket) -> Result<Vec<
         Settled::Earlier => anyhow::bail!("settled in an earlier run"),
     });
     rows.collect()
+}
+
+/// Waits until everything that was handed over is proven; how many statements the outbox holds then.
+///
+/// # Errors
+/// If one was refused for good.
+pub(crate) async fn drained(publisher: &Publisher) -> Result<usize> {
+    loop {
+        let status = publisher.drain(std::time::Duration::from_secs(60)).await?;
+        if let Some(letter) = publisher.letters().await?.first() {
+            anyhow::bail!("refused: {} at entry {}", letter.refusal, letter.index);
+        }
+        if status.queued == 0 && status.unreceipted == 0 {
+            return Ok(status.statements);
+        }
+        eprintln!(
+            "{} statements wait for their receipts",
+            status.queued + status.unreceipted
+        );
+    }
 }
 
 /// `lotproof publish`

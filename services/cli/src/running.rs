@@ -56,8 +56,11 @@ impl Services {
     }
 
     /// Starts a service, and waits until it listens or ends.
-    async fn start<F>(&mut self, name: &'static str, run: impl FnOnce(watch::Receiver<bool>, oneshot::Sender<SocketAddr>) -> F)
-    where
+    async fn start<F>(
+        &mut self,
+        name: &'static str,
+        run: impl FnOnce(watch::Receiver<bool>, oneshot::Sender<SocketAddr>) -> F,
+    ) where
         F: Future<Output = Result<()>> + Send + 'static,
     {
         let (listening, address) = oneshot::channel();
@@ -110,13 +113,17 @@ impl Up {
         let mut config = Config::new(folder, url.clone());
         config.http = self.http;
         services
-            .start("ledger", |stop, listening| lotproof_ledger::run(config, stop, listening))
+            .start("ledger", |stop, listening| {
+                lotproof_ledger::run(config, stop, listening)
+            })
             .await;
         for (service, setting) in settings {
             let outbox = self.folder.join(service.name());
             let config = setting.config(service, &url, &trust, outbox)?;
             services
-                .start(service.name(), |stop, listening| gateways::run(config, stop, listening))
+                .start(service.name(), |stop, listening| {
+                    gateways::run(config, stop, listening)
+                })
                 .await;
         }
         // Further services start here, in the same way.
