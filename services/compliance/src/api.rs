@@ -202,7 +202,7 @@ impl Asked<'_> {
                 params: &request.params,
                 evaluation,
             };
-            let verdict = evaluate(&view, &question).map_err(not_evaluated)?;
+            let verdict = evaluate(&view, &question).map_err(|error| not_evaluated(&error))?;
             standing.fixture |= verdict.fixture;
             verdicts.push(PackVerdict {
                 context_not_stated,
@@ -289,14 +289,14 @@ impl Asked<'_> {
     }
 }
 
-fn not_evaluated(error: EvaluateError) -> Problem {
-    match &error {
+fn not_evaluated(error: &EvaluateError) -> Problem {
+    match error {
         EvaluateError::UnknownParam { param, .. } | EvaluateError::ParamValue { param, .. } => {
             let field = format!("params.{param}");
             Problem::new(ProblemCode::InvalidParameter, error.to_string()).about([field])
         }
         EvaluateError::Context(ContextError::NotADate { path }) => {
-            Problem::new(ProblemCode::InvalidContext, error.to_string()).about([path])
+            Problem::new(ProblemCode::InvalidContext, error.to_string()).about([path.as_str()])
         }
         EvaluateError::Context(_) => Problem::new(ProblemCode::InvalidContext, error.to_string()),
     }
