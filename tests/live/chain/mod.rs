@@ -23,4 +23,5 @@ mod line;
 mod lost_receipt;
 mod rotation;
 mod steps;
+mod strangers;
 mod tail;
