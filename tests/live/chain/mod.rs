@@ -16,6 +16,7 @@ mod process;
 mod world;
 
 mod approvals;
+mod copies;
 mod full;
 mod kill;
 mod late_enrolment;
