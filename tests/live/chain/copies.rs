@@ -90,8 +90,7 @@ async fn of_two_ledgers_on_copies_of_one_folder_one_goes_on() {
         while has_lost.is_none() {
             submit(&publisher, next..next + 1).await;
             next += 1;
-            dice.let_pass(std::time::Duration::ZERO, std::time::Duration::from_millis(20))
-                .await;
+            dice.let_pass(std::time::Duration::from_millis(20)).await;
             has_lost = match (chain.ledger().has_ended(), second.has_ended()) {
                 (Some(_), Some(_)) => panic!("{}\n{}", chain.ledger().complaint(), second.complaint()),
                 (Some(_), None) => Some((true, chain.ledger().complaint())),
@@ -211,13 +210,12 @@ async fn restore_everything(shown: Shown) {
     fs::remove_dir_all(&chain.folder).expect("removed");
     fs::rename(chain.root().join("newest-ledger"), &chain.folder).expect("renamed");
     chain.start_ledger().await;
-    let publisher = match publisher {
-        Some(publisher) => publisher,
-        None => {
-            let publisher = chain.publisher(&maker(1), &[1]).await;
-            submit(&publisher, 30..40).await;
-            publisher
-        }
+    let publisher = if let Some(publisher) = publisher {
+        publisher
+    } else {
+        let publisher = chain.publisher(&maker(1), &[1]).await;
+        submit(&publisher, 30..40).await;
+        publisher
     };
     drained(&publisher).await;
     assert_eq!(chain.check().await.events, 40 + 3);

@@ -173,7 +173,6 @@ impl Stranger {
 
     /// A receipt for statements that the log does not have: a genuine checkpoint, places and hashes made up.
     fn forged_receipts(
-        &self,
         feed: FeedId,
         sequences: std::ops::RangeInclusive<u64>,
         genuine: &[Bytes],
@@ -347,7 +346,7 @@ async fn a_stranger_on_the_bus_brands_nobody_deletes_nothing_and_occupies_nothin
         })
         .cloned()
         .collect();
-    let forged = stranger.forged_receipts(feed, sequences.clone(), &genuine);
+    let forged = Stranger::forged_receipts(feed, sequences.clone(), &genuine);
     let impersonating = stranger.impersonate(old_head, forged.clone()).await;
     let mut untrue = forged;
     for receipt in &genuine {

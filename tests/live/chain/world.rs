@@ -11,7 +11,7 @@ use lotproof::{
     id::FeedId,
     log::{checkpoint::Origin, note::VerifierKey},
     shell::{
-        nats::{BusNames, EventsLimits},
+        nats::BusNames,
         publisher::{Publisher, PublisherConfig, Settled},
     },
     time::RecordedAt,
@@ -307,14 +307,5 @@ impl Chain {
         let is_admitted = |settled: &Settled| matches!(settled, Settled::Admitted { .. });
         assert!(settled.iter().all(is_admitted), "{settled:?}");
         authority.stop().await.expect("stopped");
-    }
-
-    /// EVENTS as usual, or as small as this chain has it.
-    pub(crate) fn limits(&self) -> EventsLimits {
-        let mut limits = EventsLimits::default();
-        if let Some((bytes, messages)) = self.room {
-            (limits.bytes_max, limits.messages_per_feed_max) = (bytes, messages);
-        }
-        limits
     }
 }
