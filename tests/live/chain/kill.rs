@@ -11,7 +11,7 @@ use super::{
     check::Checked,
     dice::{Dice, is_long},
     process::Process,
-    world::Chain,
+    world::{Chain, Flow},
 };
 use crate::fixture::DEADLINE;
 
@@ -33,6 +33,7 @@ struct Deeds {
 /// A chain in which everything is killed, and whoever has died is started again.
 struct Battle {
     chain: Chain,
+    flow: Flow,
     dice: Dice,
     deeds: Deeds,
     /// Lots of each publisher.
@@ -52,6 +53,7 @@ impl Battle {
             .map(|n| (n, chain.spawn_publisher(n, events)))
             .collect();
         Self {
+            flow: chain.flow(),
             chain,
             dice,
             deeds: Deeds::default(),
@@ -65,14 +67,14 @@ impl Battle {
     /// Lets more events flow, and returns at a random moment after some of them were taken.
     async fn until_under_way(&mut self, allowed: usize) {
         let before = self.taken_len();
-        self.chain.allow(allowed);
+        self.flow.raise(allowed);
         let deadline = Instant::now() + DEADLINE;
         while self.taken_len() == before {
             assert!(Instant::now() < deadline, "nothing is taken any more");
             self.start_what_ended();
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        self.dice.let_pass(Duration::from_millis(120)).await;
+        self.dice.let_pass(Duration::from_millis(150)).await;
     }
 
     /// How long the outboxes are, all together, in bytes.
@@ -189,7 +191,7 @@ impl Battle {
 
     /// Lets the rest happen undisturbed, and checks everything.
     async fn end(mut self) -> (Checked, Deeds) {
-        self.chain.allow(self.events);
+        self.flow.raise(self.events);
         let limit = Instant::now() + DEADLINE * 4;
         while self
             .publishers
