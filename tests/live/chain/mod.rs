@@ -16,6 +16,7 @@ mod process;
 mod world;
 
 mod approvals;
+mod copies;
 mod full;
 mod kill;
 mod late_enrolment;
@@ -23,4 +24,5 @@ mod line;
 mod lost_receipt;
 mod rotation;
 mod steps;
+mod strangers;
 mod tail;
