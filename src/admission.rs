@@ -15,7 +15,7 @@
 //! its recovery and every auditor run the same [`LedgerState::decide`] and the same [`LedgerState::take`].
 //! Spec: `proto/README.md`, "Admission".
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
@@ -325,7 +325,7 @@ pub struct LedgerState {
     genesis: v1::Genesis,
     size: TreeSize,
     recorded_at: RecordedAt,
-    register: Register,
+    register: Arc<Register>,
     feeds: BTreeMap<FeedId, Feed>,
 }
 
@@ -348,7 +348,7 @@ impl LedgerState {
         };
         Ok(Self {
             log_id: LogId::new(Hash::of(&[&[0], entry_bytes])),
-            register: Register::from_genesis(&genesis)?,
+            register: Arc::new(Register::from_genesis(&genesis)?),
             genesis,
             size: TreeSize::new(1),
             recorded_at: entry.recorded_at,
@@ -377,8 +377,13 @@ impl LedgerState {
     }
 
     /// Parties, keys, facilities, parameters.
-    pub const fn register(&self) -> &Register {
+    pub fn register(&self) -> &Register {
         &self.register
+    }
+
+    /// The register as it is now, for whoever needs it to stay so while this state goes on.
+    pub fn register_now(&self) -> Arc<Register> {
+        Arc::clone(&self.register)
     }
 
     /// What stands in the log of a feed.
@@ -632,6 +637,7 @@ impl LedgerState {
                 feed.open = next_open(feed.open.as_ref(), event).unwrap_or_default();
             }
             if self.register.key(header.feed).is_some_and(|key| key.authority) {
+                let register = Arc::make_mut(&mut self.register);
                 for (number, event) in (0..).zip(events) {
                     let place = EventPlace {
                         leaf_index: index,
@@ -639,7 +645,7 @@ impl LedgerState {
                     };
                     taken
                         .effective_acts
-                        .extend(self.register.take(place, header.feed, event));
+                        .extend(register.take(place, header.feed, event));
                 }
             }
         } else {
