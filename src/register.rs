@@ -10,6 +10,8 @@
 //! What is known of a key only ever gets worse: its last sequence falls, its taint reaches further back, closed
 //! stays closed. Spec: `proto/README.md`, "Authority".
 
+mod codec;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message as _;
