@@ -27,7 +27,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use lotproof::{
     simulate::{Simulation, SimulationConfig},
     time::EventTime,
@@ -71,12 +71,26 @@ pub(crate) struct Bench {
     /// Seconds for which latency is measured
     #[arg(long, default_value_t = 10)]
     seconds: u32,
+    /// Measure these alone, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Part::Single, Part::Packed, Part::Chain])]
+    only: Vec<Part>,
     /// Where to work, on the disk that is meant; a temporary folder unless given
     #[arg(long)]
     folder: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// What is measured on a ledger of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Statements of one event
+    Single,
+    /// Statements of 256 events
+    Packed,
+    /// The simulated supply chain
+    Chain,
 }
 
 /// A backlog that was drained.
@@ -113,9 +127,15 @@ impl Bench {
             simulation.cast().parties.len(),
             parent.display(),
         ));
-        self.single(&mut report, folder.path(), &simulation).await?;
-        self.packed(&mut report, folder.path(), &simulation).await?;
-        self.supply_chain(&mut report, folder.path(), &simulation).await?;
+        for part in [Part::Single, Part::Packed, Part::Chain] {
+            let (report, folder) = (&mut report, folder.path());
+            match part {
+                _ if !self.only.contains(&part) => {}
+                Part::Single => self.single(report, folder, &simulation).await?,
+                Part::Packed => self.packed(report, folder, &simulation).await?,
+                Part::Chain => self.supply_chain(report, folder, &simulation).await?,
+            }
+        }
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?);
         } else {
