@@ -12,6 +12,8 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use lotproof::{
     gateway::json,
+    id::Hash,
+    policy::{Mode, load_list, load_pack},
     publish::pack,
     shell::key_file,
     signature::SigningKey,
@@ -37,6 +39,12 @@ struct RegisterFile {
     facilities: Vec<Value>,
     #[serde(default)]
     keys: Vec<Value>,
+    /// Files of lists to publish as editions, relative to this file.
+    #[serde(default)]
+    lists: Vec<PathBuf>,
+    /// Files of rule packs to adopt, relative to this file.
+    #[serde(default)]
+    packs: Vec<PathBuf>,
     #[serde(default)]
     acts: Vec<Value>,
     #[serde(default)]
@@ -69,10 +77,11 @@ impl Register {
     /// Reads a file. Acts without id or time get those of `now_nanos`.
     pub(crate) fn read(path: &Path, now_nanos: i64) -> Result<Self> {
         let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        Self::from_json(&bytes, now_nanos).with_context(|| format!("reading {}", path.display()))
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::from_json(&bytes, folder, now_nanos).with_context(|| format!("reading {}", path.display()))
     }
 
-    fn from_json(bytes: &[u8], now_nanos: i64) -> Result<Self> {
+    fn from_json(bytes: &[u8], folder: &Path, now_nanos: i64) -> Result<Self> {
         let file: RegisterFile = serde_json::from_slice(bytes)?;
         let parties = rows(
             "parties",
@@ -104,6 +113,11 @@ impl Register {
                 _ => None,
             },
         )?;
+        let lists = file.lists.iter().map(|path| list_published(&folder.join(path)));
+        let packs = file.packs.iter().map(|path| pack_adopted(&folder.join(path)));
+        let adopted = lists
+            .chain(packs)
+            .map(|kind| Ok(own_event(String::new(), now_nanos, kind?)));
         let acts = file.acts.into_iter().enumerate().map(|(position, row)| {
             let Value::Object(event) = row else {
                 bail!("/acts/{position}: an act is an object");
@@ -114,7 +128,7 @@ impl Register {
             parties,
             facilities,
             keys,
-            acts: acts.collect::<Result<_>>()?,
+            acts: adopted.chain(acts).collect::<Result<_>>()?,
             events: file.events,
         })
     }
@@ -136,6 +150,44 @@ impl Register {
         }
         acts
     }
+}
+
+/// The act that publishes a list file as an edition.
+fn list_published(path: &Path) -> Result<Kind> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let edition = load_list(&path.display().to_string(), &text)?;
+    let effective_from = edition
+        .effective_from
+        .midnight()
+        .assume_utc()
+        .unix_timestamp_nanos();
+    let entries = edition.entries.into_iter().map(|entry| v1::ListEntry {
+        name: entry.name,
+        parties: entry.parties,
+        others: entry.others,
+        aliases: entry.aliases,
+        sublist: entry.sublist.unwrap_or_default(),
+    });
+    Ok(Kind::ListPublished(v1::ListPublished {
+        list: edition.list,
+        edition: edition.edition,
+        effective_from: effective_from.try_into().context("the list's date")?,
+        sha256: Hash::of(&[text.as_bytes()]).as_bytes().to_vec(),
+        complete: edition.complete,
+        fixture: edition.fixture,
+        entries: entries.collect(),
+    }))
+}
+
+/// The act that adopts a rule pack, by the hash of its file.
+fn pack_adopted(path: &Path) -> Result<Kind> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let pack = load_pack(&path.display().to_string(), &text, Mode::Lenient)?;
+    Ok(Kind::RulePackAdopted(v1::RulePackAdopted {
+        pack: pack.id,
+        version: pack.version,
+        sha256: Hash::of(&[text.as_bytes()]).as_bytes().to_vec(),
+    }))
 }
 
 /// The rows of one list, each the content of an act of one kind.
@@ -322,7 +374,7 @@ mod tests {
         let file = file
             .replace("KEY", &key.to_string())
             .replace("NEXT", &successor.to_string());
-        let acts = Register::from_json(file.as_bytes(), 1_000)
+        let acts = Register::from_json(file.as_bytes(), Path::new(""), 1_000)
             .unwrap()
             .into_acts(1_000);
         let [enrolled, rotated] = acts.as_slice() else {
@@ -339,9 +391,23 @@ mod tests {
     }
 
     #[test]
+    fn lists_and_packs_are_adopted_from_their_files() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+        let file = br#"{"lists": ["lists/us-ndaa-154.toml"], "packs": ["us-ndaa-fy2024-s154.toml"]}"#;
+        let acts = Register::from_json(file, &folder, 1).unwrap().into_acts(1);
+        let kinds: Vec<_> = acts.into_iter().filter_map(|act| act.kind).collect();
+        let [Kind::ListPublished(list), Kind::RulePackAdopted(pack)] = kinds.as_slice() else {
+            panic!("{kinds:?}")
+        };
+        assert_eq!((list.list.as_str(), list.entries.len()), ("us-ndaa-154", 6));
+        assert_eq!(list.effective_from % 86_400_000_000_000, 0, "midnight UTC");
+        assert_eq!(pack.pack, "us-ndaa-fy2024-s154");
+    }
+
+    #[test]
     fn a_fault_in_a_register_file_is_named_by_its_place() {
         let file = br#"{"facilities": [{"facility": "https://plant.example/1", "country": "Korea", "owned_by": "x"}]}"#;
-        let error = format!("{:#}", Register::from_json(file, 1).unwrap_err());
+        let error = format!("{:#}", Register::from_json(file, Path::new(""), 1).unwrap_err());
         assert!(
             error
                 .contains("/facilities/0/facility_registered/owned_by: FacilityRegistered has no such field"),

@@ -10,6 +10,7 @@ mod gateways;
 mod lots;
 mod publishing;
 mod running;
+mod shipped;
 mod simulating;
 
 use anyhow::Result;

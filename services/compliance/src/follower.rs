@@ -138,7 +138,7 @@ impl Follower {
         loop {
             tokio::select! {
                 biased;
-                _ = shutdown.wait_for(|stop| *stop) => break,
+                () = async { drop(shutdown.wait_for(|stop| *stop).await) } => break,
                 heard = heads.next() => match heard {
                     Some(message) => self.hear(Way::Bus, message.payload),
                     None => heads = self.subscribe().await?,

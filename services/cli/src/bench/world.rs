@@ -31,11 +31,7 @@ use tokio::{
 };
 
 use super::cpu;
-use crate::{
-    founding::trust_file,
-    enrolling::enact,
-    publishing::Session,
-};
+use crate::{enrolling::enact, founding::trust_file, publishing::Session};
 
 const AUTHORITY: &str = "https://authority.example/";
 /// How many publishes wait for JetStream's acknowledgement at a time.
