@@ -15,10 +15,11 @@
 //! its recovery and every auditor run the same [`LedgerState::decide`] and the same [`LedgerState::take`].
 //! Spec: `proto/README.md`, "Admission".
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 
+use self::feed::{FullChunk, Window};
 use crate::{
     code::{AnswerCode, Outcome, Refusal},
     entry::{Body, Entry, EntryError},
@@ -204,50 +205,6 @@ impl Decided {
     }
 }
 
-/// One statement of a feed that stands in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FeedRow {
-    /// Where.
-    pub index: LeafIndex,
-    /// Its statement hash.
-    pub hash: Hash,
-    /// When it was recorded.
-    pub recorded_at: RecordedAt,
-    /// What was decided.
-    pub outcome: Outcome,
-}
-
-/// What the ledger remembers of one feed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Feed {
-    rows: Vec<FeedRow>,
-    open: Option<OpenEvent>,
-    equivocated: bool,
-}
-
-impl Feed {
-    /// The last sequence that stands in the log.
-    pub fn last(&self) -> FeedSequence {
-        FeedSequence::new(self.rows.len() as u64)
-    }
-
-    /// Statement hash of the last one; zeros before the first.
-    pub fn last_hash(&self) -> Hash {
-        self.rows.last().map_or(Hash::ZERO, |row| row.hash)
-    }
-
-    /// The statement at a sequence.
-    pub fn row(&self, sequence: FeedSequence) -> Option<&FeedRow> {
-        let at = usize::try_from(sequence.get().checked_sub(1)?).ok()?;
-        self.rows.get(at)
-    }
-
-    /// Whether evidence of two statements for one sequence is in the log.
-    pub const fn has_equivocated(&self) -> bool {
-        self.equivocated
-    }
-}
-
 /// A long event of which some parts have been admitted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct OpenEvent {
@@ -325,8 +282,9 @@ pub struct LedgerState {
     genesis: v1::Genesis,
     size: TreeSize,
     recorded_at: RecordedAt,
-    register: Register,
+    register: Arc<Register>,
     feeds: BTreeMap<FeedId, Feed>,
+    window: Window,
 }
 
 /// What taking an entry brought about: what a projection applies.
@@ -348,11 +306,12 @@ impl LedgerState {
         };
         Ok(Self {
             log_id: LogId::new(Hash::of(&[&[0], entry_bytes])),
-            register: Register::from_genesis(&genesis)?,
+            register: Arc::new(Register::from_genesis(&genesis)?),
             genesis,
             size: TreeSize::new(1),
             recorded_at: entry.recorded_at,
             feeds: BTreeMap::new(),
+            window: Window::default(),
         })
     }
 
@@ -377,8 +336,13 @@ impl LedgerState {
     }
 
     /// Parties, keys, facilities, parameters.
-    pub const fn register(&self) -> &Register {
+    pub fn register(&self) -> &Register {
         &self.register
+    }
+
+    /// The register as it is now, for whoever needs it to stay so while this state goes on.
+    pub fn register_now(&self) -> Arc<Register> {
+        Arc::clone(&self.register)
     }
 
     /// What stands in the log of a feed.
@@ -386,11 +350,30 @@ impl LedgerState {
         self.feeds.get(&feed)
     }
 
+    /// [`decide_with`](Self::decide_with), for a state that never let go of a row.
+    ///
+    /// # Errors
+    /// [`NoPlace`] if it takes no place in the log.
+    ///
+    /// # Panics
+    /// If it did, and the statement's is one of them.
+    pub fn decide(&self, prepared: Prepared, recorded_at: RecordedAt) -> Result<Decided, NoPlace> {
+        self.decide_with(prepared, recorded_at, &OlderRows::NONE)
+    }
+
     /// Decides what a statement becomes at `recorded_at`, which must not be before the newest entry's.
     ///
     /// # Errors
     /// [`NoPlace`] if it takes no place in the log.
-    pub fn decide(&self, prepared: Prepared, recorded_at: RecordedAt) -> Result<Decided, NoPlace> {
+    ///
+    /// # Panics
+    /// If `older` lacks the row that [`older_row_for`](Self::older_row_for) names.
+    pub fn decide_with(
+        &self,
+        prepared: Prepared,
+        recorded_at: RecordedAt,
+        older: &OlderRows,
+    ) -> Result<Decided, NoPlace> {
         assert!(recorded_at >= self.recorded_at, "recorded time never decreases");
         let header = prepared.header();
         if header.log_id != self.log_id {
@@ -399,7 +382,7 @@ impl LedgerState {
         let key = self.register.key(header.feed).ok_or(NoPlace::UnknownKey)?;
         let unheard = Feed::default();
         let feed = self.feeds.get(&header.feed).unwrap_or(&unheard);
-        if let Some(row) = feed.row(header.sequence) {
+        if let Some(row) = known_row(feed, header, older) {
             let hash = prepared.statement.hash();
             return Err(if row.hash == hash {
                 NoPlace::Duplicate { index: row.index }
@@ -534,11 +517,25 @@ impl LedgerState {
         )
     }
 
+    /// [`take_own_with`](Self::take_own_with), for a state that never let go of a row.
+    ///
+    /// # Errors
+    /// [`FoldError`] if it cannot stand there; the state is as before.
+    ///
+    /// # Panics
+    /// If it did, and evidence is about one of them.
+    pub fn take_own(&mut self, entry: &Entry) -> Result<Taken, FoldError> {
+        self.take_own_with(entry, &OlderRows::NONE)
+    }
+
     /// Takes a record of the ledger's own, or evidence, into the state, at the next index.
     ///
     /// # Errors
     /// [`FoldError`] if it cannot stand there; the state is as before.
-    pub fn take_own(&mut self, entry: &Entry) -> Result<Taken, FoldError> {
+    ///
+    /// # Panics
+    /// If `older` lacks the row that evidence is about: see [`older_row_for_entry`](Self::older_row_for_entry).
+    pub fn take_own_with(&mut self, entry: &Entry, older: &OlderRows) -> Result<Taken, FoldError> {
         if entry.recorded_at < self.recorded_at {
             return Err(FoldError::TimeReversed {
                 last: self.recorded_at,
@@ -555,7 +552,7 @@ impl LedgerState {
                 let second = Envelope::decode(envelope.clone())?;
                 let header = second.header();
                 let feed = self.feeds.get_mut(&header.feed).ok_or(FoldError::Evidence)?;
-                let first = feed.row(header.sequence).ok_or(FoldError::Evidence)?;
+                let first = *known_row(feed, header, older).ok_or(FoldError::Evidence)?;
                 if header.log_id != self.log_id
                     || feed.equivocated
                     || first.index != *first_index
@@ -570,15 +567,29 @@ impl LedgerState {
         Ok(Taken::default())
     }
 
+    /// [`take_entry_with`](Self::take_entry_with), for a state that never let go of a row.
+    ///
+    /// # Errors
+    /// [`FoldError`] if it cannot follow this prefix; the state is as before.
+    ///
+    /// # Panics
+    /// If it did, and evidence is about one of them.
+    pub fn take_entry(&mut self, bytes: &Bytes) -> Result<Taken, FoldError> {
+        self.take_entry_with(bytes, &OlderRows::NONE)
+    }
+
     /// Takes any entry as it stands in the log, trusting its signature and outcome: what recovery runs, and
     /// what an auditor runs after checking both.
     ///
     /// # Errors
     /// [`FoldError`] if it cannot follow this prefix; the state is as before.
-    pub fn take_entry(&mut self, bytes: &Bytes) -> Result<Taken, FoldError> {
+    ///
+    /// # Panics
+    /// If `older` lacks the row that evidence is about: see [`older_row_for_entry`](Self::older_row_for_entry).
+    pub fn take_entry_with(&mut self, bytes: &Bytes, older: &OlderRows) -> Result<Taken, FoldError> {
         let entry = Entry::decode(bytes)?;
         let Body::Statement { envelope, outcome } = &entry.body else {
-            return self.take_own(&entry);
+            return self.take_own_with(&entry, older);
         };
         if entry.recorded_at < self.recorded_at {
             return Err(FoldError::TimeReversed {
@@ -620,18 +631,26 @@ impl LedgerState {
             Some(header.sequence),
             "only the next statement of a feed is taken"
         );
-        feed.rows.push(FeedRow {
+        let full = feed.push(FeedRow {
             index,
             hash,
             recorded_at,
             outcome,
         });
+        if let Some(number) = full {
+            self.window.push(FullChunk {
+                feed: header.feed,
+                number,
+                last: index,
+            });
+        }
         let mut taken = Taken::default();
         if outcome == Outcome::Admitted {
             for event in events {
                 feed.open = next_open(feed.open.as_ref(), event).unwrap_or_default();
             }
             if self.register.key(header.feed).is_some_and(|key| key.authority) {
+                let register = Arc::make_mut(&mut self.register);
                 for (number, event) in (0..).zip(events) {
                     let place = EventPlace {
                         leaf_index: index,
@@ -639,7 +658,7 @@ impl LedgerState {
                     };
                     taken
                         .effective_acts
-                        .extend(self.register.take(place, header.feed, event));
+                        .extend(register.take(place, header.feed, event));
                 }
             }
         } else {
@@ -649,10 +668,64 @@ impl LedgerState {
         taken
     }
 
+    /// The row that has to be looked up before a statement is decided, if its own was let go.
+    pub fn older_row_for(&self, statement: &Header) -> Option<(FeedId, FeedSequence)> {
+        let feed = self.feeds.get(&statement.feed)?;
+        feed.is_gone(statement.sequence)
+            .then_some((statement.feed, statement.sequence))
+    }
+
+    /// The row that has to be looked up before an entry is taken: evidence about one that was let go.
+    pub fn older_row_for_entry(&self, bytes: &Bytes) -> Option<(FeedId, FeedSequence)> {
+        if !Entry::is_evidence(bytes) {
+            return None;
+        }
+        match Entry::decode(bytes).ok()?.body {
+            Body::Evidence { envelope, .. } => {
+                let envelope = Envelope::decode(envelope).ok()?;
+                self.older_row_for(envelope.header())
+            }
+            Body::Statement { .. } | Body::Record(_) => None,
+        }
+    }
+
+    /// Chunks of rows that are full and not yet marked as kept, in the order in which they became so.
+    pub fn full_chunks(&self) -> Vec<RowChunk> {
+        let chunk = |full: &FullChunk| {
+            let rows = self.feeds.get(&full.feed)?.chunk(full.number)?;
+            Some(RowChunk {
+                feed: full.feed,
+                number: full.number,
+                rows,
+            })
+        };
+        self.window.not_kept().filter_map(chunk).collect()
+    }
+
+    /// The first `count` of [`full_chunks`](Self::full_chunks) can be looked up from now on; of all that can,
+    /// lets go of those whose rows are all of entries before `before`.
+    pub fn let_go(&mut self, count: usize, before: LeafIndex) {
+        self.window.mark_kept(count);
+        while let Some(chunk) = self.window.take_before(before) {
+            if let Some(feed) = self.feeds.get_mut(&chunk.feed) {
+                feed.let_go(chunk.number);
+            }
+        }
+    }
+
     fn advance(&mut self, recorded_at: RecordedAt) {
         self.size = self.size.next_index().size_after();
         self.recorded_at = recorded_at;
     }
+}
+
+/// The row that a statement's sequence has in its feed, looked up before if it was let go.
+fn known_row<'a>(feed: &'a Feed, statement: &Header, older: &'a OlderRows) -> Option<&'a FeedRow> {
+    if feed.is_gone(statement.sequence) {
+        let row = older.get(statement.feed, statement.sequence);
+        return Some(row.expect("rows that were let go are looked up before they are decided about"));
+    }
+    feed.row(statement.sequence)
 }
 
 /// The encoding of a genesis entry, which decides the ledger's identity.
@@ -669,7 +742,12 @@ pub fn genesis_entry(genesis: v1::Genesis, recorded_at: RecordedAt) -> Result<By
     Ok(bytes)
 }
 
+mod feed;
+pub mod kept;
 pub(crate) mod resume;
+pub(crate) mod snapshot;
+
+pub use self::feed::{CHUNK_ROWS, Feed, FeedRow, OlderRows, RowChunk};
 
 #[cfg(test)]
 mod tests;

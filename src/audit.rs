@@ -38,6 +38,7 @@ mod bundle;
 pub mod damage;
 mod place;
 mod replay;
+mod reseeding;
 pub mod source;
 pub mod static_log;
 mod tree;
@@ -91,6 +92,8 @@ codes! {
         TimeReversed = 517 "time_reversed",
         /// Evidence that does not hold.
         FalseEvidence = 518 "false_evidence",
+        /// A record of the ledger's own that does not say what the log says.
+        FalseRecord = 519 "false_record",
     }
 }
 
@@ -373,6 +376,7 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
     fn take_bundle(&mut self, bundle: Bundle) -> Result<(), SourceError> {
         let leaves = place::judge(&bundle, &mut self.tree, &mut self.findings)?;
         self.compare_with_earlier(&bundle, &leaves);
+        reseeding::check(&bundle, &leaves, &self.tree, &mut self.findings);
         self.tree.push(&bundle, leaves.clone(), &mut self.findings)?;
         for (index, slot) in place::slots(bundle, &leaves) {
             self.replay.take(index, slot, &mut self.findings);

@@ -132,6 +132,11 @@ impl Entry {
         out.freeze()
     }
 
+    /// Whether a leaf's bytes say that they are evidence.
+    pub fn is_evidence(bytes: &[u8]) -> bool {
+        bytes.get(1) == Some(&3)
+    }
+
     /// Reads a leaf's bytes; the envelope in it stays unread.
     ///
     /// # Errors

@@ -32,25 +32,41 @@ pub enum IdentifierError {
 
 /// Whether `text` is an identifier in normal form.
 pub fn is_normal(text: &str) -> bool {
-    is_plain_gs1_lot(text) || normalise(text).is_ok_and(|normal| normal == text)
+    is_plain_gs1_key(text) || normalise(text).is_ok_and(|normal| normal == text)
 }
 
-/// The bulk of what a ledger sees, without an allocation: a GTIN with a lot or serial of harmless letters.
-fn is_plain_gs1_lot(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("https://id.gs1.org/01/") else {
+/// The bulk of what a ledger sees, without an allocation: a party, a place or a logistic unit, or a GTIN, alone
+/// or with a lot or serial of harmless letters.
+fn is_plain_gs1_key(text: &str) -> bool {
+    let Some((application, rest)) = text
+        .strip_prefix("https://id.gs1.org/")
+        .and_then(|rest| rest.split_once('/'))
+    else {
         return false;
     };
-    let Some((gtin, rest)) = rest.split_at_checked(14) else {
+    let digits_len = match application {
+        "00" => 18,
+        "01" => 14,
+        "414" | "417" => 13,
+        _ => return false,
+    };
+    let Some((digits, rest)) = rest.split_at_checked(digits_len) else {
         return false;
     };
-    let Some(value) = rest.strip_prefix("/10/").or_else(|| rest.strip_prefix("/21/")) else {
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return false;
-    };
-    gtin.bytes().all(|byte| byte.is_ascii_digit())
-        && (1..=20).contains(&value.len())
-        && value
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    }
+    let value = rest.strip_prefix("/10/").or_else(|| rest.strip_prefix("/21/"));
+    match value {
+        None => rest.is_empty(),
+        Some(value) => {
+            application == "01"
+                && (1..=20).contains(&value.len())
+                && value
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        }
+    }
 }
 
 /// The normal form of an identifier in any spelling.
@@ -453,6 +469,39 @@ mod tests {
             if let Ok(normal) = normalise(&text) {
                 proptest::prop_assert_eq!(normalise(&normal), Ok(normal));
             }
+        }
+
+        #[test]
+        fn the_short_cut_takes_only_what_the_long_way_takes(
+            text in "https://id\\.gs1\\.org/(00|01|10|21|414|417|253)/[0-9]{12,19}(/(10|21|22|01|254)/[a-zA-Z0-9._%-]{0,22}){0,2}/?"
+        ) {
+            if is_plain_gs1_key(&text) {
+                proptest::prop_assert_eq!(normalise(&text), Ok(text));
+            }
+        }
+    }
+
+    #[test]
+    fn the_short_cut_takes_what_ledgers_are_full_of() {
+        for text in [
+            "https://id.gs1.org/00/095212300000000017",
+            "https://id.gs1.org/01/09521231100013",
+            "https://id.gs1.org/01/09521231100013/10/A-b_7",
+            "https://id.gs1.org/01/19521231000013/21/P0001",
+            "https://id.gs1.org/414/9521230010016",
+            "https://id.gs1.org/417/9521230100106",
+        ] {
+            assert!(is_plain_gs1_key(text), "{text}");
+            assert_eq!(normalise(text).as_deref(), Ok(text));
+        }
+        for text in [
+            "https://id.gs1.org/414/9521230010016/254/dock-7",
+            "https://id.gs1.org/01/09521231100013/10/",
+            "https://id.gs1.org/01/09521231100013/",
+            "https://id.gs1.org/417/9521230100106/10/A",
+            "https://id.gs1.org/417/952123010010\u{e9}",
+        ] {
+            assert!(!is_plain_gs1_key(text), "{text}");
         }
     }
 }

@@ -65,6 +65,31 @@ pub trait EntryStore: Send {
     fn read(&self, start: LeafIndex, count: usize) -> Result<Vec<Bytes>, StoreError>;
 }
 
+/// Small pieces of what was folded from the log, kept beside it.
+///
+/// A cache: after any restart the chunks may be as they were at some earlier moment, or all gone, but a later
+/// put or removal is never there without the earlier ones. Whoever keeps them knows from the log itself what
+/// they must say. What was put can be read at once.
+pub trait ChunkStore: Send + Sync {
+    /// Puts a chunk of at most 4,096 bytes.
+    ///
+    /// # Errors
+    /// If the store cannot be written any more: it is to be opened anew.
+    fn put_chunk(&self, namespace: &str, key: &[u8], bytes: Bytes) -> Result<(), StoreError>;
+
+    /// A chunk, or nothing if it was never put, was removed, or was lost.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    fn chunk(&self, namespace: &str, key: &[u8]) -> Result<Option<Bytes>, StoreError>;
+
+    /// Removes a chunk.
+    ///
+    /// # Errors
+    /// As [`put_chunk`](Self::put_chunk).
+    fn delete_chunk(&self, namespace: &str, key: &[u8]) -> Result<(), StoreError>;
+}
+
 /// The newest log head that this ledger has promised, kept where the store's fate does not reach.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct GuardValue {

@@ -3,8 +3,14 @@
 //! Every event on an authority key's feed but an approval is an *act*. Its signer counts as its first
 //! approval; it takes effect once, at the index where the m-th distinct authority key stands behind it, for
 //! the very next statement. Later approvals change nothing. An act that cannot take effect then (a key for a
-//! party that is not enrolled, say) has none, and stays visible in the log. Spec: `proto/README.md`,
-//! "Authority".
+//! party that is not enrolled, say) has none, and stays visible in the log. A change of the authority looks at
+//! everything that still waits: what has enough keys behind it under the new set takes effect right then, in
+//! the order of the log.
+//!
+//! What is known of a key only ever gets worse: its last sequence falls, its taint reaches further back, closed
+//! stays closed. Spec: `proto/README.md`, "Authority".
+
+mod codec;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,9 +82,10 @@ pub struct KeyRecord {
     pub authority: bool,
     /// The last sequence that is still admissible, once the key was rotated or retired.
     pub last_sequence: Option<FeedSequence>,
-    /// Closed outright: the feed was closed, or the key compromised.
+    /// Closed outright: the feed was closed, the key compromised, or it left the authority.
     pub closed: bool,
-    /// Entries recorded from this time on are tainted (nanoseconds since the epoch).
+    /// Entries of the key, and evidence against it, recorded from this time on are tainted (nanoseconds since
+    /// the epoch).
     pub compromised_since: Option<i64>,
 }
 
@@ -234,23 +241,37 @@ impl Register {
             );
             place
         };
-        let ready = self
-            .acts
-            .get(&place)
-            .is_some_and(|act| !act.effective && self.standing(act) >= self.threshold);
-        if !ready {
-            return Vec::new();
+        let mut effective = Vec::new();
+        let mut reconsider = false;
+        let mut next = self.is_ready(place).then_some(place);
+        while let Some(place) = next {
+            let Some(act) = self.acts.get_mut(&place) else {
+                break;
+            };
+            act.effective = true;
+            let event = std::mem::take(&mut act.event);
+            let changes_authority = matches!(event.kind, Some(Kind::AuthorityChanged(_)));
+            let took_effect = self.effect(&event);
+            if took_effect {
+                effective.push((place, event));
+            }
+            reconsider |= took_effect && changes_authority;
+            // Others may have waited for just this; an approval alone makes no other act ready.
+            next = reconsider.then(|| self.first_ready()).flatten();
         }
-        let Some(act) = self.acts.get_mut(&place) else {
-            return Vec::new();
-        };
-        act.effective = true;
-        let event = std::mem::take(&mut act.event);
-        if self.effect(&event) {
-            vec![(place, event)]
-        } else {
-            Vec::new()
-        }
+        effective
+    }
+
+    /// Whether an act has enough keys behind it and has not been ready before.
+    fn is_ready(&self, place: EventPlace) -> bool {
+        let act = self.acts.get(&place);
+        act.is_some_and(|act| !act.effective && self.standing(act) >= self.threshold)
+    }
+
+    /// The first act in log order that is ready.
+    fn first_ready(&self) -> Option<EventPlace> {
+        let mut places = self.acts.keys().copied();
+        places.find(|place| self.is_ready(*place))
     }
 
     /// Distinct keys of today's authority behind an act.
@@ -297,7 +318,7 @@ impl Register {
                 let Some(party) = self.open_party_key(key).map(|record| record.party.clone()) else {
                     return false;
                 };
-                if self.keys.contains_key(&successor) {
+                if self.keys.contains_key(&successor) || !self.end_feed(key, act.last_sequence) {
                     return false;
                 }
                 self.keys.insert(
@@ -308,17 +329,12 @@ impl Register {
                         ..self.authority_key()
                     },
                 );
-                return self.end_feed(key, act.last_sequence);
             }
             Kind::KeyRetired(act) => {
                 return feed(&act.key).is_some_and(|key| self.end_feed(key, act.last_sequence));
             }
             Kind::KeyCompromised(act) => {
-                let Some(record) = feed(&act.key).and_then(|key| self.open_party_key(key)) else {
-                    return false;
-                };
-                record.closed = true;
-                record.compromised_since = Some(act.since);
+                return feed(&act.key).is_some_and(|key| self.compromise(key, act.since));
             }
             Kind::FeedClosed(act) => {
                 let Some(record) = feed(&act.key).and_then(|key| self.open_party_key(key)) else {
@@ -353,11 +369,42 @@ impl Register {
             .filter(|record| !record.authority && !record.closed)
     }
 
+    /// Sets the last sequence that a key may still use, unless that would give it back what it has lost.
     fn end_feed(&mut self, key: FeedId, last_sequence: u64) -> bool {
-        self.open_party_key(key).is_some_and(|record| {
-            record.last_sequence = Some(FeedSequence::new(last_sequence));
-            true
-        })
+        let last_sequence = FeedSequence::new(last_sequence);
+        let Some(record) = self.open_party_key(key) else {
+            return false;
+        };
+        if record.last_sequence.is_some_and(|before| before < last_sequence) {
+            return false;
+        }
+        record.last_sequence = Some(last_sequence);
+        true
+    }
+
+    /// Closes any key ever enrolled and taints what it said from `since` on.
+    ///
+    /// A compromise is often found long after the key was retired, so a closed key can be compromised too, and
+    /// found later to have been so for longer. An authority key stays while the others would be too few to make
+    /// an act: nothing could ever be put right again. Change the authority first, then; that closes the key, and
+    /// the taint can follow.
+    fn compromise(&mut self, key: FeedId, since: i64) -> bool {
+        let open = self
+            .keys
+            .values()
+            .filter(|record| record.authority && !record.closed)
+            .count();
+        let threshold = self.threshold;
+        let Some(record) = self.keys.get_mut(&key) else {
+            return false;
+        };
+        let is_needed = record.authority && !record.closed && open <= threshold;
+        if is_needed || record.compromised_since.is_some_and(|before| before <= since) {
+            return false;
+        }
+        record.closed = true;
+        record.compromised_since = Some(since);
+        true
     }
 
     fn change_authority(&mut self, act: &v1::AuthorityChanged) -> bool {

@@ -46,7 +46,7 @@ impl LedgerState {
         };
         feed.rows.extend((0..missing).map(|_| unseen));
         feed.open = None;
-        if let Some(last) = feed.rows.last_mut() {
+        if let Some(last) = feed.rows.back_mut() {
             last.hash = previous;
         }
         true

@@ -10,6 +10,8 @@ use crate::{
     wire::v1::{EventReference, Part, Sealed, SerialRun},
 };
 
+mod authority;
+
 const ALICE: &str = "https://id.gs1.org/417/9521230100106";
 const BOB: &str = "https://id.gs1.org/417/9521230200103";
 const AUTHORITY: &str = "https://authority.example/";
@@ -96,6 +98,14 @@ impl World {
     /// Publishes acts under the first authority key and approves them under the second.
     fn act(&mut self, acts: &[v1::Event]) {
         let [first, second, _] = authority_keys().try_into().unwrap();
+        self.enact(first, second, acts);
+    }
+
+    fn act_by(&mut self, (first, second): (u8, u8), acts: &[v1::Event]) {
+        self.enact(key(first), key(second), acts);
+    }
+
+    fn enact(&mut self, first: SigningKey, second: SigningKey, acts: &[v1::Event]) {
         let statement = self
             .signer(AUTHORITY, first)
             .sign(IssuedAt::from_nanos(self.clock), &encode(acts));

@@ -400,7 +400,7 @@ fn outline(mut bytes: &[u8]) -> Option<(&str, u32)> {
     while !bytes.is_empty() {
         let tag = prost::encoding::decode_varint(&mut bytes).ok()?;
         let number = prost::encoding::decode_varint(&mut bytes).ok()?;
-        if tag % 8 == 0 {
+        if tag.is_multiple_of(8) {
             continue;
         }
         let (content, rest) = bytes.split_at_checked(usize::try_from(number).ok()?)?;

@@ -664,7 +664,7 @@ async fn a_newer_checkpoint_shown_by_a_publisher_halts_an_old_ledger() {
     assert!(format!("{why:#}").contains("was shown"), "{why:#}");
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -680,6 +680,14 @@ def receipt_root(size, rows, hashes):
 class Key:
     def __init__(self, party, authority):
         self.party, self.authority, self.closed, self.last_sequence = party, authority, False, None
+        self.compromised_since = None
+
+    def ends(self, last_sequence):
+        """Whether the key ends there, unless it has ended before that."""
+        ended = self.last_sequence is not None and self.last_sequence < last_sequence
+        if not ended:
+            self.last_sequence = last_sequence
+        return not ended
 
 
 class Feed:
@@ -712,6 +720,7 @@ class Ledger:
         if not sound_parameters(genesis.parameters):
             raise Refused("genesis")
         self.log_id, self.genesis, self.size = leaf(entry), genesis, 1
+        self.leaves = [leaf(entry)]
         self.threshold, self.parameters = genesis.threshold, genesis.parameters
         self.log_keys = {genesis.log_key}
         self.parties, self.facilities, self.acts, self.feeds = set(), set(), {}, {}
@@ -795,6 +804,8 @@ class Ledger:
                     self.take_act((self.size, number), statement.feed, event)
         elif kind == 2:
             assert body.genesis is None, "a second genesis"
+            said = body.guard_reseeded
+            assert said is None or (said.size, said.root) == (self.size, root_of(self.leaves)), "a false reseeding"
         else:
             statement, payload = verified_statement(body.envelope)
             feed = self.feeds[statement.feed]
@@ -803,6 +814,7 @@ class Ledger:
             assert feed.indices[at] == body.first_index and feed.hashes[at] != statement_hash(payload)
             feed.evidence = True
         self.size += 1
+        self.leaves.append(leaf(entry))
         self.recorded_at = recorded_at
 
     def take_act(self, place, feed, event):
@@ -811,11 +823,21 @@ class Ledger:
             self.acts[place]["approvals"].add(feed)
         else:
             self.acts[place] = {"event": event, "approvals": {feed}, "done": False}
-        act = self.acts[place]
-        standing = [key for key in act["approvals"] if self.keys[key].authority and not self.keys[key].closed]
-        if not act["done"] and len(standing) >= self.threshold:
+        looking = False
+        ready = [place] if self.is_ready(place) else []
+        while ready:
+            act = self.acts[ready[0]]
             act["done"] = True
-            self.effect(act["event"].kind, act["event"].body)
+            if self.effect(act["event"].kind, act["event"].body) == "authority":
+                looking = True
+            ready = [place for place in sorted(self.acts) if self.is_ready(place)] if looking else []
+
+    def is_ready(self, place):
+        act = self.acts[place]
+        return not act["done"] and sum(self.stands(key) for key in act["approvals"]) >= self.threshold
+
+    def stands(self, key):
+        return self.keys[key].authority and not self.keys[key].closed
 
     def effect(self, kind, body):
         record = self.keys.get(body.key) if kind in range(18, 23) else None
@@ -827,17 +849,22 @@ class Ledger:
         elif kind == 18 and record is None and body.party in self.parties:
             self.keys[body.key] = Key(body.party, False)
         elif kind == 19 and is_open and body.successor not in self.keys:
-            self.keys[body.successor] = Key(record.party, False)
-            record.last_sequence = body.last_sequence
+            if record.ends(body.last_sequence):
+                self.keys[body.successor] = Key(record.party, False)
         elif kind == 20 and is_open:
-            record.last_sequence = body.last_sequence
-        elif kind in (21, 22) and is_open:
+            record.ends(body.last_sequence)
+        elif kind == 21 and record is not None:
+            others = sum(self.stands(key) for key in self.keys if key != body.key)
+            worse = record.compromised_since is None or body.since < record.compromised_since
+            if worse and (not self.stands(body.key) or others >= self.threshold):
+                record.closed, record.compromised_since = True, body.since
+        elif kind == 22 and is_open:
             record.closed = True
         elif kind == 30 and body.rules_version == 1:
             try:
                 parameters = check("Parameters", body.parameters)
             except Fault:
-                return
+                return None
             if sound_parameters(parameters):
                 self.parameters = parameters
         elif kind == 31:
@@ -847,12 +874,14 @@ class Ledger:
         elif kind == 33 and key_set(body.keys) and 1 <= body.threshold <= len(body.keys):
             known = [self.keys[key] for key in body.keys if key in self.keys]
             if any(not key.authority or key.closed for key in known):
-                return
+                return None
             for key, record in self.keys.items():
                 record.closed |= record.authority and key not in body.keys
             for key in body.keys:
                 self.keys.setdefault(key, Key(self.genesis.authority, True))
             self.threshold = body.threshold
+            return "authority"
+        return None
 
 
 # ---- The vectors ----
@@ -1030,6 +1059,7 @@ def check_ledger(log):
     keys = [
         {
             "key": key.hex(), "party": record.party, "authority": record.authority, "closed": record.closed,
+            "compromised_since": record.compromised_since and str(record.compromised_since),
             "last_sequence": record.last_sequence,
             "statements": len(ledger.feeds[key].hashes) if key in ledger.feeds else 0,
         }

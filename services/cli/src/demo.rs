@@ -52,9 +52,10 @@ use self::{
 use crate::{
     Outcome,
     auditing::print_report,
+    enrolling::{Register, enact},
     founding::trust_file,
     lots::{print_tree, project},
-    publishing::{Key, Party, Register, Session, enact},
+    publishing::Session,
 };
 
 const AUTHORITY: &str = "https://authority.example/";
@@ -106,7 +107,7 @@ impl Demo {
             .clone()
             .unwrap_or_else(|| temporary.path().join("demo"));
         fs::create_dir_all(&folder)?;
-        let mut register = Register::read(&self.parties)?;
+        let mut register = Register::read(&self.parties, Reading::now().wall_nanos)?;
         let document =
             fs::read(&self.document).with_context(|| format!("reading {}", self.document.display()))?;
 
@@ -169,24 +170,20 @@ impl Demo {
             // One key a gateway: a maker that ships runs both.
             for service in Service::ALL {
                 let key = key_file::generate()?;
-                register.keys.push(Key {
-                    party: party.id.clone(),
-                    key: key.feed(),
-                });
-                desks.add_key((party.id.clone(), service), key);
+                register.keys.push(authorised(&party.party, &key));
+                desks.add_key((party.party.clone(), service), key);
             }
-            println!("{:<44} {}", party.id, party.legal_name);
+            println!("{:<44} {}", party.party, party.legal_name);
         }
         let importer = key_file::generate()?;
         if self.epcis.is_some() {
-            register.parties.push(Party::named(
-                reported::IMPORTER,
-                "Importer of documents (fictional)",
-            ));
-            register.keys.push(Key {
+            register.parties.push(v1::PartyEnrolled {
                 party: reported::IMPORTER.to_owned(),
-                key: importer.feed(),
+                legal_name: "Importer of documents (fictional)".to_owned(),
+                fixture: true,
+                ..Default::default()
             });
+            register.keys.push(authorised(reported::IMPORTER, &importer));
         }
         let simulation = Simulation::new(SimulationConfig::ending_at(
             self.seed,
@@ -204,14 +201,12 @@ impl Demo {
             .filter(|(_, service)| *service == Service::Shipping)
         {
             let key = key_file::generate()?;
-            register.keys.push(Key {
-                party: place.0.clone(),
-                key: key.feed(),
-            });
+            register.keys.push(authorised(&place.0, &key));
             desks.add_key(place.clone(), key);
         }
         // The simulation's parties first: a key is authorised for a party that is enrolled.
-        let own = register.acts(Reading::now().wall_nanos);
+        let assignments = std::mem::take(&mut register.events);
+        let own = register.into_acts(Reading::now().wall_nanos);
         let acts: Vec<v1::Event> = simulation.governance().into_iter().chain(own).collect();
         println!(
             "and {} parties of a simulated supply chain, seed {}",
@@ -224,7 +219,7 @@ impl Demo {
         println!("{count} acts, proposed under one key and approved under another; receipts proven");
 
         step("Each party posts its own events of the document to its gateway, which proves the receipts");
-        publish_document(&mut desks, &register, &document).await?;
+        publish_document(&mut desks, &assignments, &document).await?;
 
         step(
             "A simulated supply chain goes the same way: mine to pack, every party through its own gateways",
@@ -262,6 +257,15 @@ impl Demo {
         drop(session);
         server.stop().await;
         Ok(checked)
+    }
+}
+
+/// The act that lets a party sign with a key.
+fn authorised(party: &str, key: &SigningKey) -> v1::KeyAuthorised {
+    v1::KeyAuthorised {
+        party: party.to_owned(),
+        key: key.feed().as_bytes().to_vec(),
+        replaces: Vec::new(),
     }
 }
 

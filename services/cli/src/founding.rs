@@ -15,7 +15,7 @@ use lotproof::{
 };
 use lotproof_ledger::{Folder, Identity, InitOptions, Reading, default_parameters, init};
 
-use crate::Outcome;
+use crate::{Outcome, running::POLICIES_FOLDER, shipped::write_policies};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Purpose {
@@ -90,9 +90,12 @@ impl Init {
         let identity = init(&folder, &options)?;
         let trust_path = self.folder.join("trust.json");
         durable::write(&trust_path, trust_file(&identity)?.to_json().as_bytes())?;
+        let policies = self.folder.join(POLICIES_FOLDER);
+        write_policies(&policies)?;
         println!("created log {}", identity.log_id);
         println!("its key     {}", identity.log_key);
         println!("give auditors and publishers {}", trust_path.display());
+        println!("rule packs  {}", policies.display());
         Ok(Outcome::Clean)
     }
 }

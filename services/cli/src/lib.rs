@@ -1,13 +1,16 @@
 //! The commands of `lotproof`, each a module that parses, calls the library and prints.
 
 mod auditing;
+mod bench;
 mod demo;
+mod enrolling;
 mod exporting;
 mod founding;
 mod gateways;
 mod lots;
 mod publishing;
 mod running;
+mod shipped;
 mod simulating;
 
 use anyhow::Result;
@@ -49,8 +52,8 @@ enum Command {
     Ledger(running::Ledger),
     /// Show the whole chain on this machine: found, enrol, publish, prove, audit, damage
     Demo(demo::Demo),
-    /// Enrol parties, facilities and keys, as acts of the authority
-    Enroll(publishing::Enroll),
+    /// Propose and approve acts of the authority: parties, facilities, keys, lists, waivers, parameters
+    Enroll(enrolling::Enroll),
     /// Publish an EPCIS document and wait until its receipts are proven
     Publish(publishing::Publish),
     /// Show where a lot came from or went, computed from the log's own files
@@ -61,6 +64,8 @@ enum Command {
     Simulate(simulating::Simulate),
     /// Replay a log from its static files, trusting the trust file alone
     Audit(auditing::Audit),
+    /// Measure what the parts can do alone, and beside it what the whole does
+    Bench(bench::Bench),
     /// Copy a log as static files, checking it on the way
     Mirror(auditing::Mirror),
 }
@@ -82,6 +87,7 @@ pub async fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Export(export) => tokio::task::spawn_blocking(move || export.run()).await?,
         Command::Simulate(simulate) => simulate.run().await,
         Command::Audit(audit) => tokio::task::spawn_blocking(move || audit.run()).await?,
+        Command::Bench(bench) => bench.run().await,
         Command::Mirror(mirror) => tokio::task::spawn_blocking(move || mirror.run()).await?,
     }
 }

@@ -1,12 +1,8 @@
-//! `enroll` and `publish`: getting statements into a log, each believed only when its receipt verifies.
+//! `publish`, and what every command that publishes needs: a statement is believed only when its receipt verifies.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use clap::Args;
 use lotproof::{
     epcis::{Import, ImportOptions, import},
@@ -22,11 +18,9 @@ use lotproof::{
     },
     signature::SigningKey,
     trust::TrustFile,
-    wire::v1::{self, event::Kind},
+    wire::v1,
 };
-use lotproof_ledger::Reading;
 use prost::Message as _;
-use serde::Deserialize;
 
 use crate::{Outcome, auditing::read_trust};
 
@@ -121,226 +115,6 @@ pub(crate) async fn drained(publisher: &Publisher) -> Result<usize> {
             status.queued + status.unreceipted
         );
     }
-}
-
-/// Who is to be enrolled, as in `examples/battery-lot-chain.parties.json`.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Register {
-    pub(crate) parties: Vec<Party>,
-    #[serde(default)]
-    pub(crate) facilities: Vec<Facility>,
-    #[serde(default)]
-    pub(crate) keys: Vec<Key>,
-    #[serde(default)]
-    pub(crate) events: Vec<Assignment>,
-}
-
-/// A party.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Party {
-    #[serde(rename = "party")]
-    pub(crate) id: String,
-    pub(crate) legal_name: String,
-    #[serde(default)]
-    aliases: Vec<String>,
-    #[serde(default)]
-    organized_in: String,
-    #[serde(default)]
-    principal_place: String,
-    #[serde(default)]
-    namespaces: Vec<String>,
-    #[serde(default)]
-    roles: Vec<String>,
-    #[serde(default)]
-    fixture: bool,
-}
-
-impl Party {
-    /// A fictional party of which nothing else is said.
-    pub(crate) fn named(id: &str, legal_name: &str) -> Self {
-        Self {
-            id: id.to_owned(),
-            legal_name: legal_name.to_owned(),
-            aliases: Vec::new(),
-            organized_in: String::new(),
-            principal_place: String::new(),
-            namespaces: Vec::new(),
-            roles: Vec::new(),
-            fixture: true,
-        }
-    }
-}
-
-/// A facility.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Facility {
-    #[serde(rename = "facility")]
-    id: String,
-    #[serde(default)]
-    name: String,
-    country: String,
-    #[serde(default)]
-    subdivision: String,
-    operator: String,
-}
-
-/// A party's public key.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Key {
-    pub(crate) party: String,
-    pub(crate) key: FeedId,
-}
-
-/// Which party publishes which event of a document.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Assignment {
-    pub(crate) position: usize,
-    pub(crate) party: String,
-}
-
-impl Register {
-    pub(crate) fn read(path: &Path) -> Result<Self> {
-        let json = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-        serde_json::from_slice(&json).with_context(|| format!("{} is no list of parties", path.display()))
-    }
-
-    /// The acts that enrol all of it.
-    pub(crate) fn acts(&self, now_nanos: i64) -> Vec<v1::Event> {
-        let parties = self.parties.iter().map(|party| {
-            Kind::PartyEnrolled(v1::PartyEnrolled {
-                party: party.id.clone(),
-                legal_name: party.legal_name.clone(),
-                aliases: party.aliases.clone(),
-                organized_in: party.organized_in.clone(),
-                principal_place: party.principal_place.clone(),
-                namespaces: party.namespaces.clone(),
-                roles: party.roles.clone(),
-                fixture: party.fixture,
-                ..Default::default()
-            })
-        });
-        let facilities = self.facilities.iter().map(|facility| {
-            Kind::FacilityRegistered(v1::FacilityRegistered {
-                facility: facility.id.clone(),
-                name: facility.name.clone(),
-                country: facility.country.clone(),
-                subdivision: facility.subdivision.clone(),
-                operator: facility.operator.clone(),
-                ..Default::default()
-            })
-        });
-        let keys = self.keys.iter().map(|key| {
-            let (party, key) = (key.party.clone(), key.key.as_bytes().to_vec());
-            Kind::KeyAuthorised(v1::KeyAuthorised {
-                party,
-                key,
-                replaces: Vec::new(),
-            })
-        });
-        let kinds = parties.chain(facilities).chain(keys);
-        (1..)
-            .zip(kinds)
-            .map(|(number, kind)| own_event(format!("act-{now_nanos}-{number}"), now_nanos, kind))
-            .collect()
-    }
-}
-
-fn own_event(id: String, now_nanos: i64, kind: Kind) -> v1::Event {
-    v1::Event {
-        id,
-        event_time: now_nanos,
-        kind: Some(kind),
-        ..Default::default()
-    }
-}
-
-/// `lotproof enroll`
-#[derive(Debug, Args)]
-pub(crate) struct Enroll {
-    /// Parties, facilities and keys, as JSON
-    file: PathBuf,
-    /// Key files of the authority: the first proposes, the others approve
-    #[arg(long = "authority-key", required = true)]
-    authority_keys: Vec<PathBuf>,
-    /// The authority's identifier, as in the genesis
-    #[arg(long)]
-    authority: String,
-    #[command(flatten)]
-    target: Target,
-}
-
-impl Enroll {
-    pub(crate) async fn run(self) -> Result<Outcome> {
-        let register = Register::read(&self.file)?;
-        let session = self.target.open().await?;
-        let acts = register.acts(Reading::now().wall_nanos);
-        let count = acts.len();
-        enact_from_files(&session, &self.authority, &self.authority_keys, acts).await?;
-        println!("{count} acts stand in the log, proven");
-        Ok(Outcome::Clean)
-    }
-}
-
-/// As [`enact`], with the keys in these files.
-pub(crate) async fn enact_from_files(
-    session: &Session,
-    authority: &str,
-    key_files: &[PathBuf],
-    acts: Vec<v1::Event>,
-) -> Result<()> {
-    let keys = key_files
-        .iter()
-        .map(|path| key_file::read(path).with_context(|| format!("reading {}", path.display())));
-    enact(session, authority, keys.collect::<Result<_>>()?, acts).await
-}
-
-/// Proposes acts under the first key, approves them under the others, and waits for the proofs.
-pub(crate) async fn enact(
-    session: &Session,
-    authority: &str,
-    keys: Vec<SigningKey>,
-    acts: Vec<v1::Event>,
-) -> Result<()> {
-    let mut keys = keys.into_iter();
-    let proposer = session
-        .publisher(authority, keys.next().context("no key to propose with")?)
-        .await?;
-    let rows = proven(&proposer, proposer.submit(&acts).await?).await?;
-    // `submit` packs in order, so acts are numbered through the statements as they stand in the log.
-    let packs = lotproof::publish::pack(&acts)?;
-    ensure!(
-        packs.len() == rows.len(),
-        "{} statements, {} receipts",
-        packs.len(),
-        rows.len()
-    );
-    let references: Vec<v1::EventReference> = rows
-        .iter()
-        .zip(&packs)
-        .flat_map(|(row, pack)| {
-            (0..).zip(pack).map(|(event_number, _)| v1::EventReference {
-                leaf_index: row.index.get(),
-                event_number,
-            })
-        })
-        .collect();
-    for key in keys {
-        let approver = session.publisher(authority, key).await?;
-        let now_nanos = Reading::now().wall_nanos;
-        let approvals: Vec<v1::Event> = references
-            .iter()
-            .map(|act| {
-                let id = format!("approve-{}-{}", act.leaf_index, act.event_number);
-                own_event(
-                    id,
-                    now_nanos,
-                    Kind::ActApproved(v1::ActApproved { act: Some(*act) }),
-                )
-            })
-            .collect();
-        proven(&approver, approver.submit(&approvals).await?).await?;
-    }
-    Ok(())
 }
 
 /// `lotproof publish`

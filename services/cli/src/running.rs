@@ -21,6 +21,9 @@ use crate::{
     gateways::{self, GatewaySetting},
 };
 
+/// Where rule packs lie in a data folder.
+pub(crate) const POLICIES_FOLDER: &str = "policies";
+
 /// `lotproof up`
 #[derive(Debug, Args)]
 pub(crate) struct Up {
@@ -39,6 +42,15 @@ pub(crate) struct Up {
     /// Run a shipping gateway for this party; without it, as `shipping.json` in the folder says, if it is there
     #[arg(long, value_name = "PARTY:KEYFILE")]
     shipping: Option<GatewaySetting>,
+    /// Where the projector's HTTP listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8471")]
+    compliance: SocketAddr,
+    /// Rule packs for the projector; those in the data folder unless given
+    #[arg(long, value_name = "FOLDER")]
+    policies: Option<PathBuf>,
+    /// Openings of sealed fields for the projector, as `publish --openings` wrote them; may be repeated
+    #[arg(long, value_name = "FILE")]
+    openings: Vec<PathBuf>,
 }
 
 /// The services of this process: each runs until told to stop, and the first that ends ends all.
@@ -55,20 +67,21 @@ impl Services {
         }
     }
 
-    /// Starts a service, and waits until it listens or ends.
+    /// Starts a service, and waits until it listens, and where, or ends.
     async fn start<F>(
         &mut self,
         name: &'static str,
         run: impl FnOnce(watch::Receiver<bool>, oneshot::Sender<SocketAddr>) -> F,
-    ) where
+    ) -> Option<SocketAddr>
+    where
         F: Future<Output = Result<()>> + Send + 'static,
     {
         let (listening, address) = oneshot::channel();
         let service = run(self.stop.subscribe(), listening);
         self.running.spawn(async move { (name, service.await) });
-        if let Ok(address) = address.await {
-            println!("{name:<14} http://{address}");
-        }
+        let address = address.await.ok()?;
+        println!("{name:<14} http://{address}");
+        Some(address)
     }
 
     /// Tells all to stop once one has ended, and waits for them. The first failure counts.
@@ -112,11 +125,24 @@ impl Up {
         let mut services = Services::new();
         let mut config = Config::new(folder, url.clone());
         config.http = self.http;
-        services
+        let ledger = services
             .start("ledger", |stop, listening| {
                 lotproof_ledger::run(config, stop, listening)
             })
             .await;
+        if let Some(ledger) = ledger {
+            let policies = self.policies.unwrap_or_else(|| self.folder.join(POLICIES_FOLDER));
+            let ledger_url = format!("http://{ledger}");
+            let mut config =
+                lotproof_compliance::Config::new(url.clone(), ledger_url, trust.clone(), policies);
+            config.http = self.compliance;
+            config.openings = self.openings;
+            services
+                .start("compliance", |stop, listening| {
+                    lotproof_compliance::run(config, stop, listening)
+                })
+                .await;
+        }
         for (service, setting) in settings {
             let outbox = self.folder.join(service.name());
             let config = setting.config(service, &url, &trust, outbox)?;
@@ -126,7 +152,6 @@ impl Up {
                 })
                 .await;
         }
-        // Further services start here, in the same way.
         println!("stop with Ctrl-C");
 
         let (mut terminate, mut interrupt) =

@@ -21,7 +21,8 @@ use serde_json::{Value, json as object};
 
 use crate::{
     Outcome,
-    publishing::{Target, drained, enact_from_files},
+    enrolling::{enact, read_keys},
+    publishing::{Target, drained},
 };
 
 /// When simulations end unless told otherwise, so that the same seed gives the same bytes on any day.
@@ -112,7 +113,7 @@ impl Simulate {
         for act in &acts {
             mix.add(act.encode_to_vec());
         }
-        enact_from_files(&session, authority, &self.authority_keys, acts).await?;
+        enact(&session, authority, read_keys(&self.authority_keys)?, acts).await?;
         let mut desks: Vec<Option<Desk>> = simulation.parties().map(|_| None).collect();
         for simulated in simulation.events() {
             mix.add(simulated.event.encode_to_vec());

@@ -108,21 +108,7 @@ impl Asked {
             self.shared.set_health(Health::Halted(why));
             return None;
         }
-        let (last, hash) = self.shared.published_head(feed);
-        let status = self.shared.with_state(|state| match state.register().key(feed) {
-            None => v1::FeedStatus::FeedUnknown,
-            Some(key) if last.next().is_some_and(|next| key.admits(next)) => v1::FeedStatus::FeedOpen,
-            Some(_) => v1::FeedStatus::FeedClosed,
-        });
-        let reply = v1::HeadReply {
-            log_id: query.log_id,
-            feed: query.feed,
-            nonce: query.nonce,
-            last_sequence: last.get(),
-            last_hash: hash.as_bytes().to_vec(),
-            tree_size: self.shared.published_size().get(),
-            status: status.into(),
-        };
+        let reply = head_reply(&self.shared, &query, feed)?;
         Some(self.key.dsse.seal(HEAD_TYPE, &reply.encode_to_vec()))
     }
 
@@ -132,7 +118,7 @@ impl Asked {
         if query.log_id != self.identity.log_id.as_bytes() || query.first == 0 || query.first > query.last {
             return None;
         }
-        let checkpoint = self.shared.published()?;
+        let checkpoint = self.shared.published()?.checkpoint;
         let last = query
             .last
             .min(query.first.saturating_add(RECEIPT_ROWS_MAX as u64 - 1));
@@ -158,5 +144,74 @@ impl Asked {
                 None
             }
         }
+    }
+}
+
+/// The reply to a head query, all of it from one promised state: if it says closed, what follows `last_sequence`
+/// is never admitted. Nothing before anything is published.
+pub(crate) fn head_reply(shared: &Shared, query: &v1::HeadQuery, feed: FeedId) -> Option<v1::HeadReply> {
+    let published = shared.published()?;
+    let (last, hash) = shared.head_at(feed, published.size());
+    let status = match published.register.key(feed) {
+        None => v1::FeedStatus::FeedUnknown,
+        Some(key) if last.next().is_some_and(|next| key.admits(next)) => v1::FeedStatus::FeedOpen,
+        Some(_) => v1::FeedStatus::FeedClosed,
+    };
+    Some(v1::HeadReply {
+        log_id: query.log_id.clone(),
+        feed: query.feed.clone(),
+        nonce: query.nonce.clone(),
+        last_sequence: last.get(),
+        last_hash: hash.as_bytes().to_vec(),
+        tree_size: published.size().get(),
+        status: status.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use lotproof::wire::v1::{FeedStatus, event::Kind};
+
+    use super::*;
+    use crate::tests::World;
+
+    fn asked(world: &World, seed: u8) -> (u64, FeedStatus, u64) {
+        let feed = World::key(seed).feed();
+        let query = v1::HeadQuery {
+            feed: feed.as_bytes().to_vec(),
+            ..v1::HeadQuery::default()
+        };
+        let reply = head_reply(&world.shared, &query, feed).unwrap();
+        (reply.last_sequence, reply.status(), reply.tree_size)
+    }
+
+    /// Between its decision and its promise a commit is nobody's business: a feed told closed then would sign
+    /// under another key what is about to be admitted.
+    #[test]
+    fn a_head_reply_knows_nothing_of_a_commit_before_it_is_promised() {
+        let mut world = World::new();
+        world.enrol(&[1]);
+        world.say(1, 2);
+        world.promise();
+        let size = world.shared.published_size().get();
+        assert_eq!(asked(&world, 1), (2, FeedStatus::FeedOpen, size));
+        assert_eq!(asked(&world, 9), (0, FeedStatus::FeedUnknown, size));
+
+        let key = World::key(1).feed().as_bytes().to_vec();
+        let closed = Kind::FeedClosed(v1::FeedClosed { key });
+        world.say(1, 1);
+        world.act(&[closed]);
+        world.enrol(&[9]);
+        assert_eq!(asked(&world, 1), (2, FeedStatus::FeedOpen, size), "as promised");
+        assert_eq!(
+            asked(&world, 9),
+            (0, FeedStatus::FeedUnknown, size),
+            "as promised"
+        );
+
+        world.promise();
+        let size = world.shared.published_size().get();
+        assert_eq!(asked(&world, 1), (3, FeedStatus::FeedClosed, size));
+        assert_eq!(asked(&world, 9), (0, FeedStatus::FeedOpen, size));
     }
 }

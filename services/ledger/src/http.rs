@@ -57,13 +57,13 @@ fn plain(status: StatusCode, why: String) -> Response {
 
 async fn checkpoint(State(side): State<Arc<ReadSide>>) -> Response {
     match side.shared.published() {
-        Some(signed) => (
+        Some(published) => (
             [
                 (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
                 (header::CACHE_CONTROL, "max-age=1"),
                 (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
             ],
-            signed.bytes().clone(),
+            published.checkpoint.bytes().clone(),
         )
             .into_response(),
         None => plain(StatusCode::SERVICE_UNAVAILABLE, "nothing is published yet".into()),

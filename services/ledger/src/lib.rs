@@ -14,6 +14,8 @@ mod http;
 mod metrics;
 mod prepare;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -33,7 +35,7 @@ use tokio::{
 pub use self::{
     clock::{ClockFault, Reading},
     folder::{Folder, Identity, InitOptions, LogKey, default_parameters, init},
-    shared::{Health, Shared},
+    shared::{Health, Published, Shared},
     writer::StopAt,
 };
 use self::{metrics::Metrics, prepare::Prepared, writer::Writer};

@@ -7,6 +7,7 @@ use lotproof::{
     id::{FeedId, FeedSequence, Hash, TreeSize},
     log::{checkpoint::SignedCheckpoint, proof::HashReader},
     port::StoreError,
+    register::Register,
     sequencer::Sequencer,
     shell::store::Reader,
 };
@@ -23,6 +24,25 @@ pub enum Health {
     Halted(String),
 }
 
+/// What may be shown: a checkpoint, and the register at exactly its size.
+///
+/// The state goes on with the next commit before that one is promised. Whoever answers takes one of these and
+/// answers from it alone: feed rows below its size never change, and all else is in it.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The newest promised checkpoint.
+    pub checkpoint: SignedCheckpoint,
+    /// What the governance entries below its size add up to.
+    pub register: Arc<Register>,
+}
+
+impl Published {
+    /// Size of the log shown.
+    pub fn size(&self) -> TreeSize {
+        self.checkpoint.head().size
+    }
+}
+
 /// Shared between the writer and the read side.
 #[derive(Clone)]
 pub struct Shared {
@@ -31,7 +51,7 @@ pub struct Shared {
 
 struct Inner {
     sequencer: RwLock<Sequencer>,
-    published: watch::Sender<Option<SignedCheckpoint>>,
+    published: watch::Sender<Option<Published>>,
     health: watch::Sender<Health>,
     reader: Reader,
 }
@@ -67,8 +87,8 @@ impl Shared {
         change(&mut self.inner.sequencer.write().expect("the writer did not panic"))
     }
 
-    /// The newest checkpoint that may be shown.
-    pub fn published(&self) -> Option<SignedCheckpoint> {
+    /// What may be shown.
+    pub fn published(&self) -> Option<Published> {
         self.inner.published.borrow().clone()
     }
 
@@ -78,16 +98,30 @@ impl Shared {
             .published
             .borrow()
             .as_ref()
-            .map_or(TreeSize::EMPTY, |checkpoint| checkpoint.head().size)
+            .map_or(TreeSize::EMPTY, Published::size)
     }
 
     /// Tells when something new is published.
-    pub fn watch_published(&self) -> watch::Receiver<Option<SignedCheckpoint>> {
+    pub fn watch_published(&self) -> watch::Receiver<Option<Published>> {
         self.inner.published.subscribe()
     }
 
+    /// Shows a checkpoint of the state as it is.
+    ///
+    /// # Panics
+    /// If the state is of another size.
     pub(crate) fn publish(&self, checkpoint: SignedCheckpoint) {
-        self.inner.published.send_replace(Some(checkpoint));
+        let register = self.with_state(|state| {
+            assert_eq!(
+                state.size(),
+                checkpoint.head().size,
+                "what is promised is what is shown"
+            );
+            state.register_now()
+        });
+        self.inner
+            .published
+            .send_replace(Some(Published { checkpoint, register }));
     }
 
     /// How the ledger is.
@@ -116,9 +150,8 @@ impl Shared {
         &self.inner.reader
     }
 
-    /// The last statement of a feed that is published: its sequence and hash.
-    pub fn published_head(&self, feed: FeedId) -> (FeedSequence, Hash) {
-        let size = self.published_size();
+    /// The last statement of a feed in a log of `size`, which was published: its sequence and hash.
+    pub fn head_at(&self, feed: FeedId, size: TreeSize) -> (FeedSequence, Hash) {
         self.with_state(|state| {
             let Some(known) = state.feed(feed) else {
                 return (FeedSequence::NONE, Hash::ZERO);

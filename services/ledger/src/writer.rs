@@ -38,7 +38,7 @@ use crate::{
     clock::Reading,
     folder::{Folder, Identity, LogKey},
     metrics::Metrics,
-    shared::{Health, Shared, StoreHashes},
+    shared::{Health, Published, Shared, StoreHashes},
 };
 
 /// For tests of crashes: end the process right before a step of the n-th commit that reaches it.
@@ -346,7 +346,7 @@ impl Writer {
         let published = self.shared.published();
         if published
             .as_ref()
-            .is_none_or(|published| published.head().size < head.size)
+            .is_none_or(|published| published.size() < head.size)
         {
             self.stop_before(Step::Guard);
             self.swap_guard()?;
@@ -370,7 +370,7 @@ impl Writer {
     }
 
     fn send_receipts(&self, commit: &Commit) -> Result<()> {
-        let Some(checkpoint) = self.shared.published() else {
+        let Some(Published { checkpoint, .. }) = self.shared.published() else {
             return Ok(());
         };
         for (feed, sequences) in &commit.receipts {

@@ -187,6 +187,15 @@ pub(super) fn cases() -> Vec<Case> {
         entries[599] = Bytes::from_static(b"?");
     }));
 
+    for (name, size, root) in [
+        ("a reseeding with another size", 299, None),
+        ("a reseeding with another root", 300, Some(Hash::of(&[b"root"]))),
+    ] {
+        let mut world = World::of(300);
+        let entry = world.reseeding(size, root);
+        cases.push(put_in(name, FindingKind::FalseRecord, world, &entry));
+    }
+
     let evidence = |name, change: fn(&mut World, &mut Entry)| {
         let mut world = World::of(300);
         let mut entry = world.evidence(2);

@@ -10,7 +10,7 @@ use crate::{
     admission::{LedgerState, NoPlace, Prepared, genesis_entry},
     entry::{Body, Entry},
     id::{FeedSequence, LeafIndex},
-    log::{Checkpoint, LogHead, note::NoteSigner},
+    log::{Checkpoint, Frontier, LogHead, leaf_hash, note::NoteSigner},
     publish::FeedSigner,
     signature::SigningKey,
     time::{IssuedAt, RecordedAt},
@@ -177,6 +177,8 @@ impl World {
             clock: NOW,
             reason: "leap".into(),
         }));
+        let reseeded = world.reseeding(world.entries.len() as u64, None);
+        world.record_entry(&reseeded);
         world.equivocate(2);
         let last_sequence = world.last(3) + 1;
         let rotated = v1::KeyRotated {
@@ -288,12 +290,33 @@ impl World {
         RecordedAt::from_nanos(self.clock)
     }
 
+    /// A record of a reseeding with this size, and the root of the log so far unless another is given.
+    pub(crate) fn reseeding(&mut self, size: u64, root: Option<Hash>) -> Entry {
+        let mut frontier = Frontier::new();
+        for entry in &self.entries {
+            frontier.push(leaf_hash(entry));
+        }
+        let root = root.unwrap_or(frontier.head().root);
+        Entry {
+            recorded_at: self.tick(),
+            body: Body::Record(Record::GuardReseeded(v1::GuardReseeded {
+                size,
+                root: root.as_bytes().to_vec(),
+                reason: "a new bucket".into(),
+            })),
+        }
+    }
+
     pub(crate) fn record(&mut self, record: Record) {
         let entry = Entry {
             recorded_at: self.tick(),
             body: Body::Record(record),
         };
-        self.state.take_own(&entry).unwrap();
+        self.record_entry(&entry);
+    }
+
+    fn record_entry(&mut self, entry: &Entry) {
+        self.state.take_own(entry).unwrap();
         self.entries.push(entry.encode());
     }
 

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     id::{Hash, LeafIndex, TreeSize},
     log::hash::{leaf_hash, node_hash},
-    port::StoreError,
+    port::{ChunkStore, StoreError},
 };
 
 /// The most that is read from a file at a time, in bytes, unless a single frame is longer.
@@ -44,6 +44,20 @@ pub(super) struct Shared {
 #[derive(Clone)]
 pub struct Reader {
     pub(super) shared: Arc<Shared>,
+}
+
+impl ChunkStore for Reader {
+    fn put_chunk(&self, namespace: &str, key: &[u8], bytes: Bytes) -> Result<(), StoreError> {
+        self.put_chunk(namespace, key, bytes)
+    }
+
+    fn chunk(&self, namespace: &str, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        self.chunk(namespace, key)
+    }
+
+    fn delete_chunk(&self, namespace: &str, key: &[u8]) -> Result<(), StoreError> {
+        self.delete_chunk(namespace, key)
+    }
 }
 
 /// What [`Reader::scrub`] found.

@@ -1,6 +1,9 @@
 //! The promises, checked from outside once everything is quiet: every scenario ends here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use anyhow::{Context as _, ensure};
 use bytes::Bytes;
@@ -25,11 +28,13 @@ use super::{
 };
 use crate::ledger::get;
 
+/// A statement's place in its feed.
+type Place = (FeedId, FeedSequence);
+
 /// What was found to hold, counted.
 #[derive(Debug)]
 pub(crate) struct Checked {
     pub(crate) log: FinalLog,
-    pub(crate) outboxes: Vec<Written>,
     /// Statements signed and found in the log, once each.
     pub(crate) statements: usize,
     /// Events admitted, once each.
@@ -42,6 +47,16 @@ pub(crate) struct Checked {
     pub(crate) forged: usize,
 }
 
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} events in {} statements, {} receipts true, {} checkpoints of one history",
+            self.events, self.statements, self.receipts, self.checkpoints
+        )
+    }
+}
+
 /// The log at the end, and everything that follows from it.
 #[derive(Debug)]
 pub(crate) struct FinalLog {
@@ -49,7 +64,7 @@ pub(crate) struct FinalLog {
     /// Head at every size, from 1.
     heads: BTreeMap<TreeSize, LogHead>,
     /// Every statement, once.
-    pub(crate) statements: BTreeMap<(FeedId, FeedSequence), Stood>,
+    pub(crate) statements: BTreeMap<Place, Stood>,
     /// How often each event of each party was admitted.
     admitted: BTreeMap<(String, String), u32>,
     pub(crate) projector: Projector,
@@ -58,8 +73,7 @@ pub(crate) struct FinalLog {
 /// Where a statement stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Stood {
-    pub(crate) index: LeafIndex,
-    pub(crate) hash: Hash,
+    hash: Hash,
     pub(crate) outcome: Outcome,
 }
 
@@ -92,7 +106,7 @@ impl FinalLog {
         let envelope = Envelope::decode(envelope).expect("an envelope");
         let header = envelope.header();
         let (place, hash) = ((header.feed, header.sequence), envelope.hash());
-        let stood = Stood { index, hash, outcome };
+        let stood = Stood { hash, outcome };
         let before = self.statements.insert(place, stood);
         assert!(before.is_none(), "{place:?} stands in the log twice");
         if outcome == Outcome::Admitted {
@@ -128,7 +142,7 @@ impl FinalLog {
 
 /// All statements that were validly signed, by place in their feeds: one each, or somebody signed twice.
 #[derive(Default)]
-struct Spoken(BTreeMap<(FeedId, FeedSequence), Envelope>);
+struct Spoken(BTreeMap<Place, Envelope>);
 
 impl Spoken {
     /// Takes an envelope from anywhere. What its feed's key did not sign is nobody's word.
@@ -202,15 +216,21 @@ impl Chain {
             let raised: Vec<AlarmKind> = written.alarms.iter().map(|alarm| alarm.kind).collect();
             assert!(raised.iter().all(|kind| alarms.contains(kind)), "{raised:?}");
             checkpoints.extend(written.checkpoints.iter().cloned());
+            let mut receipted = BTreeSet::new();
             for receipt in &written.receipts {
-                self.check_receipt(receipt, &log, &spoken)
-                    .expect("every receipt taken is true");
+                let places = self.check_receipt(receipt, &log, &spoken);
+                receipted.extend(places.expect("every receipt taken is true"));
                 receipts += 1;
             }
+            let lacking = written
+                .signed
+                .keys()
+                .find(|place| log.statements.contains_key(place) && !receipted.contains(place));
+            assert_eq!(lacking, None, "without a receipt");
         }
         for receipt in &heard.receipts {
             match self.check_receipt(receipt, &log, &spoken) {
-                Ok(()) => receipts += 1,
+                Ok(_) => receipts += 1,
                 Err(_) => forged += 1,
             }
         }
@@ -230,7 +250,6 @@ impl Chain {
         }
         Checked {
             log,
-            outboxes: outboxes.into_iter().map(|(_, written)| written).collect(),
             statements,
             events,
             receipts,
@@ -253,13 +272,13 @@ impl Chain {
     }
 
     /// Verifies a receipt as its publisher does. One that verifies must also be true.
-    fn check_receipt(&self, bytes: &Bytes, log: &FinalLog, spoken: &Spoken) -> anyhow::Result<()> {
+    fn check_receipt(&self, bytes: &Bytes, log: &FinalLog, spoken: &Spoken) -> anyhow::Result<Vec<Place>> {
         let receipt = v1::Receipt::decode(bytes.clone())?;
         let feed = FeedId::from_slice(&receipt.feed).context("a feed")?;
         let signed = self
             .signed(&receipt.checkpoint.into())
             .context("signed by the log")?;
-        let mut leaves = Vec::new();
+        let (mut leaves, mut places) = (Vec::new(), Vec::new());
         for row in &receipt.rows {
             let place = (feed, FeedSequence::new(row.sequence));
             let outcome = Outcome::from_number(u16::try_from(row.outcome)?).context("an outcome")?;
@@ -268,6 +287,7 @@ impl Chain {
             let body = Body::Statement { envelope, outcome };
             let leaf = leaf_hash(&Entry { recorded_at, body }.encode());
             leaves.push((LeafIndex::new(row.index), leaf));
+            places.push(place);
         }
         let hashes = receipt
             .hashes
@@ -288,7 +308,7 @@ impl Chain {
                 "entry {index} is not what its receipt said"
             );
         }
-        Ok(())
+        Ok(places)
     }
 }
 

@@ -45,9 +45,8 @@ impl Dice {
     }
 
     /// Lets a random time pass: not a wait for anything, but the random moment itself.
-    pub(crate) async fn let_pass(&mut self, least: Duration, most: Duration) {
-        let span = u64::try_from((most - least).as_micros()).expect("a short time");
-        let passing = least + Duration::from_micros(self.below(span.max(1)));
-        tokio::time::sleep(passing).await;
+    pub(crate) async fn let_pass(&mut self, most: Duration) {
+        let micros = u64::try_from(most.as_micros()).expect("a short time");
+        tokio::time::sleep(Duration::from_micros(self.below(micros))).await;
     }
 }

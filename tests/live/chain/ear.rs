@@ -60,12 +60,6 @@ impl Ear {
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Heard) -> T) -> T {
         look(&self.heard.lock().unwrap_or_else(PoisonError::into_inner))
     }
-
-    /// Notes a checkpoint that came another way.
-    pub(crate) fn note_checkpoint(&self, note: Bytes) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.checkpoints.insert(note);
-    }
 }
 
 impl Drop for Ear {

@@ -15,5 +15,14 @@ mod outboxes;
 mod process;
 mod world;
 
+mod approvals;
+mod copies;
+mod full;
 mod kill;
+mod late_enrolment;
+mod line;
+mod lost_receipt;
+mod rotation;
 mod steps;
+mod strangers;
+mod tail;

@@ -89,8 +89,9 @@ pub(crate) fn read(folder: &Path) -> Written {
             break;
         }
         let frame = rest.split_to(8 + len);
-        let records = Record::decode_all(&frame.slice(8..)).expect("a whole frame");
-        records.into_iter().for_each(|record| written.take(record));
+        for record in Record::decode_all(&frame.slice(8..)).expect("a whole frame") {
+            written.take(record);
+        }
     }
     written
 }

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use lotproof::{
     id::FeedId,
     log::{checkpoint::Origin, note::VerifierKey},
     shell::{
-        nats::{BusNames, EventsLimits},
+        nats::BusNames,
         publisher::{Publisher, PublisherConfig, Settled},
     },
     time::RecordedAt,
@@ -19,6 +20,7 @@ use lotproof::{
     wire::v1::{self, event::Kind},
 };
 use lotproof_ledger::{Folder, Identity, InitOptions, default_parameters, init};
+use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     child::{FollowerOrder, LedgerOrder, Order, PublisherOrder, outbox_config},
@@ -34,6 +36,9 @@ use crate::{
 pub(crate) const AUTHORITY_SEEDS: [u8; 3] = [201, 202, 203];
 /// When everything in these tests happened: an event that is offered again is the same event.
 const EVENT_TIME: i64 = 1_750_000_000_000_000_000;
+
+/// How long until a flow lets each publisher offer one more lot.
+const FLOW_STEP: Duration = Duration::from_millis(4);
 
 /// Maker number `n`.
 pub(crate) fn maker(n: u8) -> String {
@@ -268,9 +273,25 @@ impl Chain {
 
     /// Lets publishers go on to this number of lots each.
     pub(crate) fn allow(&self, events: usize) {
-        let beside = self.root().join("allowed.new");
-        fs::write(&beside, events.to_string()).expect("written");
-        fs::rename(beside, self.root().join("allowed")).expect("written");
+        allow(self.root(), events);
+    }
+
+    /// Lets publishers go on bit by bit, up to a cap that can be raised.
+    pub(crate) fn flow(&self) -> Flow {
+        let (cap, watched) = watch::channel(0);
+        let root = self.root().to_owned();
+        let task = tokio::spawn(async move {
+            let mut allowed = 0;
+            let mut steps = tokio::time::interval(FLOW_STEP);
+            loop {
+                steps.tick().await;
+                if allowed < *watched.borrow() {
+                    allowed += 1;
+                    allow(&root, allowed);
+                }
+            }
+        });
+        Flow { cap, task }
     }
 
     /// A projector in a process of its own.
@@ -308,13 +329,29 @@ impl Chain {
         assert!(settled.iter().all(is_admitted), "{settled:?}");
         authority.stop().await.expect("stopped");
     }
+}
 
-    /// EVENTS as usual, or as small as this chain has it.
-    pub(crate) fn limits(&self) -> EventsLimits {
-        let mut limits = EventsLimits::default();
-        if let Some((bytes, messages)) = self.room {
-            (limits.bytes_max, limits.messages_per_feed_max) = (bytes, messages);
-        }
-        limits
+fn allow(root: &Path, events: usize) {
+    let beside = root.join("allowed.new");
+    fs::write(&beside, events.to_string()).expect("written");
+    fs::rename(beside, root.join("allowed")).expect("written");
+}
+
+/// Lots being offered at a steady rate, up to a cap.
+pub(crate) struct Flow {
+    cap: watch::Sender<usize>,
+    task: JoinHandle<()>,
+}
+
+impl Flow {
+    /// Raises the cap to this number of lots of each publisher.
+    pub(crate) fn raise(&self, cap: usize) {
+        self.cap.send_replace(cap);
+    }
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        self.task.abort();
     }
 }

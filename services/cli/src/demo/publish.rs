@@ -12,10 +12,14 @@ use lotproof::{
 use serde_json::Value;
 
 use super::desks::{Desks, Place, service_of};
-use crate::publishing::{Register, print_import};
+use crate::{enrolling::Assignment, publishing::print_import};
 
 /// Publishes a document's events, each by its own party, as a document of its own.
-pub(super) async fn publish_document(desks: &mut Desks, register: &Register, document: &[u8]) -> Result<()> {
+pub(super) async fn publish_document(
+    desks: &mut Desks,
+    assignments: &[Assignment],
+    document: &[u8],
+) -> Result<()> {
     let imported = import(document, &ImportOptions::default())?;
     print_import(&imported);
     ensure!(
@@ -28,8 +32,7 @@ pub(super) async fn publish_document(desks: &mut Desks, register: &Register, doc
         .pointer(list)
         .and_then(Value::as_array)
         .context("an EPCIS document")?;
-    let publisher_of: BTreeMap<usize, &str> = register
-        .events
+    let publisher_of: BTreeMap<usize, &str> = assignments
         .iter()
         .map(|event| (event.position, event.party.as_str()))
         .collect();

@@ -1,0 +1,33 @@
+//! The rule packs and lists that come with the program, so that a new ledger has something to judge by.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, Result};
+use lotproof::shell::durable;
+
+/// Each file's path below a folder of policies, and its text.
+const POLICIES: [(&str, &str); 2] = [
+    (
+        "us-ndaa-fy2024-s154.toml",
+        include_str!("../../../policies/us-ndaa-fy2024-s154.toml"),
+    ),
+    (
+        "lists/us-ndaa-154.toml",
+        include_str!("../../../policies/lists/us-ndaa-154.toml"),
+    ),
+];
+
+/// Writes the policies into a folder. A file that is there already stays as it is.
+pub(crate) fn write_policies(folder: &Path) -> Result<()> {
+    for (name, text) in POLICIES {
+        let path = folder.join(name);
+        if path.exists() {
+            continue;
+        }
+        if let Some(above) = path.parent() {
+            fs::create_dir_all(above).with_context(|| format!("creating {}", above.display()))?;
+        }
+        durable::write(&path, text.as_bytes()).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}

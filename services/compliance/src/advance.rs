@@ -1,0 +1,176 @@
+//! From one signed head to a larger one: nothing is folded that was not first hashed to a signed root.
+//!
+//! ```text
+//! entries --hash--> roots after each chunk ... root of the signed head?   no: nothing was touched
+//!    |                        |                        yes
+//!    '-- first chunk kept ----+--> fold                       (a live commit fits in it: one reading)
+//!        later chunks read again --same root as before?--> fold
+//! ```
+//!
+//! So memory holds one chunk whatever the log's length, a batch that does not match leaves the state as it
+//! was, and there is never a reason to start over. What is shown to queries is a signed head, never a place
+//! between two.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use lotproof::{
+    admission::FoldError,
+    id::{LogId, TreeSize},
+    log::{
+        checkpoint::SignedCheckpoint,
+        hash::leaf_hash,
+        tree::{Frontier, LogHead},
+    },
+};
+
+use crate::{
+    entries::{Entries, EntrySource, FetchError},
+    shared::Shared,
+};
+
+/// Most entries in a chunk.
+const CHUNK_ENTRIES_MAX: usize = 4_096;
+/// A chunk ends with the entry that makes it longer than this, in bytes.
+const CHUNK_LEN_MAX: usize = 8 << 20;
+
+/// Why a head was not reached.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdvanceError {
+    /// The entries could not be read; says nothing about the log.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The first entry is not the genesis that the trust file names.
+    #[error("entry 0 is not the genesis of log {expected}")]
+    OtherLog { expected: LogId },
+    /// What the ledger serves is not what it signed, or does not continue what was verified before.
+    #[error("the entries up to {} do not make the root {} that the log signed", head.size, head.root)]
+    Mismatch { head: LogHead },
+    /// Entries that the log signed, and that no log can have.
+    #[error("entry {index} cannot follow the ones before: {error}")]
+    Fold { index: TreeSize, error: FoldError },
+    /// Told to stop.
+    #[error("stopped")]
+    Stopped,
+}
+
+/// Entries as they come, cut into chunks: the root after each, and the bytes of the first.
+struct Survey {
+    frontier: Frontier,
+    marks: Vec<LogHead>,
+    first: Vec<Bytes>,
+    count: usize,
+    len: usize,
+}
+
+impl Survey {
+    fn new(frontier: Frontier) -> Self {
+        Self {
+            frontier,
+            marks: Vec::new(),
+            first: Vec::new(),
+            count: 0,
+            len: 0,
+        }
+    }
+
+    fn push(&mut self, entry: Bytes) {
+        self.frontier.push(leaf_hash(&entry));
+        self.count += 1;
+        self.len += entry.len();
+        if self.marks.is_empty() {
+            self.first.push(entry);
+        }
+        if self.count == CHUNK_ENTRIES_MAX || self.len > CHUNK_LEN_MAX {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        self.marks.push(self.frontier.head());
+        (self.count, self.len) = (0, 0);
+    }
+
+    fn finish(mut self) -> (LogHead, Vec<Bytes>, Vec<LogHead>) {
+        if self.count > 0 {
+            self.cut();
+        }
+        (self.frontier.head(), self.first, self.marks)
+    }
+}
+
+/// Reads, verifies and folds the entries from what `shared` has up to `target`, which must be larger; blocks.
+/// On an error what was shown before is still shown, unless several chunks were under way.
+///
+/// # Errors
+/// [`AdvanceError`]; after [`AdvanceError::Fold`] nothing is shown any more.
+pub(crate) fn advance(
+    shared: &Shared,
+    source: &EntrySource,
+    log_id: LogId,
+    target: &SignedCheckpoint,
+    stop: &AtomicBool,
+) -> Result<(), AdvanceError> {
+    let frontier = shared.frontier();
+    let goal = *target.head();
+    let mut survey = Survey::new(frontier.clone());
+    for entry in source.read(frontier.size(), goal.size) {
+        let entry = next(Some(entry), stop, goal)?;
+        if survey.frontier.size() == TreeSize::EMPTY && leaf_hash(&entry) != log_id.genesis_leaf() {
+            return Err(AdvanceError::OtherLog { expected: log_id });
+        }
+        survey.push(entry);
+    }
+    let (head, first, marks) = survey.finish();
+    if head != goal {
+        return Err(AdvanceError::Mismatch { head: goal });
+    }
+    let mut frontier = frontier;
+    let mut again: Option<Entries<'_>> = None;
+    let mut chunk = first;
+    for (number, mark) in marks.iter().enumerate() {
+        if number > 0 {
+            let entries = again.get_or_insert_with(|| source.read(frontier.size(), goal.size));
+            chunk = read_chunk(entries, &frontier, mark, stop, goal)?;
+        }
+        frontier.extend(&chunk.iter().map(|entry| leaf_hash(entry)).collect::<Vec<_>>());
+        if frontier.head() != *mark {
+            return Err(AdvanceError::Mismatch { head: goal });
+        }
+        let is_last = number + 1 == marks.len();
+        shared.fold(&chunk, is_last.then_some(target))?;
+    }
+    Ok(())
+}
+
+/// Reads the chunk that ends at `mark`, within the bounds that it had when it was first read.
+fn read_chunk(
+    entries: &mut Entries<'_>,
+    frontier: &Frontier,
+    mark: &LogHead,
+    stop: &AtomicBool,
+    goal: LogHead,
+) -> Result<Vec<Bytes>, AdvanceError> {
+    let mut chunk = Vec::new();
+    let mut len = 0;
+    for _ in frontier.size().get()..mark.size.get() {
+        if len > CHUNK_LEN_MAX {
+            return Err(AdvanceError::Mismatch { head: goal });
+        }
+        let entry = next(entries.next(), stop, goal)?;
+        len += entry.len();
+        chunk.push(entry);
+    }
+    Ok(chunk)
+}
+
+fn next(
+    entry: Option<Result<Bytes, FetchError>>,
+    stop: &AtomicBool,
+    goal: LogHead,
+) -> Result<Bytes, AdvanceError> {
+    if stop.load(Ordering::Relaxed) {
+        return Err(AdvanceError::Stopped);
+    }
+    Ok(entry.ok_or(AdvanceError::Mismatch { head: goal })??)
+}

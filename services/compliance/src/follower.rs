@@ -1,0 +1,376 @@
+//! Follows a log: hears heads, believes those that the log's pinned keys signed, and moves to the newest.
+//!
+//! ```text
+//! LEDGER (live, and its last value at start and reconnect) --.
+//!                                                             +-- verify --> ahead:   read, hash, fold, show
+//! GET /checkpoint (every few seconds) -----------------------'              current: nothing to do
+//!                                                                            older:   late, or rolled back
+//!                                                                            forked:  alarm, stay
+//! ```
+//!
+//! A head that no pinned key signed is dropped and counted: anybody on the bus can send one. What the log's
+//! own key signed and contradicts what was verified is an alarm, and the projector stays where it is. The
+//! highest head held goes back to the ledger with a head query now and then, so that a ledger restored from
+//! an old copy learns of it, and halts.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result};
+use async_nats::Subscriber;
+use bytes::Bytes;
+use futures::StreamExt as _;
+use lotproof::{
+    audit::{
+        LogSource as _,
+        source::{CHECKPOINT, CHECKPOINT_LEN_MAX},
+    },
+    id::{FeedId, Hash},
+    log::checkpoint::SignedCheckpoint,
+    shell::{
+        http_client::HttpSource,
+        nats::{Bus, BusNames},
+    },
+    trust::TrustFile,
+    wire::v1,
+};
+use prost::Message as _;
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use crate::{
+    advance::{AdvanceError, advance},
+    entries::EntrySource,
+    health::{Alarm, AlarmKind},
+    metrics::Metrics,
+    shared::{Shared, Standing},
+};
+
+/// Heads ahead that are remembered until they are reached or found to be excluded.
+const PENDING_MAX: usize = 16;
+
+/// How a head came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Over the bus, where it may be late.
+    Bus,
+    /// As the ledger's checkpoint over HTTP, which it should never take back.
+    Http,
+}
+
+/// Times of the follower.
+#[derive(Clone, Copy, Debug)]
+pub struct FollowOptions {
+    /// How often the checkpoint is read over HTTP.
+    pub poll_interval: Duration,
+    /// How often the ledger is shown the highest head held.
+    pub ask_interval: Duration,
+}
+
+impl Default for FollowOptions {
+    fn default() -> Self {
+        Self {
+            poll_interval: Duration::from_secs(2),
+            ask_interval: Duration::from_mins(1),
+        }
+    }
+}
+
+/// One projector's view of one log.
+pub(crate) struct Follower {
+    bus: Bus,
+    names: BusNames,
+    trust: TrustFile,
+    checkpoints: HttpSource,
+    entries: EntrySource,
+    shared: Shared,
+    metrics: Metrics,
+    options: FollowOptions,
+    /// Heads ahead, by size and root; two of one size may both be signed.
+    pending: BTreeMap<(u64, [u8; 32]), SignedCheckpoint>,
+}
+
+impl Follower {
+    pub(crate) fn new(
+        bus: Bus,
+        trust: TrustFile,
+        ledger_url: &str,
+        shared: Shared,
+        metrics: Metrics,
+        options: FollowOptions,
+    ) -> Self {
+        Self {
+            names: BusNames::new(&trust.log_id()),
+            bus,
+            trust,
+            checkpoints: HttpSource::new(ledger_url),
+            entries: EntrySource::new(ledger_url),
+            shared,
+            metrics,
+            options,
+            pending: BTreeMap::new(),
+        }
+    }
+
+    /// Follows until `shutdown` turns true.
+    pub(crate) async fn run(mut self, mut shutdown: watch::Receiver<bool>) -> Result<()> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let on_shutdown = {
+            let (stop, mut shutdown) = (stop.clone(), shutdown.clone());
+            tokio::spawn(async move {
+                let _ = shutdown.wait_for(|stop| *stop).await;
+                stop.store(true, Ordering::Relaxed);
+            })
+        };
+        let mut heads = self.subscribe().await?;
+        let mut poll = interval(self.options.poll_interval);
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut connections = None;
+        let mut ask_at = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                () = async { drop(shutdown.wait_for(|stop| *stop).await) } => break,
+                heard = heads.next() => match heard {
+                    Some(message) => self.hear(Way::Bus, message.payload),
+                    None => heads = self.subscribe().await?,
+                },
+                _ = poll.tick() => {
+                    let now = self.bus.connections();
+                    let is_new = connections.replace(now) != Some(now);
+                    if is_new && let Some(last) = self.last_on_bus().await {
+                        self.hear(Way::Bus, last);
+                    }
+                    if let Some(note) = self.checkpoint().await {
+                        self.hear(Way::Http, note);
+                    }
+                    let suspicious = self.shared.health().alarm.is_some();
+                    if (is_new || suspicious || Instant::now() >= ask_at) && self.ask().await {
+                        ask_at = Instant::now() + self.options.ask_interval;
+                    }
+                }
+            }
+            self.advance(&stop).await?;
+        }
+        on_shutdown.abort();
+        Ok(())
+    }
+
+    async fn subscribe(&self) -> Result<Subscriber> {
+        let client = self.bus.client();
+        let heads = client
+            .subscribe(self.names.head())
+            .await
+            .context("subscribing to heads")?;
+        client.flush().await.context("subscribing to heads")?;
+        Ok(heads)
+    }
+
+    /// The newest head that LEDGER kept.
+    async fn last_on_bus(&self) -> Option<Bytes> {
+        let stream = self.bus.jetstream().get_stream(self.names.ledger_stream()).await;
+        let stream = stream.inspect_err(|error| tracing::debug!(%error, "LEDGER cannot be read"));
+        let last = stream
+            .ok()?
+            .get_last_raw_message_by_subject(&self.names.head())
+            .await;
+        last.inspect_err(|error| tracing::debug!(%error, "LEDGER has no head"))
+            .ok()
+            .map(|message| message.payload)
+    }
+
+    async fn checkpoint(&self) -> Option<Bytes> {
+        let source = self.checkpoints.clone();
+        let read = tokio::task::spawn_blocking(move || source.read(CHECKPOINT, CHECKPOINT_LEN_MAX)).await;
+        match read {
+            Ok(Ok(note)) => note,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the ledger's checkpoint cannot be read");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Judges a head by what was verified before.
+    fn hear(&mut self, way: Way, note: Bytes) {
+        let signed = match SignedCheckpoint::verify(note, self.trust.origin(), self.trust.log_keys()) {
+            Ok(signed) => signed,
+            Err(error) => {
+                self.metrics.heard_unverified();
+                tracing::warn!(%error, ?way, "a head that the log did not sign");
+                return;
+            }
+        };
+        self.shared.heard(signed.head().size);
+        self.judge(way, signed);
+    }
+
+    fn judge(&mut self, way: Way, signed: SignedCheckpoint) {
+        let head = *signed.head();
+        let standing = self.shared.standing(&head);
+        match standing {
+            Standing::Ahead => {
+                self.pending
+                    .insert((head.size.get(), *head.root.as_bytes()), signed);
+                while self.pending.len() > PENDING_MAX {
+                    // The smallest: a larger one that is reached covers it, unless it is excluded.
+                    self.pending.pop_first();
+                }
+            }
+            Standing::Current => {
+                self.shared.show(&signed);
+            }
+            Standing::Older if way == Way::Bus => {
+                tracing::debug!(size = %head.size, "a late head");
+            }
+            Standing::Older => {
+                let why = format!(
+                    "the ledger shows a log of {} entries, it signed one of {} before",
+                    head.size,
+                    self.shared.frontier().size(),
+                );
+                self.alarm(AlarmKind::RolledBack, why);
+            }
+            Standing::Forked => {
+                let why = format!(
+                    "the log signed root {} at size {}, which excludes what it signed before",
+                    head.root, head.size
+                );
+                self.alarm(AlarmKind::Forked, why);
+            }
+        }
+        if way == Way::Http && matches!(standing, Standing::Ahead | Standing::Current) {
+            self.shared.clear(&[AlarmKind::RolledBack]);
+        }
+    }
+
+    fn alarm(&self, kind: AlarmKind, why: String) {
+        if self.shared.health().alarm.is_none_or(|alarm| alarm.kind != kind) {
+            tracing::error!(kind = kind.as_str(), why, "something is wrong with the log");
+        }
+        self.shared.raise(Alarm { kind, why });
+    }
+
+    /// Moves to the largest head ahead that can be reached.
+    async fn advance(&mut self, stop: &Arc<AtomicBool>) -> Result<()> {
+        let mut tried = Vec::new();
+        while let Some((key, target)) = self.pending.pop_last() {
+            if self
+                .shared
+                .health()
+                .alarm
+                .is_some_and(|alarm| alarm.kind.is_final())
+            {
+                return Ok(());
+            }
+            if self.shared.standing(target.head()) != Standing::Ahead {
+                self.judge(Way::Bus, target);
+                continue;
+            }
+            let outcome = {
+                let (shared, entries) = (self.shared.clone(), self.entries.clone());
+                let (log_id, target, stop) = (self.trust.log_id(), target.clone(), stop.clone());
+                let work = move || advance(&shared, &entries, log_id, &target, &stop);
+                tokio::task::spawn_blocking(work)
+                    .await
+                    .context("a fold panicked")?
+            };
+            match outcome {
+                Ok(()) => {
+                    self.metrics.advanced("reached");
+                    tracing::debug!(size = %target.head().size, "moved to a new head");
+                    if tried.is_empty() {
+                        self.shared
+                            .clear(&[AlarmKind::EntriesMismatch, AlarmKind::OtherLog]);
+                    }
+                }
+                Err(AdvanceError::Stopped) => return Ok(()),
+                Err(error) => {
+                    self.failed(&error);
+                    tried.push((key, target));
+                }
+            }
+        }
+        // Heads that could not be reached are tried again with the next news.
+        self.pending.extend(tried);
+        let newest = self.shared.newest();
+        let caught_up = self
+            .shared
+            .shown()
+            .is_some_and(|shown| shown.head().size >= newest);
+        if caught_up {
+            self.caught_up();
+        }
+        Ok(())
+    }
+
+    fn caught_up(&self) {
+        if self.shared.health().caught_up {
+            return;
+        }
+        self.shared.set_health(|health| health.caught_up = true);
+        tracing::info!(size = %self.shared.newest(), "caught up with the log");
+        let unmatched = self.shared.with_shown(|shown| shown.openings.unmatched.clone());
+        for opening in unmatched.unwrap_or_default() {
+            tracing::warn!(
+                event = opening.event,
+                path = opening.path,
+                "an opening fits no sealed field so far, and reveals nothing"
+            );
+        }
+    }
+
+    fn failed(&self, error: &AdvanceError) {
+        let kind = match error {
+            AdvanceError::Fetch(error) => {
+                self.metrics.advanced("unreachable");
+                tracing::warn!(%error, "entries cannot be read; trying again");
+                return;
+            }
+            AdvanceError::Mismatch { .. } => AlarmKind::EntriesMismatch,
+            AdvanceError::OtherLog { .. } => AlarmKind::OtherLog,
+            AdvanceError::Fold { .. } => AlarmKind::Unfoldable,
+            AdvanceError::Stopped => return,
+        };
+        self.metrics.advanced(kind.as_str());
+        self.alarm(kind, error.to_string());
+    }
+
+    /// Shows the ledger the highest head held, with a question whose answer does not matter.
+    async fn ask(&self) -> bool {
+        let Some(shown) = self.shared.shown() else {
+            return false;
+        };
+        let mut nonce = [0; 32];
+        if getrandom::fill(&mut nonce).is_err() {
+            return false;
+        }
+        let query = v1::HeadQuery {
+            log_id: self.trust.log_id().as_bytes().to_vec(),
+            // Nobody's: no key hashes to its own name.
+            feed: FeedId::new(*Hash::of(&[b"lotproof/compliance/head"]).as_bytes())
+                .as_bytes()
+                .to_vec(),
+            nonce: nonce.to_vec(),
+            checkpoint: shown.bytes().to_vec(),
+        };
+        let asked = self
+            .bus
+            .client()
+            .request(self.names.ask_head(), query.encode_to_vec().into())
+            .await;
+        if let Err(error) = &asked {
+            tracing::debug!(%error, "the ledger does not answer a head query");
+        }
+        asked.is_ok()
+    }
+}

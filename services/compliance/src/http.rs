@@ -1,0 +1,290 @@
+//! The query API over HTTP; `docs/compliance-api.md` describes it for askers.
+//!
+//! ```text
+//! GET       /v1/lots/{id}
+//! GET       /v1/lots/{id}/provenance?direction=up|down&depth=&nodes=&at=
+//! GET|POST  /v1/lots/{id}/verdicts
+//! GET       /v1/anomalies?lot=&kind=&signer=&offset=&limit=
+//! GET       /v1/digests   /v1/packs   /v1/openings
+//! GET       /healthz   /readyz   /metrics
+//! ```
+//!
+//! `{id}` is a URI, percent-encoded as one segment, or as it is: what has `://` in it, unencoded, is taken
+//! literally.
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Query, State, rejection::BytesRejection},
+    http::{Method, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use lotproof::policy::CONTEXT_LEN_MAX;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{
+    answering::{Answer, Answering},
+    problem::{Problem, ProblemCode},
+    request::{LotRequest, NoParameters, ProvenanceRequest, Request, VerdictsRequest},
+};
+
+/// Longest body of a request: a context of the longest kind, and its frame.
+const BODY_LEN_MAX: usize = CONTEXT_LEN_MAX + 4_096;
+/// Deepest path of a context field in a query.
+const PATH_PARTS_MAX: usize = 8;
+const LOTS: &str = "/v1/lots/";
+
+pub(crate) fn router(answering: Answering) -> Router {
+    Router::new()
+        .route("/v1/lots/{*rest}", get(lots).post(lots))
+        .route(
+            "/v1/anomalies",
+            get(|state, uri| fixed(state, uri, "anomalies", Request::Anomalies)),
+        )
+        .route(
+            "/v1/digests",
+            get(|state, uri| fixed(state, uri, "digests", Request::Digests)),
+        )
+        .route(
+            "/v1/packs",
+            get(|state, uri| fixed(state, uri, "packs", Request::Packs)),
+        )
+        .route(
+            "/v1/openings",
+            get(|state, uri| fixed(state, uri, "openings", Request::Openings)),
+        )
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route(
+            "/metrics",
+            get(|State(answering): State<Answering>| async move {
+                answering.metrics().render(answering.shared())
+            }),
+        )
+        .fallback(|| async {
+            response(Problem::new(ProblemCode::NotFound, "no such address; see /v1/lots/{id}").into())
+        })
+        .method_not_allowed_fallback(|| async { response(method_not_allowed().into()) })
+        .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
+        .with_state(answering)
+}
+
+fn response(answer: Answer) -> Response {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (
+        status,
+        [
+            (header::CONTENT_TYPE, "application/json"),
+            // Answers change with every commit.
+            (header::CACHE_CONTROL, "no-cache"),
+        ],
+        answer.body,
+    )
+        .into_response()
+}
+
+fn method_not_allowed() -> Problem {
+    Problem::new(ProblemCode::MethodNotAllowed, "not this method here")
+}
+
+/// Reads a query string as a request whose fields it names.
+fn query<T: DeserializeOwned>(uri: &Uri) -> Result<T, Problem> {
+    Query::try_from_uri(uri)
+        .map(|Query(request)| request)
+        .map_err(|error| Problem::new(ProblemCode::InvalidParameter, error.body_text()))
+}
+
+async fn fixed<T: DeserializeOwned>(
+    State(answering): State<Answering>,
+    uri: Uri,
+    endpoint: &'static str,
+    request: fn(T) -> Request,
+) -> Response {
+    let request = query(&uri).map(request);
+    response(answering.answer("http", endpoint, request).await)
+}
+
+/// Everything about one lot. The identifier may contain slashes, so the path is taken apart here.
+async fn lots(
+    State(answering): State<Answering>,
+    method: Method,
+    uri: Uri,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let rest = uri.path().strip_prefix(LOTS).unwrap_or_default();
+    let (endpoint, id) = if let Some(id) = rest.strip_suffix("/provenance") {
+        ("provenance", id)
+    } else if let Some(id) = rest.strip_suffix("/verdicts") {
+        ("verdicts", id)
+    } else {
+        ("lot", rest)
+    };
+    let request = lot_request(&method, &uri, endpoint, id, body);
+    response(answering.answer("http", endpoint, request).await)
+}
+
+fn lot_request(
+    method: &Method,
+    uri: &Uri,
+    endpoint: &str,
+    id: &str,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Request, Problem> {
+    let lot = identifier_in_path(id)?;
+    if method == Method::POST && endpoint != "verdicts" {
+        return Err(method_not_allowed());
+    }
+    Ok(match endpoint {
+        "provenance" => Request::Provenance(ProvenanceRequest { lot, ..query(uri)? }),
+        "verdicts" if method == Method::POST => {
+            let NoParameters {} = query(uri)?;
+            let body = body.map_err(|error| Problem::new(ProblemCode::RequestTooLarge, error.body_text()))?;
+            let request: VerdictsRequest = serde_json::from_slice(&body)
+                .map_err(|error| Problem::new(ProblemCode::InvalidParameter, error.to_string()))?;
+            Request::Verdicts(VerdictsRequest { lot, ..request })
+        }
+        "verdicts" => Request::Verdicts(verdicts_query(lot, query(uri)?)?),
+        _ => {
+            let NoParameters {} = query(uri)?;
+            Request::Lot(LotRequest { lot })
+        }
+    })
+}
+
+/// `pack`, `evaluation` and `param.NAME` are the question's own; every other parameter is a field of the
+/// context, by its path. Values are text, but for `null`, `true` and `false`.
+fn verdicts_query(lot: String, parameters: Vec<(String, String)>) -> Result<VerdictsRequest, Problem> {
+    let mut request = VerdictsRequest {
+        lot,
+        ..VerdictsRequest::default()
+    };
+    for (name, value) in parameters {
+        let twice = || {
+            let message = format!("{name} comes twice, beside a field of its own, or is too deep");
+            Problem::new(ProblemCode::InvalidParameter, message).about([name.clone()])
+        };
+        let is_new = match name.as_str() {
+            "pack" => request.pack.replace(value).is_none(),
+            "evaluation" => request.evaluation.replace(value).is_none(),
+            path => {
+                if let Some(param) = path.strip_prefix("param.") {
+                    request.params.insert(param.to_owned(), value).is_none()
+                } else {
+                    insert(&mut request.context, path, value)
+                }
+            }
+        };
+        if !is_new {
+            return Err(twice());
+        }
+    }
+    Ok(request)
+}
+
+/// Puts a value at a dotted path. Returns whether there was room.
+fn insert(mut fields: &mut Map<String, Value>, path: &str, value: String) -> bool {
+    let mut path = path;
+    if path.matches('.').count() >= PATH_PARTS_MAX {
+        return false;
+    }
+    while let Some((first, rest)) = path.split_once('.') {
+        let inner = fields.entry(first).or_insert_with(|| Value::Object(Map::new()));
+        let Value::Object(inner) = inner else {
+            return false;
+        };
+        (fields, path) = (inner, rest);
+    }
+    let value = match value.as_str() {
+        "null" => Value::Null,
+        "true" => Value::Bool(true),
+        "false" => Value::Bool(false),
+        _ => Value::String(value),
+    };
+    fields.insert(path.to_owned(), value).is_none()
+}
+
+/// The identifier in a path: as it is if it is a URL, percent-decoded otherwise.
+fn identifier_in_path(segment: &str) -> Result<String, Problem> {
+    if segment.contains("://") {
+        return Ok(segment.to_owned());
+    }
+    percent_decoded(segment).ok_or_else(|| {
+        let message = "the lot in the path is not percent-encoded UTF-8";
+        Problem::new(ProblemCode::InvalidIdentifier, message).about(["lot"])
+    })
+}
+
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        rest = behind;
+        if *first != b'%' {
+            bytes.push(*first);
+            continue;
+        }
+        let (digits, behind) = rest.split_at_checked(2)?;
+        rest = behind;
+        if !digits.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
+        bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+async fn readyz(State(answering): State<Answering>) -> Response {
+    match answering.shared().health().why_not_ready() {
+        None => (StatusCode::OK, "ready\n").into_response(),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_is_found_encoded_or_as_it_is() {
+        let url = "https://id.gs1.org/01/09521231100013/10/A%2FB";
+        assert_eq!(identifier_in_path(url).unwrap(), url);
+        let encoded = "https%3A%2F%2Fid.gs1.org%2F01%2F09521231100013%2F10%2FA%252FB";
+        assert_eq!(identifier_in_path(encoded).unwrap(), url);
+        assert_eq!(identifier_in_path("urn:x:1").unwrap(), "urn:x:1");
+        for broken in ["a%2", "a%+1", "%ff"] {
+            let problem = identifier_in_path(broken).unwrap_err();
+            assert_eq!(problem.code, ProblemCode::InvalidIdentifier, "{broken}");
+        }
+    }
+
+    fn asked(query: &str) -> Result<VerdictsRequest, Problem> {
+        let uri: Uri = format!("/v1/lots/urn:x:1/verdicts?{query}").parse().unwrap();
+        verdicts_query("urn:x:1".into(), super::query(&uri)?)
+    }
+
+    #[test]
+    fn parameters_of_a_query_are_fields_of_the_context_by_path() {
+        let query = "pack=p&buyer.agency=US-DOD&buyer.office=7&assembler=null&param.clock=obligation";
+        let request = asked(query).unwrap();
+        let context = r#"{"buyer": {"agency": "US-DOD", "office": "7"}, "assembler": null}"#;
+        assert_eq!(
+            Value::Object(request.context),
+            serde_json::from_str::<Value>(context).unwrap()
+        );
+        assert_eq!(request.pack.as_deref(), Some("p"));
+        assert_eq!(request.params["clock"], "obligation");
+    }
+
+    #[test]
+    fn a_parameter_that_comes_twice_is_refused_by_name() {
+        for (query, name) in [
+            ("pack=a&pack=b", "pack"),
+            ("buyer=x&buyer.agency=y", "buyer.agency"),
+            ("buyer.agency=x&buyer=y", "buyer"),
+        ] {
+            assert_eq!(asked(query).unwrap_err().fields, [name], "{query}");
+        }
+    }
+}

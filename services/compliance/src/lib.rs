@@ -1,0 +1,136 @@
+//! The compliance service: a projector that follows one log, verifies all of it, and answers where lots
+//! came from and whether they meet a rule.
+//!
+//! ```text
+//! LEDGER, /checkpoint --follower--> signed heads --advance--> verified entries --> projection (shared)
+//!                                                                                     |
+//!                             HTTP (http), NATS micro-service (micro) <--answering-- api, rules
+//! ```
+//!
+//! Every answer holds at one signed head, and says which. Nothing is stored: a restart folds the log again,
+//! and comes to the same state.
+
+mod advance;
+mod answering;
+mod api;
+mod entries;
+mod follower;
+mod health;
+mod http;
+mod metrics;
+mod micro;
+mod openings;
+mod problem;
+pub mod reply;
+pub mod request;
+mod rules;
+mod shared;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context as _, Result};
+use lotproof::{
+    shell::nats::{Bus, BusNames, BusOptions},
+    trust::TrustFile,
+};
+use tokio::{
+    net::TcpListener,
+    sync::{oneshot, watch},
+};
+
+use self::{answering::Answering, follower::Follower, metrics::Metrics, openings::Openings, rules::Rules};
+pub use self::{
+    follower::FollowOptions,
+    health::{Alarm, AlarmKind, Health},
+    openings::{OpeningsReport, Unmatched},
+    problem::{Problem, ProblemCode},
+};
+
+/// What a running projector needs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The bus, as `nats://host:port`.
+    pub nats_url: String,
+    /// Where the ledger's files and entries are served, as `http://host:port`.
+    pub ledger_url: String,
+    /// The log: origin, identity and keys, as pinned.
+    pub trust: TrustFile,
+    /// Folder of rule packs, `*.toml`, and the lists that they name.
+    pub policies: PathBuf,
+    /// Files of openings of sealed fields.
+    pub openings: Vec<PathBuf>,
+    /// Where HTTP listens.
+    pub http: SocketAddr,
+    /// Times of the follower.
+    pub follow: FollowOptions,
+}
+
+impl Config {
+    /// No openings, HTTP on a free loopback port.
+    pub fn new(nats_url: String, ledger_url: String, trust: TrustFile, policies: PathBuf) -> Self {
+        Self {
+            nats_url,
+            ledger_url,
+            trust,
+            policies,
+            openings: Vec::new(),
+            http: SocketAddr::from(([127, 0, 0, 1], 0)),
+            follow: FollowOptions::default(),
+        }
+    }
+}
+
+/// Runs a projector until `shutdown` turns true, then finishes the answers in hand. `listening` hears the
+/// HTTP address once questions are taken; they are answered once the log was caught up with (`/readyz`).
+///
+/// # Errors
+/// It could not start: a file cannot be read, nobody answers on the bus, the address is taken. Something
+/// wrong with the log is no error but an alarm, on `/readyz` and in every answer.
+pub async fn run(
+    config: Config,
+    shutdown: watch::Receiver<bool>,
+    listening: oneshot::Sender<SocketAddr>,
+) -> Result<()> {
+    let rules = Rules::read(&config.policies)?;
+    let shared = shared::Shared::new(Openings::read(&config.openings)?);
+    let metrics = Metrics::new()?;
+    let names = BusNames::new(&config.trust.log_id());
+    let bus = Bus::connect(&BusOptions::new(&config.nats_url, "lotproof-compliance")).await?;
+    let answering = Answering::new(shared.clone(), rules, metrics.clone());
+
+    let micro = micro::serve(bus.client().clone(), names, answering.clone()).await?;
+    let listener = TcpListener::bind(config.http)
+        .await
+        .with_context(|| format!("listening on {}", config.http))?;
+    let address = listener.local_addr()?;
+    let router = http::router(answering);
+    let mut http_shutdown = shutdown.clone();
+    let server = tokio::spawn(async move {
+        let stopped = async move { drop(http_shutdown.wait_for(|stop| *stop).await) };
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stopped)
+            .await
+    });
+    tracing::info!(%address, log_id = %config.trust.log_id(), "the projector is up");
+    let _ = listening.send(address);
+
+    let follower = Follower::new(
+        bus,
+        config.trust,
+        &config.ledger_url,
+        shared,
+        metrics,
+        config.follow,
+    );
+    let followed = follower.run(shutdown).await;
+    micro.abort();
+    if followed.is_err() {
+        server.abort();
+        return followed;
+    }
+    // Told to stop, so the server ends after the answers in hand.
+    server
+        .await
+        .context("the HTTP side panicked")?
+        .context("serving HTTP")
+}

@@ -1,0 +1,71 @@
+//! `lotproof-compliance`: one projector, from the command line, until SIGTERM.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use lotproof::trust::TrustFile;
+use lotproof_compliance::{Config, run};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{oneshot, watch},
+};
+
+#[derive(Parser)]
+#[command(about = "Lotproof projector: where lots came from, and whether they meet a rule")]
+struct Arguments {
+    /// The bus.
+    #[arg(long, env = "LOTPROOF_NATS_URL", default_value = "nats://127.0.0.1:4222")]
+    nats_url: String,
+    /// Where the ledger's entries are served.
+    #[arg(long, env = "LOTPROOF_LEDGER_URL", default_value = "http://127.0.0.1:8470")]
+    ledger_url: String,
+    /// Trust file: origin, log id and keys that you pinned.
+    #[arg(long, env = "LOTPROOF_TRUST")]
+    trust: PathBuf,
+    /// Folder of rule packs and lists.
+    #[arg(long, env = "LOTPROOF_POLICIES", default_value = "policies")]
+    policies: PathBuf,
+    /// A file of openings of sealed fields, as `lotproof publish --openings` writes it; may come several times.
+    #[arg(long, value_name = "FILE")]
+    openings: Vec<PathBuf>,
+    /// Where HTTP listens; loopback unless told otherwise.
+    #[arg(long, env = "LOTPROOF_COMPLIANCE_HTTP", default_value = "127.0.0.1:8471")]
+    http: SocketAddr,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let json = std::fs::read(&arguments.trust)
+        .with_context(|| format!("reading the trust file {}", arguments.trust.display()))?;
+    let trust = TrustFile::parse(&json)
+        .with_context(|| format!("{} is not a trust file", arguments.trust.display()))?;
+    let mut config = Config::new(
+        arguments.nats_url,
+        arguments.ledger_url,
+        trust,
+        arguments.policies,
+    );
+    config.openings = arguments.openings;
+    config.http = arguments.http;
+    let (stop, shutdown) = watch::channel(false);
+    let (listening, address) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Ok(address) = address.await {
+            println!("listening on http://{address}");
+        }
+    });
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+        stop.send_replace(true);
+    });
+    run(config, shutdown, listening).await
+}

@@ -1,0 +1,95 @@
+//! Why a question has no answer: one JSON shape and a closed set of codes, the same over HTTP and NATS.
+
+use serde::Serialize;
+
+/// `{"code": "context_missing", "message": "...", "fields": ["buyer.agency"]}`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Which.
+    pub code: ProblemCode,
+    /// In words, for people.
+    pub message: String,
+    /// Parameters or context fields that it is about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
+}
+
+/// Codes of problems; they stay what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemCode {
+    /// A parameter that is unknown, or whose value cannot be.
+    InvalidParameter,
+    /// No identifier of a lot in any spelling.
+    InvalidIdentifier,
+    /// The verdict's context cannot be read.
+    InvalidContext,
+    /// The verdict's context leaves out what the pack needs; `fields` says what.
+    ContextMissing,
+    /// The log has no event about the lot.
+    UnknownLot,
+    /// No such rule pack here.
+    UnknownPack,
+    /// No such address.
+    NotFound,
+    /// Not this method at this address.
+    MethodNotAllowed,
+    /// A request body beyond its bound.
+    RequestTooLarge,
+    /// The answer is longer than the bus carries; HTTP, or tighter bounds, will do.
+    ReplyTooLarge,
+    /// Nothing verified can be shown at the moment; ask again.
+    NotReady,
+    /// A fault of this service.
+    Internal,
+}
+
+impl ProblemCode {
+    /// Its name, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidParameter => "invalid_parameter",
+            Self::InvalidIdentifier => "invalid_identifier",
+            Self::InvalidContext => "invalid_context",
+            Self::ContextMissing => "context_missing",
+            Self::UnknownLot => "unknown_lot",
+            Self::UnknownPack => "unknown_pack",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::RequestTooLarge => "request_too_large",
+            Self::ReplyTooLarge => "reply_too_large",
+            Self::NotReady => "not_ready",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The HTTP status, which is the NATS service error code as well.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::InvalidParameter
+            | Self::InvalidIdentifier
+            | Self::InvalidContext
+            | Self::ContextMissing => 400,
+            Self::UnknownLot | Self::UnknownPack | Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::RequestTooLarge | Self::ReplyTooLarge => 413,
+            Self::Internal => 500,
+            Self::NotReady => 503,
+        }
+    }
+}
+
+impl Problem {
+    pub(crate) fn new(code: ProblemCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            fields: Vec::new(),
+        }
+    }
+
+    pub(crate) fn about(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.fields = fields.into_iter().map(Into::into).collect();
+        self
+    }
+}

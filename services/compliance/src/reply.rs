@@ -1,0 +1,183 @@
+//! What is answered: every reply says at which head of which log it holds.
+
+use lotproof::{
+    id::{Hash, LogId, TreeSize},
+    policy::{Verdict, view::Purpose},
+    provenance::{Anomaly, CustodyRow, LotSummary, Provenance},
+};
+use serde::Serialize;
+
+use crate::{health::AlarmKind, openings::OpeningsReport};
+
+/// The log and its head that a reply holds at; anybody can compare it with a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Position {
+    /// The log.
+    pub log_id: LogId,
+    /// How many of its entries were taken into account.
+    pub size: TreeSize,
+    /// The root over them, which the log signed.
+    pub root: Hash,
+}
+
+/// What stands at the head of every reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// Where it holds.
+    pub position: Position,
+    /// What the ledger is for.
+    pub ledger_purpose: Purpose,
+    /// Whether nothing in it is about real goods: the ledger is no production ledger, or a fixture list was
+    /// used.
+    pub fixture: bool,
+    /// How many openings of sealed fields it rests on: somebody without them may be told less.
+    pub openings: usize,
+    /// What is wrong with the log, if anything: the answer holds at its position, which is not the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<AlarmKind>,
+}
+
+/// `lot`
+#[derive(Clone, Debug, Serialize)]
+pub struct LotReply {
+    /// Where it holds.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// The lot at a glance.
+    pub lot: LotSummary,
+    /// Who had it in hand, in order of event time.
+    pub custody: Vec<CustodyRow>,
+}
+
+/// `provenance`
+#[derive(Clone, Debug, Serialize)]
+pub struct ProvenanceReply {
+    /// Where it holds.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// The walk.
+    pub provenance: Provenance,
+}
+
+/// `verdicts`
+#[derive(Clone, Debug, Serialize)]
+pub struct VerdictsReply {
+    /// Where it holds.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// The lot, by its normal identifier.
+    pub lot: String,
+    /// One for each pack asked for, by id and version.
+    pub verdicts: Vec<PackVerdict>,
+}
+
+/// A verdict, and what the context left open for it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PackVerdict {
+    /// Context fields that the pack may read and the asker did not state.
+    pub context_not_stated: Vec<String>,
+    /// The verdict.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+/// `anomalies`
+#[derive(Clone, Debug, Serialize)]
+pub struct AnomaliesReply {
+    /// Where it holds.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// How many there are in all pages.
+    pub total: usize,
+    /// How many stand before this page.
+    pub offset: usize,
+    /// Offset of the next page, if there is one. Pages fit together only at one position.
+    pub next_offset: Option<usize>,
+    /// This page, ordered by lot, kind and facts.
+    pub anomalies: Vec<Anomaly>,
+}
+
+/// What the log adds up to, for comparison with anybody else's replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Digests {
+    /// Digest of the state, positions included.
+    pub state_digest: Hash,
+    /// Digest of the facts, in whatever order independent feeds arrived.
+    pub fact_digest: Hash,
+    /// Events applied, repeated reports included.
+    pub events: u64,
+    /// Distinct facts.
+    pub facts: usize,
+}
+
+/// `digests`
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct DigestsReply {
+    /// Where it holds.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// The digests.
+    #[serde(flatten)]
+    pub digests: Digests,
+}
+
+/// `packs`
+#[derive(Clone, Debug, Serialize)]
+pub struct PacksReply {
+    /// Where it holds.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// Packs, by id and version.
+    pub packs: Vec<PackView>,
+}
+
+/// A rule pack as an asker needs to know it.
+#[derive(Clone, Debug, Serialize)]
+pub struct PackView {
+    /// `id@version`
+    pub pack: String,
+    /// One line for a person.
+    pub title: String,
+    /// Where the law stands.
+    pub citation: String,
+    /// `enacted`, `in_force` ...
+    pub status: String,
+    /// SHA-256 of its file.
+    pub sha256: String,
+    /// Whether it was checked against the text of the law.
+    pub text_verified: bool,
+    /// Kinds of lot that it judges; `*` is any.
+    pub subject_kinds: Vec<String>,
+    /// Context fields without which there is no verdict.
+    pub context_required: Vec<String>,
+    /// Every context field that it may read.
+    pub context_fields: Vec<String>,
+    /// Readings that it leaves open.
+    pub params: Vec<ParamView>,
+    /// Lists that it reads, as published in the ledger.
+    pub lists: Vec<String>,
+}
+
+/// A reading that a pack leaves open.
+#[derive(Clone, Debug, Serialize)]
+pub struct ParamView {
+    /// Its name.
+    pub name: String,
+    /// What is taken unless the asker says otherwise.
+    pub default: String,
+    /// What may be chosen.
+    pub allowed: Vec<String>,
+    /// Why it is open.
+    pub why: String,
+}
+
+/// `openings`
+#[derive(Clone, Debug, Serialize)]
+pub struct OpeningsReply {
+    /// Where it holds.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// Which opened something.
+    #[serde(flatten)]
+    pub report: OpeningsReport,
+}

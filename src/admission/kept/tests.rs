@@ -1,0 +1,1 @@
+//! Kept rows and snapshots: what is taken up from them is what folding the whole log gives.
