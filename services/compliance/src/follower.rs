@@ -47,7 +47,7 @@ use tokio::{
 };
 
 use crate::{
-    advance::{AdvanceError, advance},
+    advance::{AdvanceError, Reading, advance},
     entries::EntrySource,
     health::{Alarm, AlarmKind},
     metrics::Metrics,
@@ -73,6 +73,8 @@ pub struct FollowOptions {
     pub poll_interval: Duration,
     /// How often the ledger is shown the highest head held.
     pub ask_interval: Duration,
+    /// Most entries in memory at a time while a head is reached.
+    pub chunk_entries_max: usize,
 }
 
 impl Default for FollowOptions {
@@ -80,6 +82,7 @@ impl Default for FollowOptions {
         Self {
             poll_interval: Duration::from_secs(2),
             ask_interval: Duration::from_mins(1),
+            chunk_entries_max: 4_096,
         }
     }
 }
@@ -90,7 +93,7 @@ pub(crate) struct Follower {
     names: BusNames,
     trust: TrustFile,
     checkpoints: HttpSource,
-    entries: EntrySource,
+    reading: Reading,
     shared: Shared,
     metrics: Metrics,
     options: FollowOptions,
@@ -110,9 +113,13 @@ impl Follower {
         Self {
             names: BusNames::new(&trust.log_id()),
             bus,
-            trust,
             checkpoints: HttpSource::new(ledger_url),
-            entries: EntrySource::new(ledger_url),
+            reading: Reading {
+                source: EntrySource::new(ledger_url),
+                log_id: trust.log_id(),
+                chunk_entries_max: options.chunk_entries_max,
+            },
+            trust,
             shared,
             metrics,
             options,
@@ -277,9 +284,9 @@ impl Follower {
                 continue;
             }
             let outcome = {
-                let (shared, entries) = (self.shared.clone(), self.entries.clone());
-                let (log_id, target, stop) = (self.trust.log_id(), target.clone(), stop.clone());
-                let work = move || advance(&shared, &entries, log_id, &target, &stop);
+                let (shared, reading) = (self.shared.clone(), self.reading.clone());
+                let (target, stop) = (target.clone(), stop.clone());
+                let work = move || advance(&shared, &reading, &target, &stop);
                 tokio::task::spawn_blocking(work)
                     .await
                     .context("a fold panicked")?
