@@ -207,7 +207,7 @@ impl World {
 }
 
 pub(crate) struct Running {
-    url: String,
+    pub(crate) url: String,
     address: oneshot::Receiver<std::net::SocketAddr>,
     stop: watch::Sender<bool>,
     task: JoinHandle<anyhow::Result<()>>,

@@ -5,6 +5,7 @@
 //! conditions, with deadlines.
 
 mod bus;
+mod compliance;
 mod fixture;
 mod ledger;
 mod publisher;
