@@ -6,6 +6,7 @@
 
 mod bus;
 mod chain;
+mod compliance;
 mod fixture;
 mod gateway;
 mod ledger;

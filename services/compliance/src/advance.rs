@@ -29,8 +29,6 @@ use crate::{
     shared::Shared,
 };
 
-/// Most entries in a chunk.
-const CHUNK_ENTRIES_MAX: usize = 4_096;
 /// A chunk ends with the entry that makes it longer than this, in bytes.
 const CHUNK_LEN_MAX: usize = 8 << 20;
 
@@ -61,12 +59,14 @@ struct Survey {
     first: Vec<Bytes>,
     count: usize,
     len: usize,
+    chunk_entries_max: usize,
 }
 
 impl Survey {
-    fn new(frontier: Frontier) -> Self {
+    fn new(frontier: Frontier, chunk_entries_max: usize) -> Self {
         Self {
             frontier,
+            chunk_entries_max,
             marks: Vec::new(),
             first: Vec::new(),
             count: 0,
@@ -81,7 +81,7 @@ impl Survey {
         if self.marks.is_empty() {
             self.first.push(entry);
         }
-        if self.count == CHUNK_ENTRIES_MAX || self.len > CHUNK_LEN_MAX {
+        if self.count >= self.chunk_entries_max || self.len > CHUNK_LEN_MAX {
             self.cut();
         }
     }
@@ -99,6 +99,16 @@ impl Survey {
     }
 }
 
+/// Where entries come from, and what they must be.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading {
+    pub(crate) source: EntrySource,
+    /// The log that is followed.
+    pub(crate) log_id: LogId,
+    /// Most entries in a chunk.
+    pub(crate) chunk_entries_max: usize,
+}
+
 /// Reads, verifies and folds the entries from what `shared` has up to `target`, which must be larger; blocks.
 /// On an error what was shown before is still shown, unless several chunks were under way.
 ///
@@ -106,14 +116,14 @@ impl Survey {
 /// [`AdvanceError`]; after [`AdvanceError::Fold`] nothing is shown any more.
 pub(crate) fn advance(
     shared: &Shared,
-    source: &EntrySource,
-    log_id: LogId,
+    reading: &Reading,
     target: &SignedCheckpoint,
     stop: &AtomicBool,
 ) -> Result<(), AdvanceError> {
+    let (source, log_id) = (&reading.source, reading.log_id);
     let frontier = shared.frontier();
     let goal = *target.head();
-    let mut survey = Survey::new(frontier.clone());
+    let mut survey = Survey::new(frontier.clone(), reading.chunk_entries_max);
     for entry in source.read(frontier.size(), goal.size) {
         let entry = next(Some(entry), stop, goal)?;
         if survey.frontier.size() == TreeSize::EMPTY && leaf_hash(&entry) != log_id.genesis_leaf() {

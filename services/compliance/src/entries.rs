@@ -1,4 +1,4 @@
-//! A log's entries as the ledger streams them: `u16be length || bytes`, one after the other.
+//! What the ledger serves over HTTP: its checkpoint, and its entries as one stream of `u16be length || bytes`.
 //!
 //! Nothing here is believed: whoever reads compares what the entries hash to with a signed head. A stream
 //! that ends early (the ledger restarts, a time limit) is taken up again behind the last whole entry, as
@@ -10,11 +10,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use lotproof::id::TreeSize;
+use lotproof::{
+    audit::source::{CHECKPOINT, CHECKPOINT_LEN_MAX},
+    id::TreeSize,
+};
 use ureq::{Agent, BodyReader};
 
 /// How long one stream may take before it is taken up again.
 const STREAM_MAX: Duration = Duration::from_mins(2);
+/// How long a checkpoint may take.
+const CHECKPOINT_MAX: Duration = Duration::from_secs(5);
 
 /// Why entries could not be had. None of it says anything about the log.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +53,28 @@ impl EntrySource {
             agent: config.into(),
             base: url.trim_end_matches('/').to_owned(),
         }
+    }
+
+    /// The newest checkpoint that the ledger shows, unverified; blocks, for seconds at most.
+    pub(crate) fn checkpoint(&self) -> Result<Bytes, FetchError> {
+        let url = format!("{}/{CHECKPOINT}", self.base);
+        let failed = |why: String| FetchError::Http {
+            url: url.clone(),
+            why,
+        };
+        let request = self.agent.get(&url).config().timeout_global(Some(CHECKPOINT_MAX));
+        let response = request
+            .build()
+            .call()
+            .map_err(|error| failed(error.to_string()))?;
+        if response.status() != 200 {
+            return Err(failed(format!("status {}", response.status())));
+        }
+        let mut note = Vec::new();
+        let mut body = response.into_body().into_reader().take(CHECKPOINT_LEN_MAX as u64);
+        body.read_to_end(&mut note)
+            .map_err(|error| failed(error.to_string()))?;
+        Ok(note.into())
     }
 
     /// The entries from index `start` up to a log of `size`; blocks.

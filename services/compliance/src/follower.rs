@@ -27,16 +27,9 @@ use async_nats::Subscriber;
 use bytes::Bytes;
 use futures::StreamExt as _;
 use lotproof::{
-    audit::{
-        LogSource as _,
-        source::{CHECKPOINT, CHECKPOINT_LEN_MAX},
-    },
     id::{FeedId, Hash},
     log::checkpoint::SignedCheckpoint,
-    shell::{
-        http_client::HttpSource,
-        nats::{Bus, BusNames},
-    },
+    shell::nats::{Bus, BusNames},
     trust::TrustFile,
     wire::v1,
 };
@@ -47,7 +40,7 @@ use tokio::{
 };
 
 use crate::{
-    advance::{AdvanceError, advance},
+    advance::{AdvanceError, Reading, advance},
     entries::EntrySource,
     health::{Alarm, AlarmKind},
     metrics::Metrics,
@@ -66,13 +59,23 @@ enum Way {
     Http,
 }
 
-/// Times of the follower.
+/// What wakes the follower.
+enum News {
+    Stop,
+    Unsubscribed,
+    Head(Bytes),
+    Poll,
+}
+
+/// Times and bounds of the follower.
 #[derive(Clone, Copy, Debug)]
 pub struct FollowOptions {
     /// How often the checkpoint is read over HTTP.
     pub poll_interval: Duration,
     /// How often the ledger is shown the highest head held.
     pub ask_interval: Duration,
+    /// Most entries in memory at a time while a head is reached.
+    pub chunk_entries_max: usize,
 }
 
 impl Default for FollowOptions {
@@ -80,6 +83,7 @@ impl Default for FollowOptions {
         Self {
             poll_interval: Duration::from_secs(2),
             ask_interval: Duration::from_mins(1),
+            chunk_entries_max: 4_096,
         }
     }
 }
@@ -89,8 +93,7 @@ pub(crate) struct Follower {
     bus: Bus,
     names: BusNames,
     trust: TrustFile,
-    checkpoints: HttpSource,
-    entries: EntrySource,
+    reading: Reading,
     shared: Shared,
     metrics: Metrics,
     options: FollowOptions,
@@ -110,9 +113,12 @@ impl Follower {
         Self {
             names: BusNames::new(&trust.log_id()),
             bus,
+            reading: Reading {
+                source: EntrySource::new(ledger_url),
+                log_id: trust.log_id(),
+                chunk_entries_max: options.chunk_entries_max,
+            },
             trust,
-            checkpoints: HttpSource::new(ledger_url),
-            entries: EntrySource::new(ledger_url),
             shared,
             metrics,
             options,
@@ -126,7 +132,7 @@ impl Follower {
         let on_shutdown = {
             let (stop, mut shutdown) = (stop.clone(), shutdown.clone());
             tokio::spawn(async move {
-                let _ = shutdown.wait_for(|stop| *stop).await;
+                stopped(&mut shutdown).await;
                 stop.store(true, Ordering::Relaxed);
             })
         };
@@ -136,14 +142,17 @@ impl Follower {
         let mut connections = None;
         let mut ask_at = Instant::now();
         loop {
-            tokio::select! {
+            let news = tokio::select! {
                 biased;
-                () = async { drop(shutdown.wait_for(|stop| *stop).await) } => break,
-                heard = heads.next() => match heard {
-                    Some(message) => self.hear(Way::Bus, message.payload),
-                    None => heads = self.subscribe().await?,
-                },
-                _ = poll.tick() => {
+                _ = stopped(&mut shutdown) => News::Stop,
+                heard = heads.next() => heard.map_or(News::Unsubscribed, |heard| News::Head(heard.payload)),
+                _ = poll.tick() => News::Poll,
+            };
+            match news {
+                News::Stop => break,
+                News::Unsubscribed => heads = self.subscribe().await?,
+                News::Head(note) => self.hear(Way::Bus, note),
+                News::Poll => {
                     let now = self.bus.connections();
                     let is_new = connections.replace(now) != Some(now);
                     if is_new && let Some(last) = self.last_on_bus().await {
@@ -152,8 +161,8 @@ impl Follower {
                     if let Some(note) = self.checkpoint().await {
                         self.hear(Way::Http, note);
                     }
-                    let suspicious = self.shared.health().alarm.is_some();
-                    if (is_new || suspicious || Instant::now() >= ask_at) && self.ask().await {
+                    let is_suspicious = self.shared.health().alarm.is_some();
+                    if (is_new || is_suspicious || Instant::now() >= ask_at) && self.ask().await {
                         ask_at = Instant::now() + self.options.ask_interval;
                     }
                 }
@@ -188,16 +197,12 @@ impl Follower {
     }
 
     async fn checkpoint(&self) -> Option<Bytes> {
-        let source = self.checkpoints.clone();
-        let read = tokio::task::spawn_blocking(move || source.read(CHECKPOINT, CHECKPOINT_LEN_MAX)).await;
-        match read {
-            Ok(Ok(note)) => note,
-            Ok(Err(error)) => {
-                tracing::debug!(%error, "the ledger's checkpoint cannot be read");
-                None
-            }
-            Err(_) => None,
-        }
+        let source = self.reading.source.clone();
+        let read = tokio::task::spawn_blocking(move || source.checkpoint())
+            .await
+            .ok()?;
+        read.inspect_err(|error| tracing::debug!(%error, "the ledger's checkpoint cannot be read"))
+            .ok()
     }
 
     /// Judges a head by what was verified before.
@@ -277,9 +282,9 @@ impl Follower {
                 continue;
             }
             let outcome = {
-                let (shared, entries) = (self.shared.clone(), self.entries.clone());
-                let (log_id, target, stop) = (self.trust.log_id(), target.clone(), stop.clone());
-                let work = move || advance(&shared, &entries, log_id, &target, &stop);
+                let (shared, reading) = (self.shared.clone(), self.reading.clone());
+                let (target, stop) = (target.clone(), stop.clone());
+                let work = move || advance(&shared, &reading, &target, &stop);
                 tokio::task::spawn_blocking(work)
                     .await
                     .context("a fold panicked")?
@@ -373,4 +378,9 @@ impl Follower {
         }
         asked.is_ok()
     }
+}
+
+async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+    // Nobody left who could say so means stop, too.
+    let _ = shutdown.wait_for(|stop| *stop).await;
 }
