@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -24,6 +25,9 @@ pub(super) enum Errand {
     AskHead(Bytes),
     AskReceipts(Bytes),
 }
+
+/// How long replies to a question are listened to.
+const REPLY_WITHIN: Duration = Duration::from_secs(2);
 
 /// The last round of each feed in which a publish failed.
 type FailedRounds = Arc<Mutex<BTreeMap<FeedId, u64>>>;
@@ -163,6 +167,8 @@ async fn listen(
     });
 }
 
+/// Asks, and passes on every reply that comes in time: anybody on the bus can answer first, and only the outbox
+/// can tell whose word it is.
 async fn ask(
     bus: Bus,
     subject: String,
@@ -170,11 +176,26 @@ async fn ask(
     input: fn(Bytes) -> Input,
     work: mpsc::WeakSender<Work>,
 ) {
-    match bus.client().request(subject, query).await {
-        Ok(reply) => {
-            tell(&work, Work::Told(input(reply.payload))).await;
+    let client = bus.client();
+    let inbox = client.new_inbox();
+    let asked = async {
+        let replies = client.subscribe(inbox.clone()).await?;
+        client.publish_with_reply(subject, inbox, query).await?;
+        Ok::<_, Box<dyn std::error::Error + Send + Sync>>(replies)
+    };
+    let mut replies = match asked.await {
+        Ok(replies) => replies,
+        // Asked again after the backoff, as when nobody replies.
+        Err(error) => return tracing::debug!(%error, "cannot ask"),
+    };
+    let pass_on = async {
+        while let Some(reply) = replies.next().await {
+            // The server's own word that nobody listens.
+            if reply.status.is_some() || !tell(&work, Work::Told(input(reply.payload))).await {
+                return;
+            }
         }
-        // Asked again after the backoff.
-        Err(error) => tracing::debug!(%error, "no reply"),
-    }
+    };
+    // Whoever is late has missed his turn: the outbox has asked anew by then.
+    let _ = tokio::time::timeout(REPLY_WITHIN, pass_on).await;
 }
