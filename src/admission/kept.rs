@@ -181,7 +181,10 @@ impl<S: ChunkStore> Kept<S> {
     /// # Panics
     /// If they have not, or the frontier is of another size.
     pub fn snapshot(state: &LedgerState, frontier: &Frontier) -> (LogHead, Vec<u8>) {
-        assert!(state.full_chunks().is_empty(), "rows are kept before a snapshot relies on them");
+        assert!(
+            state.full_chunks().is_empty(),
+            "rows are kept before a snapshot relies on them"
+        );
         assert_eq!(state.size(), frontier.size(), "state and tree are of one prefix");
         (frontier.head(), state.encode(frontier))
     }

@@ -68,13 +68,7 @@ impl Register {
 
     /// The register of a snapshot of the log whose genesis gave `base`.
     pub(crate) fn read(base: &Self, from: &mut Reader<'_>) -> Option<Self> {
-        let optional = |from: &mut Reader<'_>| {
-            Some(if from.flag()? {
-                Some(from.u64()?)
-            } else {
-                None
-            })
-        };
+        let optional = |from: &mut Reader<'_>| Some(if from.flag()? { Some(from.u64()?) } else { None });
         Some(Self {
             purpose: base.purpose,
             authority: base.authority.clone(),

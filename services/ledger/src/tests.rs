@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::{
     folder::{Folder, Identity, InitOptions, default_parameters, init},
     shared::Shared,
-    writer,
+    writer::{self, Opened},
 };
 
 const NOW: i64 = 1_770_000_000_000_000_000;
@@ -48,7 +48,7 @@ impl World {
             created_at: RecordedAt::from_nanos(NOW),
         };
         let identity = init(&folder, &options).unwrap();
-        let (store, sequencer) = writer::open(&folder, &identity).unwrap();
+        let Opened { store, sequencer, .. } = writer::open(&folder, &identity).unwrap();
         let shared = Shared::new(sequencer, store.reader());
         Self {
             folder,
