@@ -118,9 +118,13 @@ impl Log {
         Ok(self.roots.get(usize::try_from(size.get()).unwrap()).copied())
     }
 
-    /// Folds entry by entry up to `size`, lets go of all that it can at every step, and keeps snapshots at
-    /// `snapshots`.
+    /// Folds entry by entry, lets go of all that it can at every step, and keeps snapshots where told.
     fn keep(&self, store: &Memory, snapshots: &[usize]) {
+        self.keep_at(store, |size| snapshots.contains(&size), |_, _| {});
+    }
+
+    /// As [`keep`](Self::keep); `seen` is shown the store after each snapshot.
+    fn keep_at(&self, store: &Memory, at: impl Fn(usize) -> bool, mut seen: impl FnMut(usize, &Memory)) {
         let mut kept = Kept::new(store, self.genesis.log_id());
         let mut state = self.genesis.clone();
         let mut frontier = Frontier::new();
@@ -132,17 +136,20 @@ impl Log {
             let chunks = state.full_chunks();
             kept.keep_rows(&chunks).unwrap();
             state.let_go(chunks.len(), state.size().next_index());
-            if snapshots.contains(&size) {
+            if at(size) {
                 let (head, content) = Kept::<&Memory>::snapshot(&state, &frontier);
                 assert_eq!(head.root, self.roots[size]);
                 kept.keep_snapshot(head, &content).unwrap();
+                seen(size, store);
             }
         }
     }
 
     /// Starts from what is kept, or from entry 0 if it does not lead to the end, as the ledger does.
     fn open<'a>(&self, kept: &mut Kept<&'a Memory>) -> (TreeSize, LedgerState, Frontier) {
-        let snapshot = kept.newest_snapshot(&self.genesis, |size| self.root_at(size)).unwrap();
+        let snapshot = kept
+            .newest_snapshot(&self.genesis, |size| self.root_at(size))
+            .unwrap();
         if let Some((state, frontier)) = snapshot {
             let from = state.size();
             if let Ok((state, frontier)) = self.fold(kept, state, frontier) {
@@ -191,7 +198,11 @@ fn decisions(state: &LedgerState, kept: &Kept<&Memory>) -> Vec<NoPlace> {
             decided.push(state.decide_with(prepared, at, &older).unwrap_err());
         }
     }
-    assert!(decided.iter().any(|why| matches!(why, NoPlace::Equivocation { is_news: false, .. })));
+    assert!(
+        decided
+            .iter()
+            .any(|why| matches!(why, NoPlace::Equivocation { is_news: false, .. }))
+    );
     decided
 }
 
@@ -205,14 +216,21 @@ fn a_snapshot_at_any_size_and_the_entries_after_it_give_what_all_entries_give() 
     let (expected, whole) = (decisions(&state, &kept), state.encode(&frontier));
     let feed = state.feed(key(1).feed()).unwrap();
     assert!(feed.last().get() > 3 * crate::admission::CHUNK_ROWS as u64 / 2);
-    for size in 2..=log.entries.len() {
-        let store = Memory::default();
-        log.keep(&store, &[size]);
+    let mut stores = Vec::new();
+    let store = Memory::default();
+    log.keep_at(
+        &store,
+        |_| true,
+        |size, store| stores.push((size, store.chunks.lock().unwrap().clone())),
+    );
+    assert_eq!(stores.len(), log.entries.len() - 1);
+    for (size, chunks) in stores {
+        let store = Memory::with(chunks);
         let mut kept = Kept::new(&store, log.genesis.log_id());
         let (from, state, frontier) = log.open(&mut kept);
         assert_eq!(from, TreeSize::new(size as u64), "the snapshot is used");
         assert!(state.encode(&frontier) == whole, "from a snapshot at {size}");
-        if size % 16 == 0 || size == log.entries.len() {
+        if size % 32 == 0 || size == log.entries.len() {
             assert_eq!(decisions(&state, &kept), expected, "from a snapshot at {size}");
         }
     }
@@ -267,7 +285,11 @@ fn a_snapshot_ahead_of_the_log_or_of_another_log_is_not_used() {
     assert_eq!(opened(log_id, 200, None), Some(160));
     assert_eq!(opened(log_id, 159, None), Some(100), "the log lost its tail");
     assert_eq!(opened(log_id, 99, None), None);
-    assert_eq!(opened(log_id, 200, Some(Hash::ZERO)), None, "the log went another way");
+    assert_eq!(
+        opened(log_id, 200, Some(Hash::ZERO)),
+        None,
+        "the log went another way"
+    );
     assert_eq!(opened(LogId::new(Hash::ZERO), 200, None), None, "another log's");
 }
 
@@ -284,7 +306,7 @@ fn damage_is_found_and_the_log_folded_instead() {
     };
     for (name, value) in &chunks {
         let mut damaged = vec![None, Some(value.slice(1..)), Some(value.slice(..value.len() - 1))];
-        for at in (0..value.len()).step_by(1 + value.len() / 40) {
+        for at in (0..value.len()).step_by(1 + value.len() / 10) {
             let mut bytes = value.to_vec();
             bytes[at] ^= 1 << (at % 8);
             damaged.push(Some(bytes.into()));
@@ -299,7 +321,10 @@ fn damage_is_found_and_the_log_folded_instead() {
             let (from, state, frontier) = log.open(&mut Kept::new(&store, log.genesis.log_id()));
             assert!(state.encode(&frontier) == whole);
             let is_row = name.starts_with(b"rows/");
-            assert!(is_row || from == TreeSize::EMPTY, "a damaged snapshot is not used");
+            assert!(
+                is_row || from == TreeSize::EMPTY,
+                "a damaged snapshot is not used"
+            );
         }
     }
 }
