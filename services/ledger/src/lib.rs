@@ -13,6 +13,7 @@ mod folder;
 mod http;
 mod metrics;
 mod prepare;
+mod rebuild;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ use tokio::{
 pub use self::{
     clock::{ClockFault, Reading},
     folder::{Folder, Identity, InitOptions, LogKey, default_parameters, init},
+    rebuild::{Rebuilt, rebuild},
     shared::{Health, Published, Shared},
     writer::StopAt,
 };
