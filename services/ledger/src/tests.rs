@@ -3,12 +3,16 @@
 use bytes::Bytes;
 use lotproof::{
     admission::{Prepared, kept::Kept},
+    audit::{AuditOptions, source::MemoryCopy},
     id::{FeedSequence, Hash, LeafIndex, TreeSize},
-    log::checkpoint::{Checkpoint, Origin},
+    log::{
+        checkpoint::{Checkpoint, Origin},
+        hash::leaf_hash,
+    },
     port::EntryStore as _,
     publish::{FeedSigner, pack},
     sequencer::{Commit, Submission},
-    shell::store::{Reader, Store},
+    shell::store::{Options, Reader, Store},
     signature::SigningKey,
     time::{IssuedAt, RecordedAt},
     wire::v1::{self, event::Kind},
@@ -17,6 +21,7 @@ use tempfile::TempDir;
 
 use crate::{
     folder::{Folder, Identity, InitOptions, default_parameters, init},
+    rebuild::{Rebuilt, rebuild},
     shared::Shared,
     writer::{self, Opened},
 };
@@ -78,8 +83,49 @@ impl World {
         self.kept.keep_snapshot(head, &content).unwrap();
     }
 
+    /// Every entry of the store.
+    pub(crate) fn entries(&self) -> Vec<Bytes> {
+        let size = usize::try_from(self.store.size().get()).unwrap();
+        self.store.read(LeafIndex::GENESIS, size).unwrap()
+    }
+
     /// Closes the store and opens it again.
     pub(crate) fn reopen(self) -> Self {
+        self.closed().open()
+    }
+
+    /// Two ledgers with the same log so far, of which the second goes on under `seed`, and the first otherwise.
+    pub(crate) fn forked(mut self, seed: u8, count: u64) -> (Self, Self) {
+        let entries = self.entries();
+        let (temporary, identity) = (tempfile::tempdir().unwrap(), self.identity.clone());
+        let folder = Folder::new(temporary.path());
+        for name in ["ledger.json", "log.key"] {
+            std::fs::copy(self.folder.path().join(name), temporary.path().join(name)).unwrap();
+        }
+        let mut store = Store::open(&folder.store(), &Options::default()).unwrap();
+        let entries: Vec<_> = entries
+            .into_iter()
+            .map(|entry| {
+                let hash = leaf_hash(&entry);
+                (entry, hash)
+            })
+            .collect();
+        store.append(&entries).unwrap();
+        store.close().unwrap();
+        let closed = Closed {
+            folder,
+            identity,
+            clock: self.clock + 77,
+            temporary,
+        };
+        let mut other = closed.open();
+        other.say(seed, count);
+        self.say(seed, 1);
+        (self, other)
+    }
+
+    /// Closes the store.
+    pub(crate) fn closed(self) -> Closed {
         let Self {
             folder,
             identity,
@@ -92,21 +138,11 @@ impl World {
         } = self;
         store.close().unwrap();
         drop((shared, kept));
-        let Opened {
-            store,
-            sequencer,
-            kept,
-            started_from,
-        } = writer::open(&folder, &identity).unwrap();
-        Self {
-            shared: Shared::new(sequencer, store.reader()),
+        Closed {
             folder,
             identity,
-            store,
-            kept,
-            started_from,
             clock,
-            _temporary,
+            temporary: _temporary,
         }
     }
 
@@ -221,6 +257,39 @@ impl World {
         let commit = self.commit(said.clone());
         assert_eq!(commit.entries.len() as u64, count, "all take their places");
         said
+    }
+}
+
+/// A ledger that nobody has open.
+pub(crate) struct Closed {
+    pub(crate) folder: Folder,
+    identity: Identity,
+    clock: i64,
+    temporary: TempDir,
+}
+
+impl Closed {
+    pub(crate) fn open(self) -> World {
+        let Opened {
+            store,
+            sequencer,
+            kept,
+            started_from,
+        } = writer::open(&self.folder, &self.identity).unwrap();
+        World {
+            shared: Shared::new(sequencer, store.reader()),
+            folder: self.folder,
+            identity: self.identity,
+            store,
+            kept,
+            started_from,
+            clock: self.clock,
+            _temporary: self.temporary,
+        }
+    }
+
+    pub(crate) fn rebuild_from(&self, mirror: &MemoryCopy) -> anyhow::Result<Rebuilt> {
+        rebuild(&self.folder, mirror, None, &AuditOptions::default())
     }
 }
 
