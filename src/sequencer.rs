@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use crate::{
-    admission::{FoldError, LedgerState, NoPlace, Prepared},
+    admission::{FeedRow, FoldError, LedgerState, NoPlace, OlderRows, Prepared, RowChunk},
     entry::{Body, Entry},
     id::{FeedId, FeedSequence, Hash, LeafIndex, TreeSize},
     log::{
@@ -133,8 +133,44 @@ impl Sequencer {
         self.frontier.head()
     }
 
-    /// Decides a batch at `recorded_at`, in the order given.
+    /// The tree's right edge.
+    pub const fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+    /// Rows to look up before a batch is committed: those that the state let go of.
+    pub fn older_rows_for(&self, batch: &[Submission]) -> BTreeSet<(FeedId, FeedSequence)> {
+        let statements = batch.iter().filter_map(|one| one.prepared.as_ref().ok());
+        statements
+            .filter_map(|statement| self.state.older_row_for(statement.header()))
+            .collect()
+    }
+
+    /// Full chunks of rows that are not kept yet.
+    pub fn full_chunks(&self) -> Vec<RowChunk> {
+        self.state.full_chunks()
+    }
+
+    /// See [`LedgerState::let_go`].
+    pub fn let_go(&mut self, count: usize, before: LeafIndex) {
+        self.state.let_go(count, before);
+    }
+
+    /// [`commit_with`](Self::commit_with), for a state that never let go of a row.
     pub fn commit(&mut self, batch: Vec<Submission>, recorded_at: RecordedAt) -> Commit {
+        self.commit_with(batch, recorded_at, &OlderRows::NONE)
+    }
+
+    /// Decides a batch at `recorded_at`, in the order given.
+    ///
+    /// # Panics
+    /// If `older` lacks a row of [`older_rows_for`](Self::older_rows_for).
+    pub fn commit_with(
+        &mut self,
+        batch: Vec<Submission>,
+        recorded_at: RecordedAt,
+        older: &OlderRows,
+    ) -> Commit {
         let recorded_at = recorded_at.max(self.state.recorded_at());
         let mut commit = Commit::default();
         let mut gaps = BTreeSet::new();
@@ -152,7 +188,7 @@ impl Sequencer {
                 }
                 Err(_) => (subject_feed, FeedSequence::NONE, Bytes::new()),
             };
-            let decided = prepared.and_then(|prepared| self.state.decide(prepared, recorded_at));
+            let decided = prepared.and_then(|prepared| self.state.decide_with(prepared, recorded_at, older));
             match (decided, feed) {
                 (Ok(decided), Some(feed)) => {
                     self.append(&decided.to_entry(), &mut commit);
@@ -170,7 +206,7 @@ impl Sequencer {
                             envelope,
                         },
                     };
-                    if self.state.take_own(&entry).is_ok() {
+                    if self.state.take_own_with(&entry, older).is_ok() {
                         self.append(&entry, &mut commit);
                     }
                 }
@@ -219,33 +255,28 @@ impl Sequencer {
     }
 }
 
-/// Builds the receipts of one feed for `sequences` that stand below `head`, against its signed `checkpoint`.
-/// Sequences that the log does not have are passed over.
+/// Builds the receipts of one feed for those of its rows that stand in the log of `size`, against that one's
+/// signed `checkpoint`.
 ///
 /// # Errors
 /// If the tree cannot be read.
 pub fn receipts<R: HashReader>(
-    state: &LedgerState,
     feed: FeedId,
-    sequences: impl IntoIterator<Item = FeedSequence>,
+    rows: impl IntoIterator<Item = (FeedSequence, FeedRow)>,
     size: TreeSize,
     checkpoint: &Bytes,
     hashes: &R,
 ) -> Result<Vec<v1::Receipt>, BuildError<R::Error>> {
-    let Some(known) = state.feed(feed) else {
-        return Ok(Vec::new());
-    };
-    let mut rows: Vec<v1::ReceiptRow> = Vec::new();
-    for sequence in sequences {
-        if let Some(row) = known.row(sequence).filter(|row| size.contains(row.index)) {
-            rows.push(v1::ReceiptRow {
-                sequence: sequence.get(),
-                index: row.index.get(),
-                recorded_at: row.recorded_at.as_nanos(),
-                outcome: row.outcome.number().into(),
-            });
-        }
-    }
+    let mut rows: Vec<v1::ReceiptRow> = rows
+        .into_iter()
+        .filter(|(_, row)| size.contains(row.index))
+        .map(|(sequence, row)| v1::ReceiptRow {
+            sequence: sequence.get(),
+            index: row.index.get(),
+            recorded_at: row.recorded_at.as_nanos(),
+            outcome: row.outcome.number().into(),
+        })
+        .collect();
     // Sequences of one feed stand in the log in their order.
     rows.sort_by_key(|row| row.index);
     rows.chunks(RECEIPT_ROWS_MAX)

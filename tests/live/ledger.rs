@@ -131,13 +131,13 @@ impl World {
     }
 
     /// Starts a ledger that must not come up, and returns why.
-    async fn refusal(&self) -> String {
+    pub(crate) async fn refusal(&self) -> String {
         let running = Running::spawn(self.config());
         let ended = soon("the ledger to halt", running.task).await.expect("no panic");
         format!("{:#}", ended.expect_err("the ledger halts"))
     }
 
-    async fn publisher(&self, issuer: &str, seed: u8) -> Publisher {
+    pub(crate) async fn publisher(&self, issuer: &str, seed: u8) -> Publisher {
         let bus = connect(&self.own.server).await;
         let key = key(seed);
         let receipts = bus
@@ -283,7 +283,7 @@ pub(crate) async fn get(url: &str) -> (u16, Vec<u8>) {
 }
 
 /// A publisher that keeps what it signed and believes only receipts that verify.
-struct Publisher {
+pub(crate) struct Publisher {
     signer: FeedSigner,
     names: BusNames,
     verifier: VerifierKey,
@@ -308,7 +308,7 @@ impl Publisher {
         self.signer = FeedSigner::new(key, self.signer.log_id(), issuer, last, hash);
     }
 
-    async fn publish(&mut self, events: &[v1::Event]) -> FeedSequence {
+    pub(crate) async fn publish(&mut self, events: &[v1::Event]) -> FeedSequence {
         let events: Vec<Bytes> = events.iter().map(|event| event.encode_to_vec().into()).collect();
         let statement = self.signer.sign(IssuedAt::from_nanos(now()), &events);
         let sequence = statement.sequence;
@@ -329,7 +329,7 @@ impl Publisher {
     }
 
     /// Waits for the verified receipt of a statement.
-    async fn receipt(&mut self, sequence: FeedSequence) -> (LeafIndex, Outcome) {
+    pub(crate) async fn receipt(&mut self, sequence: FeedSequence) -> (LeafIndex, Outcome) {
         while !self.receipted.contains_key(&sequence) {
             let message = soon("a receipt", self.receipts.next()).await.expect("subscribed");
             self.take(&message.payload);

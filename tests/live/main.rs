@@ -11,3 +11,4 @@ mod fixture;
 mod gateway;
 mod ledger;
 mod publisher;
+mod rebuild;

@@ -166,21 +166,21 @@ pub(crate) fn print_report(report: &Report, json: bool) -> Result<()> {
 }
 
 /// Progress with rate and remaining time: one line rewritten on a terminal, a line now and then elsewhere.
-struct Meter {
+pub(crate) struct Meter {
     start: Instant,
     terminal: bool,
 }
 
 impl Meter {
     #[expect(clippy::disallowed_methods, reason = "shows people how fast it goes")]
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             start: Instant::now(),
             terminal: std::io::stderr().is_terminal(),
         }
     }
 
-    fn show(&self, progress: Progress) {
+    pub(crate) fn show(&self, progress: Progress) {
         let seconds = self.start.elapsed().as_secs().max(1);
         let rate = progress.entries / seconds;
         let left = progress.size.get().saturating_sub(progress.entries);
@@ -196,7 +196,7 @@ impl Meter {
         }
     }
 
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         if self.terminal {
             eprint!("\r\x1b[K");
         }

@@ -79,7 +79,7 @@ pub async fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Init(init) => init.run(),
         Command::Keys(keys) => keys.run(),
         Command::Up(up) => up.run().await,
-        Command::Ledger(order) => order.run(),
+        Command::Ledger(order) => tokio::task::spawn_blocking(move || order.run()).await?,
         Command::Demo(demo) => demo.run().await,
         Command::Enroll(enroll) => enroll.run().await,
         Command::Publish(publish) => publish.run().await,

@@ -5,10 +5,11 @@ use std::{future::Future, net::SocketAddr, path::PathBuf};
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
 use lotproof::{
+    audit::AuditOptions,
     gateway::Service,
     shell::nats::{PrivateServer, ServerOptions},
 };
-use lotproof_ledger::{Config, Folder};
+use lotproof_ledger::{Config, Folder, Rebuilt, rebuild};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{oneshot, watch},
@@ -17,6 +18,7 @@ use tokio::{
 
 use crate::{
     Outcome,
+    auditing::{Meter, open_source, print_report, read_trust},
     founding::trust_file,
     gateways::{self, GatewaySetting},
 };
@@ -188,6 +190,55 @@ pub(crate) enum Ledger {
     Reseed(Order),
     /// Go on although the clock jumped: it is right now
     AcceptClock(Order),
+    /// Make the store anew from a mirror, after auditing all of it; the ledger must not run
+    Rebuild(Rebuild),
+}
+
+/// `lotproof ledger rebuild`
+#[derive(Debug, Args)]
+pub(crate) struct Rebuild {
+    /// Data folder
+    folder: PathBuf,
+    /// The mirror: its folder, or the URL where a copy of the log is served
+    #[arg(long)]
+    from: String,
+    /// Trust file, if the log has had other keys than the one in the folder
+    #[arg(long)]
+    trust: Option<PathBuf>,
+    /// Print the report of the mirror's audit as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Rebuild {
+    fn run(self) -> Result<Outcome> {
+        let trust = self.trust.as_deref().map(read_trust).transpose()?;
+        let mirror = open_source(&self.from);
+        let meter = Meter::new();
+        let show = |progress| meter.show(progress);
+        let options = AuditOptions {
+            progress: Some(&show),
+            ..AuditOptions::default()
+        };
+        let rebuilt = rebuild(&Folder::new(self.folder), mirror.as_ref(), trust, &options);
+        meter.end();
+        match rebuilt? {
+            Rebuilt::Done { report, replaced } => {
+                print_report(&report, self.json)?;
+                if let Some(path) = replaced {
+                    eprintln!("the old store is in {}", path.display());
+                }
+                eprintln!(
+                    "the store is rebuilt; the guard is asked at the next start whether it is the newest"
+                );
+                Ok(Outcome::Clean)
+            }
+            Rebuilt::Findings(report) => {
+                print_report(&report, self.json)?;
+                Ok(Outcome::Findings)
+            }
+        }
+    }
 }
 
 /// An order, which the ledger carries out at its next start and records as an entry.
@@ -203,6 +254,7 @@ pub(crate) struct Order {
 impl Ledger {
     pub(crate) fn run(self) -> Result<Outcome> {
         match self {
+            Self::Rebuild(rebuild) => return rebuild.run(),
             Self::Reseed(order) => Folder::new(order.folder).order_reseed(&order.reason)?,
             Self::AcceptClock(order) => Folder::new(order.folder).order_accept_clock(&order.reason)?,
         }

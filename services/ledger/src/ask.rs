@@ -122,18 +122,22 @@ impl Asked {
         let last = query
             .last
             .min(query.first.saturating_add(RECEIPT_ROWS_MAX as u64 - 1));
-        let built = self.shared.with_state(|state| {
-            let sequences = (query.first..=last).map(FeedSequence::new);
-            let hashes = StoreHashes(self.shared.reader());
-            receipts(
-                state,
-                feed,
-                sequences,
-                checkpoint.head().size,
-                checkpoint.bytes(),
-                &hashes,
-            )
-        });
+        let sequences = (query.first..=last).map(FeedSequence::new);
+        let rows = match self.shared.rows(feed, sequences) {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::error!(%error, "rows for a receipt could not be read");
+                return None;
+            }
+        };
+        // Rows never change, and what is beyond the checkpoint is left out.
+        let built = receipts(
+            feed,
+            rows,
+            checkpoint.head().size,
+            checkpoint.bytes(),
+            &StoreHashes(self.shared.reader()),
+        );
         match built {
             Ok(built) => built
                 .into_iter()
@@ -151,7 +155,7 @@ impl Asked {
 /// is never admitted. Nothing before anything is published.
 pub(crate) fn head_reply(shared: &Shared, query: &v1::HeadQuery, feed: FeedId) -> Option<v1::HeadReply> {
     let published = shared.published()?;
-    let (last, hash) = shared.head_at(feed, published.size());
+    let (last, hash) = shared.head_at(feed, published.size())?;
     let status = match published.register.key(feed) {
         None => v1::FeedStatus::FeedUnknown,
         Some(key) if last.next().is_some_and(|next| key.admits(next)) => v1::FeedStatus::FeedOpen,

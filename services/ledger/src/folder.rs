@@ -4,6 +4,8 @@
 //! ledger.json     what the ledger is: origin, log id, its key; written once by `init`
 //! log.key         the private key that signs checkpoints and answers
 //! store/          the value log (the record) and its index (can be rebuilt)
+//! store.rebuilding  a store being made from a mirror; removed and begun again if it stays
+//! store.replaced-N  the store that was there before a rebuild; nothing reads it
 //! checkpoint      the newest signed checkpoint, a file of its own
 //! clock.json      boot id and both clocks, as last seen: what a jump is judged by
 //! unguarded       present from `init` until the guard first took a value; holds nothing

@@ -13,6 +13,7 @@ mod folder;
 mod http;
 mod metrics;
 mod prepare;
+mod rebuild;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -21,9 +22,12 @@ mod writer;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use lotproof::shell::nats::{
-    BlockingGuard, Bus, BusNames, BusOptions, EventsLimits, EventsPurger, EventsReader, NatsGuard, ReadError,
-    ReaderOptions, ensure_streams,
+use lotproof::{
+    port::EntryStore as _,
+    shell::nats::{
+        BlockingGuard, Bus, BusNames, BusOptions, EventsLimits, EventsPurger, EventsReader, NatsGuard,
+        ReadError, ReaderOptions, ensure_streams,
+    },
 };
 use tokio::{
     net::TcpListener,
@@ -35,10 +39,15 @@ use tokio::{
 pub use self::{
     clock::{ClockFault, Reading},
     folder::{Folder, Identity, InitOptions, LogKey, default_parameters, init},
+    rebuild::{Rebuilt, rebuild},
     shared::{Health, Published, Shared},
     writer::StopAt,
 };
-use self::{metrics::Metrics, prepare::Prepared, writer::Writer};
+use self::{
+    metrics::Metrics,
+    prepare::Prepared,
+    writer::{Opened, Writer},
+};
 
 /// What a running ledger needs.
 #[derive(Clone, Debug)]
@@ -92,9 +101,15 @@ pub async fn run(
     ensure_streams(&bus, names, &config.limits).await?;
 
     let (folder, for_open) = (config.folder.clone(), identity.clone());
-    let (store, sequencer) = tokio::task::spawn_blocking(move || writer::open(&folder, &for_open))
+    let Opened {
+        store,
+        sequencer,
+        kept,
+        started_from,
+    } = tokio::task::spawn_blocking(move || writer::open(&folder, &for_open))
         .await
         .context("opening")??;
+    tracing::info!(size = %store.size(), snapshot = %started_from, "the log is open");
     let shared = Shared::new(sequencer, store.reader());
 
     let guard = Box::new(BlockingGuard::new(
@@ -114,7 +129,7 @@ pub async fn run(
                 folder,
                 identity,
                 key,
-                (store, shared),
+                (store, shared, kept),
                 guard,
                 outbound,
                 metrics,

@@ -3,7 +3,10 @@
 use std::sync::{Arc, RwLock};
 
 use lotproof::{
-    admission::LedgerState,
+    admission::{
+        FeedRow, LedgerState,
+        kept::{Kept, KeptError, recent},
+    },
     id::{FeedId, FeedSequence, Hash, TreeSize},
     log::{checkpoint::SignedCheckpoint, proof::HashReader},
     port::StoreError,
@@ -54,11 +57,13 @@ struct Inner {
     published: watch::Sender<Option<Published>>,
     health: watch::Sender<Health>,
     reader: Reader,
+    kept: Kept<Reader>,
 }
 
 impl Shared {
     pub(crate) fn new(sequencer: Sequencer, reader: Reader) -> Self {
         let inner = Inner {
+            kept: Kept::new(reader.clone(), sequencer.state().log_id()),
             sequencer: RwLock::new(sequencer),
             published: watch::Sender::new(None),
             health: watch::Sender::new(Health::Starting),
@@ -74,13 +79,12 @@ impl Shared {
     /// # Panics
     /// If the writer panicked; the process is going down then.
     pub fn with_state<T>(&self, look: impl FnOnce(&LedgerState) -> T) -> T {
-        look(
-            self.inner
-                .sequencer
-                .read()
-                .expect("the writer did not panic")
-                .state(),
-        )
+        self.look(|sequencer| look(sequencer.state()))
+    }
+
+    /// Runs `look` on the sequencer.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Sequencer) -> T) -> T {
+        look(&self.inner.sequencer.read().expect("the writer did not panic"))
     }
 
     pub(crate) fn with_sequencer<T>(&self, change: impl FnOnce(&mut Sequencer) -> T) -> T {
@@ -150,22 +154,69 @@ impl Shared {
         &self.inner.reader
     }
 
-    /// The last statement of a feed in a log of `size`, which was published: its sequence and hash.
-    pub fn head_at(&self, feed: FeedId, size: TreeSize) -> (FeedSequence, Hash) {
+    /// Rows of a feed for those of `sequences` that the ledger has, ascending; some may be ahead of what is
+    /// published.
+    ///
+    /// # Errors
+    /// If rows that are not in memory are lost: the ledger has to be started anew.
+    pub fn rows(
+        &self,
+        feed: FeedId,
+        sequences: impl IntoIterator<Item = FeedSequence>,
+    ) -> Result<Vec<(FeedSequence, FeedRow)>, KeptError> {
+        let (mut rows, mut older) = (Vec::new(), Vec::new());
+        self.with_state(|state| {
+            let Some(known) = state.feed(feed) else { return };
+            for sequence in sequences {
+                if known.is_gone(sequence) {
+                    older.push((feed, sequence));
+                } else if let Some(row) = known.row(sequence) {
+                    rows.push((sequence, *row));
+                }
+            }
+        });
+        // What was let go is kept for good, so nothing is lost between the two.
+        let found = self.inner.kept.rows(older.iter().copied())?;
+        let older = older.into_iter();
+        rows.extend(older.filter_map(|(_, sequence)| Some((sequence, *found.get(feed, sequence)?))));
+        rows.sort_by_key(|(sequence, _)| *sequence);
+        Ok(rows)
+    }
+
+    /// The last statement of a feed in a log of `size`, which was published last: its sequence and hash.
+    ///
+    /// Nothing if that cannot be told from memory, which does not happen while rows are let go of only when all
+    /// that is decided is published.
+    pub fn head_at(&self, feed: FeedId, size: TreeSize) -> Option<(FeedSequence, Hash)> {
         self.with_state(|state| {
             let Some(known) = state.feed(feed) else {
-                return (FeedSequence::NONE, Hash::ZERO);
+                return Some((FeedSequence::NONE, Hash::ZERO));
             };
             let mut last = known.last();
             // Few are ahead of what is published: one commit's.
             while let Some(row) = known.row(last) {
                 if size.contains(row.index) {
-                    return (last, row.hash);
+                    return Some((last, row.hash));
                 }
                 last = FeedSequence::new(last.get() - 1);
             }
-            (FeedSequence::NONE, Hash::ZERO)
+            (last == FeedSequence::NONE).then_some((FeedSequence::NONE, Hash::ZERO))
         })
+    }
+
+    /// Keeps full chunks of rows and lets go of those that are not recent. Only when all is published.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub(crate) fn let_go_of_rows(&self) -> Result<(), StoreError> {
+        let chunks = self.with_state(LedgerState::full_chunks);
+        // Readers are not kept waiting for the store.
+        self.inner.kept.keep_rows(&chunks)?;
+        self.with_sequencer(|sequencer| {
+            let before = recent(sequencer.state().size());
+            sequencer.let_go(chunks.len(), before);
+        });
+        Ok(())
     }
 }
 

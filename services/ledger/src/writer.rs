@@ -9,21 +9,24 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use async_nats::Client;
 use bytes::Bytes;
 use lotproof::{
-    admission::{FoldError, LedgerState},
+    admission::{
+        LedgerState,
+        kept::{Folding, Kept},
+    },
     code::AnswerCode,
-    id::{Hash, LeafIndex},
+    id::{Hash, LeafIndex, TreeSize},
     log::{
         checkpoint::{Checkpoint, SignedCheckpoint},
         hash::leaf_hash,
         note::VerifierKey,
         tree::{Frontier, LogHead},
     },
-    port::{EntryStore as _, Guard, GuardError, GuardRevision, GuardValue, StoreError},
+    port::{EntryStore as _, Guard, GuardError, GuardRevision, GuardValue},
     sequencer::{Commit, Refused, Sequencer, Step, Submission, receipts},
     shell::{
         durable,
         nats::BusNames,
-        store::{Options, Store},
+        store::{Options, Reader, Store},
     },
     time::RecordedAt,
     wire::{
@@ -73,6 +76,7 @@ pub(crate) struct Writer {
     key: Arc<LogKey>,
     store: Store,
     shared: Shared,
+    kept: Kept<Reader>,
     guard: Box<dyn Guard>,
     guarded: Option<(GuardValue, GuardRevision)>,
     run_id: String,
@@ -91,47 +95,96 @@ pub(crate) struct Outbound {
     pub(crate) runtime: Handle,
 }
 
-/// Opens the store and folds every entry. The signatures in it were verified before they were written.
-pub(crate) fn open(folder: &Folder, identity: &Identity) -> Result<(Store, Sequencer)> {
+/// A ledger's store with what it adds up to.
+pub(crate) struct Opened {
+    pub(crate) store: Store,
+    pub(crate) sequencer: Sequencer,
+    /// Where snapshots go.
+    pub(crate) kept: Kept<Reader>,
+    /// Size of the snapshot that was started from; zero without one.
+    pub(crate) started_from: TreeSize,
+}
+
+/// Opens the store and folds its entries: those after the newest snapshot that the log bears out, or all. The
+/// signatures in them were verified before they were written.
+pub(crate) fn open(folder: &Folder, identity: &Identity) -> Result<Opened> {
     let store = Store::open(&folder.store(), &Options::default()).context("opening the store")?;
     if let Some(why) = store.rebuilt() {
         tracing::warn!(why, "the index was rebuilt from the value log");
     }
-    let mut state: Option<LedgerState> = None;
-    let mut frontier = Frontier::new();
-    store
-        .reader()
-        .replay(LeafIndex::GENESIS, |first, entries| -> Result<(), FoldOrStore> {
-            for (index, entry) in (first.get()..).zip(entries) {
-                frontier.push(leaf_hash(entry));
-                let taken = match &mut state {
-                    None => LedgerState::from_genesis(entry).map(|genesis| state = Some(genesis)),
-                    Some(state) => state.take_entry(entry).map(|_| ()),
-                };
-                taken.map_err(|error| FoldOrStore::Fold { index, error })?;
-            }
-            Ok(())
-        })?;
-    let state = state.context("the store holds no entry: it needs a mirror to be rebuilt from")?;
+    let reader = store.reader();
+    let first = reader.read(LeafIndex::GENESIS, 1)?;
+    let first = first
+        .first()
+        .context("the store holds no entry: `lotproof ledger rebuild` makes it anew from a mirror")?;
+    let genesis = LedgerState::from_genesis(first).context("entry 0")?;
     ensure!(
-        state.log_id() == identity.log_id,
+        genesis.log_id() == identity.log_id,
         "the store holds log {}, ledger.json says {}",
-        state.log_id(),
+        genesis.log_id(),
         identity.log_id
     );
-    Ok((store, Sequencer::new(state, frontier)))
+    let mut kept = Kept::new(reader.clone(), genesis.log_id());
+    let mut started_from = TreeSize::EMPTY;
+    let mut folded = None;
+    let snapshot = kept.newest_snapshot(&genesis, |size| reader.root(size))?;
+    if let Some((state, frontier)) = snapshot {
+        let size = state.size();
+        match fold(&reader, &kept, state, frontier) {
+            Ok(sound) => (folded, started_from) = (Some(sound), size),
+            Err(error) => {
+                let why = format!("{error:#}");
+                tracing::warn!(%size, why, "the snapshot is not used: folding the whole log");
+                kept.forget_snapshots()?;
+            }
+        }
+    }
+    let (state, frontier) = match folded {
+        Some(folded) => folded,
+        None => {
+            let mut frontier = Frontier::new();
+            frontier.push(leaf_hash(first));
+            fold(&reader, &kept, genesis, frontier)?
+        }
+    };
+    keep_snapshot(&mut kept, &state, &frontier)?;
+    let sequencer = Sequencer::new(state, frontier);
+    Ok(Opened {
+        store,
+        sequencer,
+        kept,
+        started_from,
+    })
 }
 
-#[derive(Debug, thiserror::Error)]
-enum FoldOrStore {
-    #[error("entry {index} does not follow the ones before")]
-    Fold {
-        index: u64,
-        #[source]
-        error: FoldError,
-    },
-    #[error("reading the store")]
-    Store(#[from] StoreError),
+/// Folds what comes after a state, and compares the root with the index's.
+fn fold(
+    reader: &Reader,
+    kept: &Kept<Reader>,
+    state: LedgerState,
+    frontier: Frontier,
+) -> Result<(LedgerState, Frontier)> {
+    let from = state.size().next_index();
+    let mut folding = Folding::new(kept, state, frontier);
+    reader.replay(from, |_, entries| {
+        entries.iter().try_for_each(|entry| folding.take(entry))
+    })?;
+    let (state, frontier) = folding.finish()?;
+    let head = frontier.head();
+    if reader.root(head.size)? != Some(head.root) {
+        reader.distrust_index("its root is not that of the entries");
+        bail!("the index has another root than the entries: start again");
+    }
+    Ok((state, frontier))
+}
+
+/// Keeps a snapshot if one is due.
+fn keep_snapshot(kept: &mut Kept<Reader>, state: &LedgerState, frontier: &Frontier) -> Result<()> {
+    if kept.snapshot_is_due(state.size()) {
+        let (head, content) = Kept::<Reader>::snapshot(state, frontier);
+        kept.keep_snapshot(head, &content)?;
+    }
+    Ok(())
 }
 
 impl Writer {
@@ -144,7 +197,7 @@ impl Writer {
         folder: Folder,
         identity: Identity,
         key: Arc<LogKey>,
-        (store, shared): (Store, Shared),
+        (store, shared, kept): (Store, Shared, Kept<Reader>),
         guard: Box<dyn Guard>,
         outbound: Outbound,
         metrics: Metrics,
@@ -159,6 +212,7 @@ impl Writer {
             key,
             store,
             shared,
+            kept,
             guard,
             guarded: None,
             run_id,
@@ -310,9 +364,11 @@ impl Writer {
     pub(crate) fn handle(&mut self, batch: Vec<Submission>) -> Result<()> {
         let recorded_at = self.read_clock()?;
         let statements = batch.len();
+        let older = self.shared.look(|sequencer| sequencer.older_rows_for(&batch));
+        let older = self.kept.rows(older).context("looking older statements up")?;
         let commit = self
             .shared
-            .with_sequencer(|sequencer| sequencer.commit(batch, recorded_at));
+            .with_sequencer(|sequencer| sequencer.commit_with(batch, recorded_at, &older));
         if !commit.entries.is_empty() {
             self.commits += 1;
             self.stop_before(Step::Persist);
@@ -321,7 +377,29 @@ impl Writer {
                 .context("the store did not take the batch")?;
         }
         self.metrics.took(statements, &commit);
-        self.promise(&commit)
+        self.promise(&commit)?;
+        self.keep()
+    }
+
+    /// Behind a commit, when all that is decided is published: keeps what was folded.
+    fn keep(&mut self) -> Result<()> {
+        self.shared
+            .let_go_of_rows()
+            .context("keeping rows of the folded state")?;
+        let size = self.shared.published_size();
+        if self.kept.snapshot_is_due(size) {
+            self.snapshot()?;
+        }
+        Ok(())
+    }
+
+    fn snapshot(&mut self) -> Result<()> {
+        let (head, content) = self
+            .shared
+            .look(|sequencer| Kept::<Reader>::snapshot(sequencer.state(), sequencer.frontier()));
+        self.kept
+            .keep_snapshot(head, &content)
+            .context("keeping a snapshot")
     }
 
     fn stop_before(&self, step: Step) {
@@ -374,17 +452,17 @@ impl Writer {
             return Ok(());
         };
         for (feed, sequences) in &commit.receipts {
-            let built = self.shared.with_state(|state| {
-                let hashes = StoreHashes(self.shared.reader());
-                receipts(
-                    state,
-                    *feed,
-                    sequences.iter().copied(),
-                    checkpoint.head().size,
-                    checkpoint.bytes(),
-                    &hashes,
-                )
-            })?;
+            let rows = self
+                .shared
+                .rows(*feed, sequences.iter().copied())
+                .context("reading rows for receipts")?;
+            let built = receipts(
+                *feed,
+                rows,
+                checkpoint.head().size,
+                checkpoint.bytes(),
+                &StoreHashes(self.shared.reader()),
+            )?;
             for receipt in built {
                 self.send(self.outbound.names.receipt(feed), receipt.encode_to_vec().into())?;
             }
@@ -470,8 +548,10 @@ impl Writer {
     }
 
     /// Ends in order: what is handled stays, the clock is kept, the store closes cleanly.
-    pub(crate) fn close(self) -> Result<()> {
+    pub(crate) fn close(mut self) -> Result<()> {
         self.save_clock()?;
+        self.shared.let_go_of_rows()?;
+        self.snapshot()?;
         self.store.close().context("closing the store")
     }
 }

@@ -315,7 +315,7 @@ impl World {
         self.record_entry(&entry);
     }
 
-    fn record_entry(&mut self, entry: &Entry) {
+    pub(crate) fn record_entry(&mut self, entry: &Entry) {
         self.state.take_own(entry).unwrap();
         self.entries.push(entry.encode());
     }
