@@ -16,10 +16,11 @@ use lotproof::{
         checkpoint::{Checkpoint, SignedCheckpoint},
         hash::leaf_hash,
         note::VerifierKey,
+        proof::HashReader,
         tree::{Frontier, LogHead},
     },
     port::{EntryStore as _, Guard, GuardError, GuardRevision, GuardValue, StoreError},
-    sequencer::{Commit, Refused, Sequencer, Step, Submission, receipts},
+    sequencer::{Commit, Refused, Sequencer, Step, Submission, Subtrees, receipts},
     shell::{
         durable,
         nats::BusNames,
@@ -375,7 +376,7 @@ impl Writer {
         };
         for (feed, sequences) in &commit.receipts {
             let built = self.shared.with_state(|state| {
-                let hashes = StoreHashes(self.shared.reader());
+                let hashes = CommitHashes(&commit.subtrees, StoreHashes(self.shared.reader()));
                 receipts(
                     state,
                     *feed,
@@ -497,6 +498,20 @@ fn answer(identity: &Identity, refused: &Refused, code: AnswerCode, now_nanos: i
         expected,
         answered_at: now_nanos,
         detail,
+    }
+}
+
+/// The tree as right after a commit: what it completed is at hand, the store has the rest.
+struct CommitHashes<'a>(&'a Subtrees, StoreHashes<'a>);
+
+impl HashReader for CommitHashes<'_> {
+    type Error = StoreError;
+
+    fn subtree(&self, level: u8, index: u64) -> Result<Hash, StoreError> {
+        let Self(completed, store) = self;
+        completed
+            .get(level, index)
+            .map_or_else(|| store.subtree(level, index), Ok)
     }
 }
 
