@@ -217,7 +217,7 @@ pub fn check(bytes: &Bytes) -> Result<CheckedEvent, EventError> {
             Some(EventPart {
                 number,
                 count,
-                scalars: seen.scalars(),
+                scalars: scalars(bytes, kind)?,
             })
         }
     };
@@ -254,8 +254,6 @@ struct Seen<'a> {
     reported: bool,
     needs_decoding: bool,
     facilities: Vec<&'a [u8]>,
-    /// Encodings of top-level fields but the part and the kind, and of the kind's fields but its slices.
-    kept: Vec<&'a [u8]>,
     /// Prefix of the serial run being read.
     prefix: &'a [u8],
     in_run: bool,
@@ -289,22 +287,29 @@ impl<'a> Seen<'a> {
             }
             _ => {}
         }
+    }
+}
+
+/// Digest over the kind, the encodings of top-level fields but the part and the kind, and those of the kind's
+/// fields but its slices. Long events alone need it, so it takes a pass of its own.
+fn scalars(bytes: &[u8], kind: EventKind) -> Result<Hash, ShapeError> {
+    let number = kind.number().to_be_bytes();
+    let mut parts: Vec<&[u8]> = vec![b"lotproof/v1/part\0", &number];
+    let mut in_kind = false;
+    shape::check(&shape::EVENT, bytes, &mut |met| {
         let kept = match met.depth {
-            0 => met.field.number != 5 && met.field.number < KIND_MIN,
-            1 => self.kind.is_some() && !met.field.sliced,
+            0 => {
+                in_kind = met.field.number >= KIND_MIN;
+                !in_kind && met.field.number != 5
+            }
+            1 => in_kind && !met.field.sliced,
             _ => false,
         };
         if kept {
-            self.kept.push(met.encoded);
+            parts.push(met.encoded);
         }
-    }
-
-    fn scalars(&self) -> Hash {
-        let kind = self.kind.map_or(0, EventKind::number).to_be_bytes();
-        let mut parts: Vec<&[u8]> = vec![b"lotproof/v1/part\0", &kind];
-        parts.extend(&self.kept);
-        Hash::of(&parts)
-    }
+    })?;
+    Ok(Hash::of(&parts))
 }
 
 /// Fields that say where the issuer acted. Another's place (`to_facility`) is a claim about him, and is not
