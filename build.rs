@@ -50,10 +50,14 @@ fn shapes(pool: &DescriptorPool) -> Result<String, Box<dyn std::error::Error>> {
         writeln!(source, "    name: {:?},\n    fields: &[", message.name())?;
         let mut fields: Vec<FieldDescriptor> = message.fields().collect();
         fields.sort_by_key(FieldDescriptor::number);
-        for field in fields {
-            writeln!(source, "        {},", shape_field(pool, &field)?)?;
+        for field in &fields {
+            writeln!(source, "        {},", shape_field(pool, field)?)?;
         }
-        writeln!(source, "    ],\n}};")?;
+        let required_to = fields
+            .iter()
+            .rposition(|field| flag(pool, &field.options(), "required"))
+            .map_or(0, |last| last + 1);
+        writeln!(source, "    ],\n    required_to: {required_to},\n}};")?;
     }
     Ok(source)
 }
@@ -77,11 +81,7 @@ fn shape_field(pool: &DescriptorPool, field: &FieldDescriptor) -> Result<String,
         }
     };
     let options = field.options();
-    let flag = |name: &str| {
-        option(pool, &options, name)
-            .and_then(|value| value.as_bool())
-            .unwrap_or(false)
-    };
+    let flag = |name: &str| flag(pool, &options, name);
     let form = option(pool, &options, "form")
         .and_then(|value| value.as_enum_number())
         .unwrap_or(0);
@@ -113,6 +113,13 @@ fn shape_field(pool: &DescriptorPool, field: &FieldDescriptor) -> Result<String,
         flag("sliced"),
         flag("required"),
     ))
+}
+
+/// Whether an option of ours is set to true.
+fn flag(pool: &DescriptorPool, options: &DynamicMessage, name: &str) -> bool {
+    option(pool, options, name)
+        .and_then(|value| value.as_bool())
+        .unwrap_or(false)
 }
 
 fn option(pool: &DescriptorPool, options: &DynamicMessage, name: &str) -> Option<Value> {

@@ -231,7 +231,7 @@ pub fn check(bytes: &Bytes) -> Result<CheckedEvent, EventError> {
             Some(EventPart {
                 number,
                 count,
-                scalars: seen.scalars(),
+                scalars: scalars(bytes, kind)?,
             })
         }
     };
@@ -268,10 +268,6 @@ struct Seen<'a> {
     reported: bool,
     needs_decoding: bool,
     facilities: Vec<&'a [u8]>,
-    /// Encodings of top-level fields but the part and the kind.
-    shared: Vec<&'a [u8]>,
-    /// Encodings of the kind's fields but its slices.
-    kind_shared: Vec<&'a [u8]>,
     /// Prefix of the serial run being read.
     prefix: &'a [u8],
     in_run: bool,
@@ -305,29 +301,38 @@ impl<'a> Seen<'a> {
             }
             _ => {}
         }
-        match met.depth {
-            0 if met.field.number != 5 && met.field.number < KIND_MIN => self.shared.push(met.encoded),
-            1 if self.kind.is_some() && !met.field.sliced => self.kind_shared.push(met.encoded),
-            _ => {}
-        }
     }
+}
 
-    /// The part digest. Field numbers of the two sections overlap, so each section's length goes before it:
-    /// no field of one can be taken for one of the other.
-    fn scalars(&self) -> Hash {
-        let len = |section: &[&[u8]]| {
-            let len: usize = section.iter().map(|field| field.len()).sum();
-            // An event is shorter than a statement.
-            u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes()
-        };
-        let kind = self.kind.map_or(0, EventKind::number).to_be_bytes();
-        let (shared_len, kind_shared_len) = (len(&self.shared), len(&self.kind_shared));
-        let mut parts: Vec<&[u8]> = vec![PART_TAG, &kind, &shared_len];
-        parts.extend(&self.shared);
-        parts.push(&kind_shared_len);
-        parts.extend(&self.kind_shared);
-        Hash::of(&parts)
-    }
+/// The part digest: over the kind, the encodings of top-level fields but the part and the kind, and those of
+/// the kind's fields but its slices. Field numbers of the two sections overlap, so each section's length goes
+/// before it: no field of one can be taken for one of the other. Long events alone need it, so it takes a pass
+/// of its own.
+fn scalars(bytes: &[u8], kind: EventKind) -> Result<Hash, ShapeError> {
+    let (mut shared, mut kind_shared) = (Vec::new(), Vec::new());
+    let mut in_kind = false;
+    shape::check(&shape::EVENT, bytes, &mut |met| match met.depth {
+        0 => {
+            in_kind = met.field.number >= KIND_MIN;
+            if !in_kind && met.field.number != 5 {
+                shared.push(met.encoded);
+            }
+        }
+        1 if in_kind && !met.field.sliced => kind_shared.push(met.encoded),
+        _ => {}
+    })?;
+    let len = |section: &[&[u8]]| {
+        let len: usize = section.iter().map(|field| field.len()).sum();
+        // An event is shorter than a statement.
+        u32::try_from(len).unwrap_or(u32::MAX).to_be_bytes()
+    };
+    let number = kind.number().to_be_bytes();
+    let (shared_len, kind_shared_len) = (len(&shared), len(&kind_shared));
+    let mut parts: Vec<&[u8]> = vec![PART_TAG, &number, &shared_len];
+    parts.extend(shared);
+    parts.push(&kind_shared_len);
+    parts.extend(kind_shared);
+    Ok(Hash::of(&parts))
 }
 
 /// Fields that say where the issuer acted. Another's place (`to_facility`) is a claim about him, and is not

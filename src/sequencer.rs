@@ -74,8 +74,8 @@ impl Step {
 pub struct Submission {
     /// The feed that its subject names; proves nothing, and says where an answer goes.
     pub subject_feed: Option<FeedId>,
-    /// SHA-256 of the message, for its answer.
-    pub message: Hash,
+    /// The message as received, which its answer names by its SHA-256.
+    pub bytes: Bytes,
     /// The statement, or why it is none.
     pub prepared: Result<Prepared, NoPlace>,
 }
@@ -104,6 +104,42 @@ pub struct Commit {
     pub answers: Vec<Refused>,
     /// How many statements were equivocations of feeds already known for it.
     pub repeated_equivocations: u64,
+    /// The parts of the tree that the new leaves completed.
+    pub subtrees: Subtrees,
+}
+
+/// Complete subtrees that a run of new leaves brought about, the leaves among them: what receipts are mostly
+/// made of, without asking the store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subtrees(Vec<Level>);
+
+/// Adjacent roots of one level.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Level {
+    first: u64,
+    roots: Vec<Hash>,
+}
+
+impl Subtrees {
+    /// The root over leaves `index * 2^level` up to `(index + 1) * 2^level`, if these leaves completed it.
+    pub fn get(&self, level: u8, index: u64) -> Option<Hash> {
+        let level = self.0.get(usize::from(level))?;
+        let at = usize::try_from(index.checked_sub(level.first)?).ok()?;
+        level.roots.get(at).copied()
+    }
+
+    /// Takes the next one; within a level they come in order, without gaps.
+    fn add(&mut self, level: u8, index: u64, root: Hash) {
+        let at = usize::from(level);
+        if self.0.len() <= at {
+            self.0.resize(at + 1, Level::default());
+        }
+        let Some(level) = self.0.get_mut(at) else { return };
+        if level.roots.is_empty() {
+            level.first = index;
+        }
+        level.roots.push(root);
+    }
 }
 
 /// The state that deciding needs, and the tree's right edge.
@@ -176,17 +212,13 @@ impl Sequencer {
         let mut gaps = BTreeSet::new();
         for Submission {
             subject_feed,
-            message,
+            bytes,
             prepared,
         } in batch
         {
-            let (feed, sequence, envelope) = match &prepared {
-                Ok(prepared) => {
-                    let header = prepared.header();
-                    let envelope = prepared.statement().envelope_bytes().clone();
-                    (Some(header.feed), header.sequence, envelope)
-                }
-                Err(_) => (subject_feed, FeedSequence::NONE, Bytes::new()),
+            let (feed, sequence) = match &prepared {
+                Ok(prepared) => (Some(prepared.header().feed), prepared.header().sequence),
+                Err(_) => (subject_feed, FeedSequence::NONE),
             };
             let decided = prepared.and_then(|prepared| self.state.decide_with(prepared, recorded_at, older));
             match (decided, feed) {
@@ -203,7 +235,7 @@ impl Sequencer {
                         recorded_at,
                         body: Body::Evidence {
                             first_index: first,
-                            envelope,
+                            envelope: bytes,
                         },
                     };
                     if self.state.take_own_with(&entry, older).is_ok() {
@@ -216,7 +248,7 @@ impl Sequencer {
                 (Err(why), Some(feed)) => {
                     commit.answers.push(Refused {
                         feed,
-                        message,
+                        message: Hash::of(&[&bytes]),
                         sequence: sequence.get(),
                         why,
                     });
@@ -250,7 +282,9 @@ impl Sequencer {
     fn append(&mut self, entry: &Entry, commit: &mut Commit) {
         let bytes = entry.encode();
         let hash = leaf_hash(&bytes);
-        self.frontier.push(hash);
+        let subtrees = &mut commit.subtrees;
+        self.frontier
+            .push_with(hash, |level, index, root| subtrees.add(level, index, root));
         commit.entries.push((bytes, hash));
     }
 }
@@ -291,4 +325,39 @@ pub fn receipts<R: HashReader>(
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::hash::node_hash;
+
+    #[test]
+    fn a_commit_knows_exactly_the_subtrees_that_it_completed() {
+        let mut tree = vec![(0..8_u8).map(|leaf| leaf_hash(&[leaf])).collect::<Vec<_>>()];
+        for level in 0..3 {
+            let above = tree[level].chunks(2).map(|pair| node_hash(pair[0], pair[1]));
+            let above = above.collect();
+            tree.push(above);
+        }
+        for first in 0..8 {
+            let mut frontier = Frontier::new();
+            frontier.extend(&tree[0][..first]);
+            let mut subtrees = Subtrees::default();
+            for leaf in &tree[0][first..] {
+                frontier.push_with(*leaf, |level, index, root| subtrees.add(level, index, root));
+            }
+            for (level, roots) in tree.iter().enumerate() {
+                for (index, root) in roots.iter().enumerate() {
+                    let expected = ((index + 1) << level > first).then_some(*root);
+                    let got = subtrees.get(u8::try_from(level).unwrap(), index as u64);
+                    assert_eq!(got, expected, "from {first}: {level}, {index}");
+                }
+                let beyond = subtrees.get(u8::try_from(level).unwrap(), roots.len() as u64);
+                assert_eq!(beyond, None);
+            }
+        }
+        assert_eq!(Subtrees::default().get(0, 0), None);
+        assert_eq!(Subtrees::default().get(9, 7), None);
+    }
 }

@@ -23,6 +23,8 @@ pub struct Shape {
     pub name: &'static str,
     /// Ascending by number.
     pub fields: &'static [Field],
+    /// How many of them there are up to the last that is required: beyond, no absence needs a look.
+    pub required_to: usize,
 }
 
 /// One field of a [`Shape`].
@@ -190,7 +192,7 @@ fn message<'a>(
         return Err(fault("nested too deep", 0));
     }
     let mut rest = Cursor { bytes, at: 0 };
-    let mut fields = shape.fields.iter().peekable();
+    let mut fields = shape.fields.iter().take(shape.required_to).peekable();
     let mut oneof_taken = false;
     let mut last: Option<(u32, u32)> = None;
     while !rest.is_empty() {
@@ -349,3 +351,30 @@ impl<'a> Cursor<'a> {
 }
 
 include!(concat!(env!("OUT_DIR"), "/shapes.rs"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_required_beyond_the_last_that_is() {
+        for shape in [
+            &EVENT,
+            &STATEMENT,
+            &ENVELOPE,
+            &RECEIPT,
+            &ITEM,
+            &QUANTITY,
+            &TRANSFORMED,
+        ] {
+            let last = shape.fields.iter().rposition(|field| field.required);
+            assert_eq!(
+                shape.required_to,
+                last.map_or(0, |last| last + 1),
+                "{}",
+                shape.name
+            );
+        }
+        assert!(QUANTITY.required_to > 0);
+    }
+}

@@ -21,6 +21,7 @@ mod world;
 
 use std::{
     fs,
+    num::NonZero,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -98,8 +99,10 @@ struct Drained {
     took: Duration,
     /// Raw parallel verifications a second, before and after.
     verify: f64,
-    /// Processor time of one raw verification.
+    /// Processor time of the raw verifications before.
     verify_cpu: Option<Duration>,
+    /// How long they took.
+    verify_took: Duration,
     /// Processor time of the ledger, the bus and the taker of receipts together.
     cpu: Option<Duration>,
     running: Running,
@@ -203,7 +206,6 @@ impl Bench {
         let consumed = rate(sent.len(), world.consume(sent.len()).await?);
         report.add("jetstream_consume", "JetStream consume", consumed, "messages/s");
 
-        say("draining");
         let drained = drain(&world, &signers, &sent, &signed).await?;
         let drain_rate = rate(sent.len(), drained.took);
         report.add("verify", "verify_strict, all cores", drained.verify, "/s");
@@ -334,7 +336,6 @@ impl Bench {
             "events/s",
         );
 
-        say("draining");
         let drained = drain(&world, &signers, &sent, &signed).await?;
         report.add(
             "verify_packed",
@@ -396,7 +397,6 @@ impl Bench {
             events::mean_len(&envelopes)?,
         ));
         world.publish(&sent).await?;
-        say("draining");
         let drained = drain(&world, &signers, &sent, &signed).await?;
         report.section("a simulated supply chain, statements as full as they can be");
         report.add(
@@ -447,12 +447,17 @@ impl Bench {
 
 /// Starts the ledger on a backlog and waits until every statement in it has a receipt; proves them all.
 #[expect(clippy::disallowed_methods, reason = "measures")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of a benchmark are far below 2^52"
+)]
 async fn drain(world: &World, signers: &Signers, sent: &[Sent], signed: &[Signed]) -> Result<Drained> {
     let cpu_before = cpu::used_here();
     let before = raw::parallel_verify_rate(signed)?;
     let verify_cpu = cpu::used_here()
         .zip(cpu_before)
         .map(|(after, before)| after.saturating_sub(before));
+    say("draining");
     let receiving = tokio::spawn(
         Receipts::subscribe(world, signers.feeds())
             .await?
@@ -473,6 +478,7 @@ async fn drain(world: &World, signers: &Signers, sent: &[Sent], signed: &[Signed
         took,
         verify: f64::midpoint(before, after),
         verify_cpu,
+        verify_took: Duration::from_secs_f64(signed.len() as f64 / before),
         cpu,
         running,
     })
@@ -480,10 +486,22 @@ async fn drain(world: &World, signers: &Signers, sent: &[Sent], signed: &[Signed
 
 /// Processor time of a drain by statement, beside that of a verification: what the ratio of the rates would be
 /// if nobody else used the machine and no core ever waited.
+#[expect(clippy::cast_precision_loss, reason = "so many cores nobody has")]
 fn add_cpu(report: &mut Report, ids: [&'static str; 2], drained: &Drained, statements: usize) {
     let (Some(cpu), Some(verify_cpu)) = (drained.cpu, drained.verify_cpu) else {
         return;
     };
+    // Raw verification never waits: what it did not get, others had.
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get) as f64;
+    let share = verify_cpu.as_secs_f64() / (drained.verify_took.as_secs_f64() * cores);
+    if share < 0.9 {
+        report.conditions.push(format!(
+            "others used this machine ({:.0} % of the cores were had before {}): rates are low, and only the ratios \
+             of processor times hold",
+            share * 100.0,
+            ids[1],
+        ));
+    }
     let verify = microseconds_each(verify_cpu, statements);
     report.add(ids[0], "processor time of a raw verification", verify, "us");
     report

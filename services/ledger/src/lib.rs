@@ -4,8 +4,9 @@
 //! EVENTS -> read batch -> verify on all cores -> writer (decide, persist, guard, sign, show, receipt) -> purge
 //! ```
 //!
-//! Batch n + 1 is verified while batch n commits. The ledger keeps no cursor on the bus: at every start and
-//! reconnect it reads EVENTS from its first message, and what is in the log already is a duplicate.
+//! Batch n + 1 is verified while batch n commits, and n + 2 is read meanwhile. Whatever is verified by the time
+//! that a commit ends goes into the next one. The ledger keeps no cursor on the bus: at every start and reconnect
+//! it reads EVENTS from its first message, and what is in the log already is a duplicate.
 
 mod ask;
 mod clock;
@@ -25,8 +26,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use lotproof::{
     port::EntryStore as _,
     shell::nats::{
-        BlockingGuard, Bus, BusNames, BusOptions, EventsLimits, EventsPurger, EventsReader, NatsGuard,
-        ReadError, ReaderOptions, ensure_streams,
+        BlockingGuard, Bus, BusNames, BusOptions, EventsBatch, EventsLimits, EventsPurger, EventsReader,
+        NatsGuard, ReadError, ReaderOptions, ensure_streams,
     },
 };
 use tokio::{
@@ -45,7 +46,7 @@ pub use self::{
 };
 use self::{
     metrics::Metrics,
-    prepare::Prepared,
+    prepare::{Gather, Prepared},
     writer::{Opened, Writer},
 };
 
@@ -162,19 +163,24 @@ pub async fn run(
 
     let reader = EventsReader::new(bus.clone(), names, config.reader);
     let purger = reader.purger();
-    let (to_writer, from_reader) = mpsc::channel(1);
+    // Each stage works on one batch while the next one waits.
+    let (to_prepare, to_be_prepared) = mpsc::channel(1);
+    let (to_writer, prepared) = mpsc::channel(1);
     let suspects = prepare::Suspects::load(&config.folder)?;
     suspects.install_hook(&config.folder);
     let ended = shared.watch_health();
-    let reading = tokio::spawn(read(reader, to_writer, suspects, shutdown.clone()));
+    let reading = tokio::spawn(read(reader, to_prepare, shutdown.clone()));
+    let preparing = tokio::task::spawn_blocking(move || prepare_all(to_be_prepared, &to_writer, &suspects));
     let writing = {
         let (shared, runtime) = (shared.clone(), Handle::current());
-        tokio::task::spawn_blocking(move || write(writer, from_reader, &purger, &shared, &runtime))
+        let gather = Gather::new(prepared, config.reader);
+        tokio::task::spawn_blocking(move || write(writer, gather, &purger, &shared, &runtime))
     };
 
     let outcome = writing.await.context("the writer panicked")?;
     drop(ended);
     let read_outcome = if outcome.is_ok() {
+        preparing.await.context("preparing a batch panicked")?;
         reading.await.context("the reader panicked")?
     } else {
         Ok(())
@@ -188,14 +194,12 @@ pub async fn run(
     outcome.and(read_outcome)
 }
 
-/// Reads EVENTS and prepares batches until told to stop.
+/// Reads EVENTS until told to stop.
 async fn read(
     mut reader: EventsReader,
-    to_writer: mpsc::Sender<Prepared>,
-    suspects: prepare::Suspects,
+    to_prepare: mpsc::Sender<EventsBatch>,
     mut shutdown: watch::Receiver<bool>,
 ) -> Result<()> {
-    let suspects = Arc::new(suspects);
     loop {
         let batch = tokio::select! {
             biased;
@@ -213,10 +217,24 @@ async fn read(
                 continue;
             }
         };
-        let suspects = suspects.clone();
-        let prepared = tokio::task::spawn_blocking(move || prepare::prepare(batch, &suspects)).await?;
-        if to_writer.send(prepared).await.is_err() {
+        if to_prepare.send(batch).await.is_err() {
             return Ok(());
+        }
+    }
+}
+
+/// Prepares batches until there are no more.
+fn prepare_all(
+    mut batches: mpsc::Receiver<EventsBatch>,
+    to_writer: &mpsc::Sender<Prepared>,
+    suspects: &prepare::Suspects,
+) {
+    while let Some(batch) = batches.blocking_recv() {
+        if to_writer
+            .blocking_send(prepare::prepare(batch, suspects))
+            .is_err()
+        {
+            return;
         }
     }
 }
@@ -224,14 +242,14 @@ async fn read(
 /// Commits prepared batches until there are no more.
 fn write(
     mut writer: Writer,
-    mut batches: mpsc::Receiver<Prepared>,
+    mut batches: Gather,
     purger: &EventsPurger,
     shared: &Shared,
     runtime: &Handle,
 ) -> Result<()> {
     let mut handled = None;
     let mut purge_at = Instant::now() + PURGE_INTERVAL;
-    while let Some(batch) = batches.blocking_recv() {
+    while let Some(batch) = batches.next() {
         if let Health::Halted(why) = shared.health() {
             bail!("{why}");
         }

@@ -13,10 +13,11 @@ use lotproof::{
     sequencer::Submission,
     shell::{
         durable,
-        nats::{BusMessage, BusPosition, EventsBatch},
+        nats::{BusMessage, BusPosition, EventsBatch, ReaderOptions},
     },
 };
 use rayon::prelude::*;
+use tokio::sync::mpsc;
 
 use crate::{folder::Folder, writer::message_hash};
 
@@ -32,6 +33,52 @@ thread_local! {
 pub(crate) struct Prepared {
     pub(crate) submissions: Vec<Submission>,
     pub(crate) position: Option<BusPosition>,
+}
+
+/// What is prepared, as commits: every batch that waits goes into the next one, up to the limits of a batch.
+pub(crate) struct Gather {
+    batches: mpsc::Receiver<Prepared>,
+    limits: ReaderOptions,
+    /// Came, but did not fit any more.
+    left_over: Option<Prepared>,
+}
+
+impl Gather {
+    pub(crate) const fn new(batches: mpsc::Receiver<Prepared>, limits: ReaderOptions) -> Self {
+        Self {
+            batches,
+            limits,
+            left_over: None,
+        }
+    }
+
+    /// Waits for a batch and takes what else is there; nothing once there are no more.
+    pub(crate) fn next(&mut self) -> Option<Prepared> {
+        let mut gathered = self.left_over.take().or_else(|| self.batches.blocking_recv())?;
+        let mut len = gathered.len();
+        while let Ok(more) = self.batches.try_recv() {
+            len += more.len();
+            if gathered.submissions.len() + more.submissions.len() > self.limits.messages_max
+                || len > self.limits.bytes_max
+            {
+                self.left_over = Some(more);
+                break;
+            }
+            gathered.submissions.extend(more.submissions);
+            gathered.position = more.position.or(gathered.position);
+        }
+        Some(gathered)
+    }
+}
+
+impl Prepared {
+    /// Of all messages together, in bytes.
+    fn len(&self) -> usize {
+        self.submissions
+            .iter()
+            .map(|submission| submission.bytes.len())
+            .sum()
+    }
 }
 
 /// Messages during whose handling the ledger stopped.
@@ -65,8 +112,13 @@ impl Suspects {
         }));
     }
 
-    fn is_poison(&self, message: &Hash) -> bool {
-        self.0.get(message).is_some_and(|stops| *stops >= STOPS_MAX)
+    fn is_poison(&self, message: &[u8]) -> bool {
+        // Nearly always there are none, and nothing needs to be hashed.
+        !self.0.is_empty()
+            && self
+                .0
+                .get(&message_hash(message))
+                .is_some_and(|stops| *stops >= STOPS_MAX)
     }
 }
 
@@ -85,17 +137,59 @@ pub(crate) fn prepare(batch: EventsBatch, suspects: &Suspects) -> Prepared {
 }
 
 fn look_at(message: BusMessage, suspects: &Suspects) -> Submission {
-    let hash = message_hash(&message.bytes);
-    IN_WORK.set(Some(message.bytes.clone()));
-    let prepared = if suspects.is_poison(&hash) {
+    let bytes = message.bytes;
+    IN_WORK.set(Some(bytes.clone()));
+    let prepared = if suspects.is_poison(&bytes) {
         Err(NoPlace::Poison)
     } else {
-        admission::Prepared::from_bytes(message.bytes)
+        admission::Prepared::from_bytes(bytes.clone())
     };
     IN_WORK.set(None);
     Submission {
         subject_feed: message.feed,
-        message: hash,
+        bytes,
         prepared,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(messages: usize, len: usize) -> Prepared {
+        let submission = || Submission {
+            subject_feed: None,
+            bytes: vec![0; len].into(),
+            prepared: Err(NoPlace::Poison),
+        };
+        Prepared {
+            submissions: std::iter::repeat_with(submission).take(messages).collect(),
+            position: None,
+        }
+    }
+
+    fn gathered(batches: impl IntoIterator<Item = Prepared>) -> Vec<usize> {
+        let (send, receive) = mpsc::channel(16);
+        for batch in batches {
+            assert!(send.try_send(batch).is_ok(), "room");
+        }
+        drop(send);
+        let limits = ReaderOptions {
+            messages_max: 10,
+            bytes_max: 1_000,
+            ..ReaderOptions::default()
+        };
+        let mut gather = Gather::new(receive, limits);
+        std::iter::from_fn(|| gather.next().map(|batch| batch.submissions.len())).collect()
+    }
+
+    #[test]
+    fn what_waits_is_committed_together_within_limits_and_in_order() {
+        assert_eq!(gathered([batch(3, 1), batch(0, 0), batch(4, 1)]), [7]);
+        assert_eq!(gathered([batch(6, 1), batch(6, 1), batch(4, 1)]), [6, 10]);
+        assert_eq!(gathered([batch(2, 300), batch(2, 300), batch(1, 1)]), [2, 3]);
+        // What is too large by itself came so from the bus, and goes alone.
+        assert_eq!(gathered([batch(1, 2_000), batch(1, 1)]), [1, 1]);
+        assert_eq!(gathered([]), [0; 0]);
     }
 }

@@ -177,7 +177,7 @@ impl World {
             .into_iter()
             .map(|envelope| Submission {
                 subject_feed: None,
-                message: writer::message_hash(&envelope),
+                bytes: envelope.clone(),
                 prepared: Prepared::from_bytes(envelope),
             })
             .collect();

@@ -19,10 +19,11 @@ use lotproof::{
         checkpoint::{Checkpoint, SignedCheckpoint},
         hash::leaf_hash,
         note::VerifierKey,
+        proof::HashReader,
         tree::{Frontier, LogHead},
     },
-    port::{EntryStore as _, Guard, GuardError, GuardRevision, GuardValue},
-    sequencer::{Commit, Refused, Sequencer, Step, Submission, receipts},
+    port::{EntryStore as _, Guard, GuardError, GuardRevision, GuardValue, StoreError},
+    sequencer::{Commit, Refused, Sequencer, Step, Submission, Subtrees, receipts},
     shell::{
         durable,
         nats::BusNames,
@@ -461,7 +462,7 @@ impl Writer {
                 rows,
                 checkpoint.head().size,
                 checkpoint.bytes(),
-                &StoreHashes(self.shared.reader()),
+                &CommitHashes(&commit.subtrees, StoreHashes(self.shared.reader())),
             )?;
             for receipt in built {
                 self.send(self.outbound.names.receipt(feed), receipt.encode_to_vec().into())?;
@@ -577,6 +578,20 @@ fn answer(identity: &Identity, refused: &Refused, code: AnswerCode, now_nanos: i
         expected,
         answered_at: now_nanos,
         detail,
+    }
+}
+
+/// The tree as right after a commit: what it completed is at hand, the store has the rest.
+struct CommitHashes<'a>(&'a Subtrees, StoreHashes<'a>);
+
+impl HashReader for CommitHashes<'_> {
+    type Error = StoreError;
+
+    fn subtree(&self, level: u8, index: u64) -> Result<Hash, StoreError> {
+        let Self(completed, store) = self;
+        completed
+            .get(level, index)
+            .map_or_else(|| store.subtree(level, index), Ok)
     }
 }
 
