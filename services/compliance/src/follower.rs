@@ -144,7 +144,7 @@ impl Follower {
         loop {
             let news = tokio::select! {
                 biased;
-                _ = stopped(&mut shutdown) => News::Stop,
+                () = stopped(&mut shutdown) => News::Stop,
                 heard = heads.next() => heard.map_or(News::Unsubscribed, |heard| News::Head(heard.payload)),
                 _ = poll.tick() => News::Poll,
             };

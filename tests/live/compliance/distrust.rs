@@ -13,6 +13,7 @@ use lotproof::{
     id::{Hash, TreeSize},
     log::{
         checkpoint::{Checkpoint, SignedCheckpoint},
+        note::NoteSigner,
         tree::LogHead,
     },
     shell::nats::BusNames,
@@ -148,10 +149,11 @@ async fn heads_that_are_unsigned_late_taken_back_or_contradictory_move_nothing()
     let says = |note: Bytes| bus.client().publish(names.head(), note);
     says("junk".into()).await.unwrap();
     says(first.checkpoint.clone()).await.unwrap();
-    let forged = String::from_utf8(second.checkpoint.to_vec())
-        .unwrap()
-        .replace('A', "B");
-    says(forged.into()).await.unwrap();
+    let origin = world.identity.origin.clone();
+    let stranger = NoteSigner::from_seed(origin.as_str(), &[7; 32]).unwrap();
+    let head = first.head(&world);
+    let forged = Checkpoint { origin, head }.sign(&[&stranger]).unwrap();
+    says(forged.bytes().clone()).await.unwrap();
     until_metric(&projecting, "lotproof_compliance_unverified_heads_total 2").await;
     assert_eq!(
         (projecting.unready().await, stands(&projecting).await),
