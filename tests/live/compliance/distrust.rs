@@ -253,3 +253,29 @@ async fn another_log_under_the_same_name_and_key_is_not_folded() {
     strange.stop().await;
     running.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bus_alone_is_enough_to_follow_and_may_be_restarted() {
+    let mut world = World::new().await;
+    let running = world.start().await;
+    // Entries over HTTP, but no checkpoint.
+    let without_checkpoint = |copy: Copy| Copy {
+        checkpoint: Bytes::new(),
+        ..copy
+    };
+    let before = grow(&world, &running, "one").await;
+    let impostor = Impostor::serve(without_checkpoint(before.clone())).await;
+    let projecting = Projecting::start(&world, &impostor.url).await;
+    // What LEDGER kept.
+    projecting.until_at(before.head(&world).size.get()).await;
+    world.own.server.kill().await;
+    world.own.server.restart().await.unwrap();
+    let after = grow(&world, &running, "two").await;
+    assert!(after.head(&world).size > before.head(&world).size);
+    impostor.show(&without_checkpoint(after.clone()));
+    projecting.until_at(after.head(&world).size.get()).await;
+    let over_bus = projecting.ask("digests", &json!({})).await;
+    assert_eq!(over_bus, projecting.get("/v1/digests").await);
+    projecting.stop().await;
+    running.stop().await;
+}
