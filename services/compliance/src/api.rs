@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lotproof::{
     identifier,
     policy::{Context, ContextError, EvaluateError, Pack, Question, evaluate, view::Purpose},
-    provenance::{Bounds, Projection},
+    provenance::{Bounds, Direction, Projection},
     time::{EventTime, parse_rfc3339},
     wire::v1,
 };
@@ -52,7 +52,7 @@ pub(crate) fn answer(
         Request::Packs(_) => json(&asked.packs()),
         Request::Openings(_) => json(&OpeningsReply {
             standing: asked.standing,
-            report: shown.openings.clone(),
+            report: shown.openings.report(),
         }),
     }
 }
@@ -80,7 +80,7 @@ fn standing(shown: &Shown<'_>) -> Result<Standing, Problem> {
         },
         ledger_purpose: purpose,
         fixture: purpose != Purpose::Production,
-        openings: shown.openings.matched,
+        openings: shown.openings.matched(),
         alarm: shown.alarm,
     })
 }
@@ -186,7 +186,12 @@ impl Asked<'_> {
                 Problem::new(ProblemCode::InvalidParameter, message).about(["evaluation"])
             })?,
         };
-        if self.projection().lot(&lot).is_none() {
+        let only_it = Bounds {
+            nodes_max: 1,
+            ..Bounds::default()
+        };
+        let known = self.projection().provenance(&lot, Direction::Up, only_it);
+        if known.is_none() {
             return Err(unknown_lot(&lot));
         }
         let view = self

@@ -144,7 +144,7 @@ impl Follower {
         loop {
             let news = tokio::select! {
                 biased;
-                _ = stopped(&mut shutdown) => News::Stop,
+                () = stopped(&mut shutdown) => News::Stop,
                 heard = heads.next() => heard.map_or(News::Unsubscribed, |heard| News::Head(heard.payload)),
                 _ = poll.tick() => News::Poll,
             };
@@ -324,7 +324,7 @@ impl Follower {
         }
         self.shared.set_health(|health| health.caught_up = true);
         tracing::info!(size = %self.shared.newest(), "caught up with the log");
-        let unmatched = self.shared.with_shown(|shown| shown.openings.unmatched.clone());
+        let unmatched = self.shared.with_shown(|shown| shown.openings.report().unmatched);
         for opening in unmatched.unwrap_or_default() {
             tracing::warn!(
                 event = opening.event,

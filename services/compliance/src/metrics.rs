@@ -81,7 +81,7 @@ impl Metrics {
         self.lag.set(signed(shared.newest().get().saturating_sub(size)));
         self.events.set(signed(shared.events()));
         self.alarm.set(i64::from(shared.health().alarm.is_some()));
-        let unmatched = shared.with_shown(|shown| shown.openings.unmatched.len());
+        let unmatched = shared.with_shown(|shown| shown.openings.unmatched());
         self.unmatched_openings.set(signed(unmatched.unwrap_or(0) as u64));
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())

@@ -78,6 +78,16 @@ impl Openings {
         }
     }
 
+    /// How many have opened something.
+    pub(crate) const fn matched(&self) -> usize {
+        self.matched
+    }
+
+    /// How many have not.
+    pub(crate) const fn unmatched(&self) -> usize {
+        self.rows.len() - self.matched
+    }
+
     /// How many have opened something, and which have not.
     pub(crate) fn report(&self) -> OpeningsReport {
         let unmatched = self.rows.iter().filter(|row| row.facts == 0);

@@ -23,7 +23,7 @@ use crate::{
     advance::AdvanceError,
     api::Digests,
     health::{Alarm, AlarmKind, Health},
-    openings::{Openings, OpeningsReport},
+    openings::Openings,
 };
 
 /// Shared between the follower and those who answer.
@@ -60,7 +60,7 @@ pub(crate) struct Derived {
 pub(crate) struct Shown<'a> {
     pub(crate) projector: &'a Projector,
     pub(crate) head: &'a LogHead,
-    pub(crate) openings: OpeningsReport,
+    pub(crate) openings: &'a Openings,
     pub(crate) derived: &'a Derived,
     pub(crate) alarm: Option<AlarmKind>,
 }
@@ -179,7 +179,7 @@ impl Shared {
         let shown = Shown {
             projector: &state.projector,
             head: state.shown.as_ref()?.head(),
-            openings: state.openings.report(),
+            openings: &state.openings,
             derived: &state.derived,
             alarm,
         };

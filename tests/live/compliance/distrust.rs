@@ -13,6 +13,7 @@ use lotproof::{
     id::{Hash, TreeSize},
     log::{
         checkpoint::{Checkpoint, SignedCheckpoint},
+        note::NoteSigner,
         tree::LogHead,
     },
     shell::nats::BusNames,
@@ -148,10 +149,11 @@ async fn heads_that_are_unsigned_late_taken_back_or_contradictory_move_nothing()
     let says = |note: Bytes| bus.client().publish(names.head(), note);
     says("junk".into()).await.unwrap();
     says(first.checkpoint.clone()).await.unwrap();
-    let forged = String::from_utf8(second.checkpoint.to_vec())
-        .unwrap()
-        .replace('A', "B");
-    says(forged.into()).await.unwrap();
+    let origin = world.identity.origin.clone();
+    let stranger = NoteSigner::from_seed(origin.as_str(), &[7; 32]).unwrap();
+    let head = first.head(&world);
+    let forged = Checkpoint { origin, head }.sign(&[&stranger]).unwrap();
+    says(forged.bytes().clone()).await.unwrap();
     until_metric(&projecting, "lotproof_compliance_unverified_heads_total 2").await;
     assert_eq!(
         (projecting.unready().await, stands(&projecting).await),
@@ -249,5 +251,31 @@ async fn another_log_under_the_same_name_and_key_is_not_folded() {
     assert_eq!(stands(&projecting).await, (size, json!("forked")));
     projecting.stop().await;
     strange.stop().await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bus_alone_is_enough_to_follow_and_may_be_restarted() {
+    let mut world = World::new().await;
+    let running = world.start().await;
+    // Entries over HTTP, but no checkpoint.
+    let without_checkpoint = |copy: Copy| Copy {
+        checkpoint: Bytes::new(),
+        ..copy
+    };
+    let before = grow(&world, &running, "one").await;
+    let impostor = Impostor::serve(without_checkpoint(before.clone())).await;
+    let projecting = Projecting::start(&world, &impostor.url).await;
+    // What LEDGER kept.
+    projecting.until_at(before.head(&world).size.get()).await;
+    world.own.server.kill().await;
+    world.own.server.restart().await.unwrap();
+    let after = grow(&world, &running, "two").await;
+    assert!(after.head(&world).size > before.head(&world).size);
+    impostor.show(&without_checkpoint(after.clone()));
+    projecting.until_at(after.head(&world).size.get()).await;
+    let over_bus = projecting.ask("digests", &json!({})).await;
+    assert_eq!(over_bus, projecting.get("/v1/digests").await);
+    projecting.stop().await;
     running.stop().await;
 }

@@ -218,7 +218,7 @@ pub(crate) async fn publish(world: &World, simulation: &Simulation) -> BTreeMap<
     let mut openings: BTreeMap<String, Vec<Opening>> = BTreeMap::new();
     let mut of_party: BTreeMap<usize, Vec<v1::Event>> = BTreeMap::new();
     for simulated in simulation.events() {
-        let event = seal(simulated.event, &mut openings);
+        let event = seal(&simulated.event, &mut openings);
         of_party.entry(simulated.party.get()).or_default().push(event);
     }
     let identity = &world.identity;
@@ -256,7 +256,7 @@ pub(crate) async fn publish(world: &World, simulation: &Simulation) -> BTreeMap<
     openings
 }
 
-fn seal(event: v1::Event, openings: &mut BTreeMap<String, Vec<Opening>>) -> v1::Event {
+fn seal(event: &v1::Event, openings: &mut BTreeMap<String, Vec<Opening>>) -> v1::Event {
     let mut bytes = event.encode_to_vec();
     for path in SEALED {
         for position in 0..40 {
