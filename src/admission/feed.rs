@@ -77,7 +77,9 @@ impl Feed {
     pub(super) fn push(&mut self, row: FeedRow) -> Option<u64> {
         self.rows.push_back(row);
         let count = self.last().get();
-        (count % CHUNK_ROWS_U64 == 0).then(|| count / CHUNK_ROWS_U64 - 1)
+        count
+            .is_multiple_of(CHUNK_ROWS_U64)
+            .then(|| count / CHUNK_ROWS_U64 - 1)
     }
 
     /// The rows of a chunk, if all of them are in memory.

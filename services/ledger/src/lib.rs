@@ -12,6 +12,8 @@ mod ask;
 mod clock;
 mod folder;
 mod http;
+#[cfg(test)]
+mod measure;
 mod metrics;
 mod prepare;
 mod rebuild;

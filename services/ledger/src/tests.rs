@@ -17,6 +17,7 @@ use lotproof::{
     time::{IssuedAt, RecordedAt},
     wire::v1::{self, event::Kind},
 };
+use rayon::prelude::*;
 use tempfile::TempDir;
 
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
     writer::{self, Opened},
 };
 
-const NOW: i64 = 1_770_000_000_000_000_000;
+pub(crate) const NOW: i64 = 1_770_000_000_000_000_000;
 const AUTHORITY: &str = "https://authority.example/";
 
 pub(crate) struct World {
@@ -37,7 +38,7 @@ pub(crate) struct World {
     kept: Kept<Reader>,
     pub(crate) started_from: TreeSize,
     clock: i64,
-    _temporary: TempDir,
+    temporary: TempDir,
 }
 
 impl World {
@@ -70,7 +71,7 @@ impl World {
             kept,
             started_from,
             clock: NOW,
-            _temporary: temporary,
+            temporary,
         }
     }
 
@@ -81,6 +82,14 @@ impl World {
             .shared
             .look(|sequencer| Kept::<Reader>::snapshot(sequencer.state(), sequencer.frontier()));
         self.kept.keep_snapshot(head, &content).unwrap();
+    }
+
+    /// The same, when the writer would.
+    pub(crate) fn keep_if_due(&mut self) {
+        self.shared.let_go_of_rows().unwrap();
+        if self.kept.snapshot_is_due(self.shared.published_size()) {
+            self.keep();
+        }
     }
 
     /// Every entry of the store.
@@ -133,7 +142,7 @@ impl World {
             shared,
             kept,
             clock,
-            _temporary,
+            temporary,
             ..
         } = self;
         store.close().unwrap();
@@ -142,7 +151,7 @@ impl World {
             folder,
             identity,
             clock,
-            temporary: _temporary,
+            temporary,
         }
     }
 
@@ -174,7 +183,7 @@ impl World {
     pub(crate) fn commit(&mut self, envelopes: Vec<Bytes>) -> Commit {
         self.clock += 1_000;
         let batch: Vec<_> = envelopes
-            .into_iter()
+            .into_par_iter()
             .map(|envelope| Submission {
                 subject_feed: None,
                 bytes: envelope.clone(),
@@ -284,7 +293,7 @@ impl Closed {
             kept,
             started_from,
             clock: self.clock,
-            _temporary: self.temporary,
+            temporary: self.temporary,
         }
     }
 

@@ -140,13 +140,12 @@ pub(crate) fn open(folder: &Folder, identity: &Identity) -> Result<Opened> {
             }
         }
     }
-    let (state, frontier) = match folded {
-        Some(folded) => folded,
-        None => {
-            let mut frontier = Frontier::new();
-            frontier.push(leaf_hash(first));
-            fold(&reader, &kept, genesis, frontier)?
-        }
+    let (state, frontier) = if let Some(folded) = folded {
+        folded
+    } else {
+        let mut frontier = Frontier::new();
+        frontier.push(leaf_hash(first));
+        fold(&reader, &kept, genesis, frontier)?
     };
     keep_snapshot(&mut kept, &state, &frontier)?;
     let sequencer = Sequencer::new(state, frontier);
