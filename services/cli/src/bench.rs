@@ -40,8 +40,9 @@ use crate::Outcome;
 
 use self::{
     raw::Signed,
+    reading::Audited,
     receipts::{Receipts, prove},
-    report::{Report, microseconds_each, milliseconds, quantile, rate},
+    report::{Figure, Report, microseconds_each, milliseconds, quantile, rate},
     world::{Running, Sent, Signers, World},
 };
 
@@ -221,7 +222,7 @@ impl Bench {
             .beside("append", append)
             .target("at least 60 % of verify", drain_rate >= 0.6 * drained.verify)
             .goal("at least 70 % of verify", drain_rate >= 0.7 * drained.verify);
-        add_cpu(report, ["cpu_verify", "cpu_single"], &drained, sent.len());
+        let verify_each = add_cpu(report, ["cpu_verify", "cpu_single"], &drained, sent.len());
 
         self.latency(report, folder, simulation, &world, &mut signers)
             .await?;
@@ -229,17 +230,22 @@ impl Bench {
         say("audit");
         let copied = reading::copy(&world, &drained.running).await?;
         drained.running.stop().await?;
-        let (tally, took) = {
+        let Audited { tally, took, cpu } = {
             let (copied, trust) = (copied.clone(), world.trust.clone());
             tokio::task::spawn_blocking(move || reading::audit_time(&copied, &trust)).await??
         };
         let verify = raw::parallel_verify_rate(&signed)?;
         report.section("reading, one event a statement");
-        let audited = rate(usize::try_from(tally.statements)?, took);
+        let statements = usize::try_from(tally.statements)?;
+        let audited = rate(statements, took);
         report
             .add("audit_single", "audit", audited, "statements/s")
             .beside("verify", verify)
             .goal("at least 80 % of verify", audited >= 0.8 * verify);
+        let what = "processor time of an audited statement";
+        if let Some(figure) = add_each(report, "cpu_audit_single", what, cpu, statements) {
+            figure.beside("cpu_verify", verify_each);
+        }
         self.opening(report, "open_single", &world, tally.entries).await?;
         world.end().await
     }
@@ -360,19 +366,23 @@ impl Bench {
                 "at least 1,000,000 events/s in the end",
                 drain_rate >= 1_000_000.0,
             );
-        add_cpu(report, ["cpu_verify_packed", "cpu_packed"], &drained, sent.len());
+        let verify_each = add_cpu(report, ["cpu_verify_packed", "cpu_packed"], &drained, sent.len());
 
         say("audit");
         let copied = reading::copy(&world, &drained.running).await?;
         drained.running.stop().await?;
         let trust = world.trust.clone();
-        let (tally, took) =
+        let Audited { tally, took, cpu } =
             tokio::task::spawn_blocking(move || reading::audit_time(&copied, &trust)).await??;
         report.section("reading, 256 events a statement");
         let audited = rate(usize::try_from(tally.events)?, took);
         report
             .add("audit_packed", "audit", audited, "events/s")
             .goal("over 1,000,000 events/s", audited > 1_000_000.0);
+        let what = "processor time of an audited statement";
+        if let Some(figure) = add_each(report, "cpu_audit_packed", what, cpu, sent.len()) {
+            figure.beside("cpu_verify_packed", verify_each);
+        }
         self.opening(report, "open_packed", &world, tally.entries).await?;
         world.end().await
     }
@@ -416,11 +426,25 @@ impl Bench {
             ))
         })
         .await??;
-        report.add("audit_chain", "audit", rate(count, audit.1), "events/s");
-        let folded = rate(count, fold);
+        report.add("audit_chain", "audit", rate(count, audit.took), "events/s");
+        add_each(
+            report,
+            "cpu_audit_chain",
+            "processor time of an audited event",
+            audit.cpu,
+            count,
+        );
+        let folded = rate(count, fold.0);
         report
             .add("fold_chain", "projector's fold, one core", folded, "events/s")
             .goal("at least 500,000 events/s", folded >= 500_000.0);
+        add_each(
+            report,
+            "cpu_fold_chain",
+            "processor time of a folded event",
+            fold.1,
+            count,
+        );
         world.end().await
     }
 
@@ -484,12 +508,12 @@ async fn drain(world: &World, signers: &Signers, sent: &[Sent], signed: &[Signed
     })
 }
 
-/// Processor time of a drain by statement, beside that of a verification: what the ratio of the rates would be
-/// if nobody else used the machine and no core ever waited.
+/// Processor time of a drain by statement, beside that of a verification, which it returns: what the ratio of
+/// the rates would be if nobody else used the machine and no core ever waited.
 #[expect(clippy::cast_precision_loss, reason = "so many cores nobody has")]
-fn add_cpu(report: &mut Report, ids: [&'static str; 2], drained: &Drained, statements: usize) {
-    let (Some(cpu), Some(verify_cpu)) = (drained.cpu, drained.verify_cpu) else {
-        return;
+fn add_cpu(report: &mut Report, ids: [&'static str; 2], drained: &Drained, statements: usize) -> f64 {
+    let Some(verify_cpu) = drained.verify_cpu else {
+        return f64::NAN;
     };
     // Raw verification never waits: what it did not get, others had.
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get) as f64;
@@ -504,14 +528,22 @@ fn add_cpu(report: &mut Report, ids: [&'static str; 2], drained: &Drained, state
     }
     let verify = microseconds_each(verify_cpu, statements);
     report.add(ids[0], "processor time of a raw verification", verify, "us");
-    report
-        .add(
-            ids[1],
-            "processor time of a drained statement, bus included",
-            microseconds_each(cpu, statements),
-            "us",
-        )
-        .beside(ids[0], verify);
+    let what = "processor time of a drained statement, bus included";
+    if let Some(figure) = add_each(report, ids[1], what, drained.cpu, statements) {
+        figure.beside(ids[0], verify);
+    }
+    verify
+}
+
+/// Processor time by piece, if the system told it.
+fn add_each<'report>(
+    report: &'report mut Report,
+    id: &'static str,
+    what: &str,
+    cpu: Option<Duration>,
+    count: usize,
+) -> Option<&'report mut Figure> {
+    cpu.map(|cpu| report.add(id, what, microseconds_each(cpu, count), "us"))
 }
 
 fn envelopes(sent: &[Sent]) -> Vec<Bytes> {

@@ -26,7 +26,10 @@ use lotproof::{
     trust::TrustFile,
 };
 
-use super::world::{Running, World};
+use super::{
+    cpu,
+    world::{Running, World},
+};
 
 /// Copies a running ledger's log into a folder, as static files.
 pub(super) async fn copy(world: &World, running: &Running) -> Result<PathBuf> {
@@ -37,9 +40,20 @@ pub(super) async fn copy(world: &World, running: &Running) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// An audit that found nothing wrong.
+pub(super) struct Audited {
+    /// What was counted.
+    pub(super) tally: Tally,
+    /// How long it took.
+    pub(super) took: Duration,
+    /// Its processor time, where the system tells.
+    pub(super) cpu: Option<Duration>,
+}
+
 /// Audits a copy; it must be clean.
 #[expect(clippy::disallowed_methods, reason = "measures")]
-pub(super) fn audit_time(copy: &Path, trust: &TrustFile) -> Result<(Tally, Duration)> {
+pub(super) fn audit_time(copy: &Path, trust: &TrustFile) -> Result<Audited> {
+    let cpu_before = cpu::used_here();
     let start = Instant::now();
     let report = audit(&DirSource::new(copy), trust, &AuditOptions::default())?;
     let took = start.elapsed();
@@ -48,21 +62,29 @@ pub(super) fn audit_time(copy: &Path, trust: &TrustFile) -> Result<(Tally, Durat
         "the audit of the benchmark's own log found {:?}",
         report.findings.first()
     );
-    Ok((report.tally, took))
+    let cpu = cpu::used_here().zip(cpu_before);
+    Ok(Audited {
+        tally: report.tally,
+        took,
+        cpu: cpu.map(|(after, before)| after.saturating_sub(before)),
+    })
 }
 
-/// Folds a copy's entries, all in memory, into a projection on one core; how long that took.
+/// Folds a copy's entries, all in memory, into a projection on one core; how long that took, and its
+/// processor time.
 #[expect(clippy::disallowed_methods, reason = "measures")]
-pub(super) fn fold_time(copy: &Path, trust: &TrustFile) -> Result<Duration> {
+pub(super) fn fold_time(copy: &Path, trust: &TrustFile) -> Result<(Duration, Option<Duration>)> {
     let (entries, head) = entries(copy, trust)?;
     let mut projector = Projector::new();
+    let cpu_before = cpu::used_here();
     let start = Instant::now();
     for entry in &entries {
         projector.take(entry)?;
     }
     let took = start.elapsed();
+    let cpu = cpu::used_here().zip(cpu_before);
     ensure!(projector.head() == head, "the copy is not what the log signed");
-    Ok(took)
+    Ok((took, cpu.map(|(after, before)| after.saturating_sub(before))))
 }
 
 fn entries(copy: &Path, trust: &TrustFile) -> Result<(Vec<Bytes>, LogHead)> {
