@@ -137,9 +137,9 @@ pub struct Step {
     /// The signed claim that the inputs are all, where the signer may make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs_complete: Option<bool>,
-    /// What stands behind the step.
+    /// What stands behind the step; an imported one is asserted, by its importer.
     pub assurance: Assurance,
-    /// Whether it was imported from another's document without his leave.
+    /// Whether it was imported from another's document without his leave: not its party's own word.
     pub reported: bool,
     /// Whether its signer's word counts for what came out.
     pub standing: bool,
@@ -513,7 +513,7 @@ impl Walk<'_> {
             inputs,
             outputs,
             inputs_complete: said.reading.inputs_complete.filter(|_| own),
-            assurance: projection.backing(fact).of("step"),
+            assurance: projection.backing(fact).of("step").max(Assurance::Asserted),
             reported: !own,
             standing,
         }
