@@ -30,7 +30,7 @@ struct Arguments {
     #[arg(long, value_name = "FILE")]
     openings: Vec<PathBuf>,
     /// Where HTTP listens; loopback unless told otherwise.
-    #[arg(long, env = "LOTPROOF_COMPLIANCE_HTTP", default_value = "127.0.0.1:8471")]
+    #[arg(long, env = "LOTPROOF_COMPLIANCE_HTTP", default_value = "127.0.0.1:8473")]
     http: SocketAddr,
 }
 
