@@ -10,6 +10,7 @@ mod gateways;
 mod lots;
 mod publishing;
 mod running;
+mod sealing;
 mod shipped;
 mod simulating;
 mod tree;

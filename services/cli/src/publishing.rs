@@ -1,13 +1,14 @@
 //! `publish`, and what every command that publishes needs: a statement is believed only when its receipt verifies.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{fs, path::PathBuf};
 
+use crate::{Outcome, auditing::read_trust, sealing::seal_events};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use lotproof::{
     epcis::{Import, ImportOptions, import},
-    event::{parts::split_into_parts, sealed},
-    id::{FeedId, Hash},
+    event::parts::split_into_parts,
+    id::FeedId,
     identifier,
     outbox::{Config, PinnedLog, ProvenRow, Ticket},
     publish::EVENT_LEN_MAX,
@@ -18,11 +19,7 @@ use lotproof::{
     },
     signature::SigningKey,
     trust::TrustFile,
-    wire::v1,
 };
-use prost::Message as _;
-
-use crate::{Outcome, auditing::read_trust};
 
 /// Where to publish to, and as whom.
 #[derive(Debug, Args)]
@@ -131,10 +128,10 @@ pub(crate) struct Publish {
     /// The document is another's: its events are published as reported
     #[arg(long)]
     reported: bool,
-    /// Paths to seal in every event that has them, as `65.5.0.3`; separated by commas
-    #[arg(long, value_delimiter = ',')]
+    /// Fields to seal wherever they stand, by name as `cost,consignee`, or one field by its path as `65.5.0.3`
+    #[arg(long, value_delimiter = ',', requires = "openings")]
     seal: Vec<String>,
-    /// Where the openings of sealed fields are written
+    /// Where the openings of sealed fields are written; nobody can make them again
     #[arg(long, requires = "seal")]
     openings: Option<PathBuf>,
     #[command(flatten)]
@@ -152,10 +149,10 @@ impl Publish {
         }
         let imported = import(&bytes, &options)?;
         print_import(&imported);
-        let mut openings = BTreeMap::new();
+        let taken = imported.events.iter().map(|imported| imported.event.clone());
+        let (sealed, openings) = seal_events(taken.collect(), &self.seal)?;
         let mut events = Vec::new();
-        for imported in &imported.events {
-            let event = sealed_event(&imported.event, &self.seal, &mut openings)?;
+        for event in sealed {
             events.extend(split_into_parts(event, EVENT_LEN_MAX)?);
         }
         if let Some(path) = &self.openings {
@@ -173,26 +170,6 @@ impl Publish {
             Outcome::Findings
         })
     }
-}
-
-/// Seals the given paths of an event, those that it has.
-fn sealed_event(
-    event: &v1::Event,
-    paths: &[String],
-    openings: &mut BTreeMap<String, Vec<sealed::Opening>>,
-) -> Result<v1::Event> {
-    let mut event = event.clone();
-    for path in paths {
-        let mut salt = [0; 32];
-        getrandom::fill(&mut salt).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-        let Ok((bytes, opened)) = sealed::seal(&event.encode_to_vec(), &[(path.clone(), Hash::new(salt))])
-        else {
-            continue;
-        };
-        event = v1::Event::decode(bytes.as_slice())?;
-        openings.entry(event.id.clone()).or_default().extend(opened);
-    }
-    Ok(event)
 }
 
 /// What an import mended, carried or refused, one line each.
