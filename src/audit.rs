@@ -24,6 +24,7 @@ use std::{fmt, fmt::Display};
 use serde::{Serialize, Serializer};
 
 use crate::{
+    admission::kept,
     code::codes,
     id::{Hash, LeafIndex, LogId, TreeSize},
     log::{
@@ -36,6 +37,7 @@ use crate::{
 
 mod bundle;
 pub mod damage;
+mod older;
 mod place;
 mod replay;
 mod reseeding;
@@ -209,6 +211,14 @@ struct Findings {
 }
 
 impl Findings {
+    fn new(max: usize) -> Self {
+        Self {
+            list: Vec::new(),
+            max: max.max(1),
+            full: false,
+        }
+    }
+
     fn push(&mut self, finding: Finding) {
         if self.list.len() < self.max {
             self.list.push(finding);
@@ -244,11 +254,17 @@ pub fn audit<S: LogSource + ?Sized>(
     trust: &TrustFile,
     options: &AuditOptions<'_>,
 ) -> Result<Report, SourceError> {
-    let mut findings = Findings {
-        list: Vec::new(),
-        max: options.findings_max.max(1),
-        full: false,
-    };
+    audit_within(source, trust, options, kept::WINDOW)
+}
+
+/// [`audit`], with the rows of so many of the newest entries in memory.
+fn audit_within<S: LogSource + ?Sized>(
+    source: &S,
+    trust: &TrustFile,
+    options: &AuditOptions<'_>,
+    window: u64,
+) -> Result<Report, SourceError> {
+    let mut findings = Findings::new(options.findings_max);
     let mut report = Report {
         origin: trust.origin().clone(),
         log_id: trust.log_id(),
@@ -266,7 +282,7 @@ pub fn audit<S: LogSource + ?Sized>(
             options,
             size: head.size,
             tree: TreeCheck::new(source, head)?,
-            replay: Replay::new(trust.log_id(), trust.origin().clone()),
+            replay: Replay::new(trust.log_id(), trust.origin().clone(), window),
             findings,
         };
         report.stopped_early = !audit.run()?;
@@ -379,7 +395,11 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
         reseeding::check(&bundle, &leaves, &self.tree, &mut self.findings);
         self.tree.push(&bundle, leaves.clone(), &mut self.findings)?;
         for (index, slot) in place::slots(bundle, &leaves) {
-            self.replay.take(index, slot, &mut self.findings);
+            let read_again = match self.replay.to_read_again(index, &slot) {
+                Some(first) => older::read(self.source, &self.tree, self.size, first, &self.findings)?,
+                None => None,
+            };
+            self.replay.take(index, slot, read_again, &mut self.findings);
         }
         Ok(())
     }

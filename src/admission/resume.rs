@@ -28,7 +28,15 @@ impl LedgerState {
         self.recorded_at = recorded_at;
     }
 
+    /// Lets go of full chunks of rows that are all of entries before `before`, kept outside or not: an auditor
+    /// has the entries.
+    pub(crate) fn forget_rows(&mut self, before: LeafIndex) {
+        let count = self.window.not_kept().count();
+        self.let_go(count, before);
+    }
+
     /// Makes `sequence` the next of the feed, and `previous` what it has to name; whether that was possible.
+    /// Of a feed with a gap all rows are let go but the last, however long the gap is.
     pub(crate) fn resume_feed(&mut self, feed: FeedId, sequence: FeedSequence, previous: Hash) -> bool {
         let feed: &mut Feed = self.feeds.entry(feed).or_default();
         let wanted = sequence.get().saturating_sub(1);
@@ -44,11 +52,22 @@ impl LedgerState {
             recorded_at: self.recorded_at,
             outcome: Outcome::Admitted,
         };
-        feed.rows.extend((0..missing).map(|_| unseen));
+        if missing > 0 {
+            feed.rows.clear();
+            feed.gone = wanted - 1;
+            feed.rows.push_back(unseen);
+        }
         feed.open = None;
         if let Some(last) = feed.rows.back_mut() {
             last.hash = previous;
         }
         true
+    }
+}
+
+#[cfg(test)]
+impl Feed {
+    pub(crate) fn rows_in_memory(&self) -> usize {
+        self.rows.len()
     }
 }

@@ -10,9 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::{FindingKind, Findings, bundle::Checked};
+use super::{
+    FindingKind, Findings,
+    bundle::Checked,
+    older::{OlderStatements, SOMEWHERE, Statement},
+};
 use crate::{
-    admission::{Decided, FoldError, LedgerState, NoPlace, Prepared, resume::UNSEEN},
+    admission::{Decided, FoldError, LedgerState, NoPlace, OlderRows, Prepared, resume::UNSEEN},
     code::{Outcome, Refusal},
     entry::{Body, Entry},
     envelope::{Envelope, Header},
@@ -54,6 +58,9 @@ pub(super) struct Replay {
     authority_lost: bool,
     /// Feeds of which a statement is missing, so that an open event of theirs may be.
     resumed: BTreeSet<FeedId>,
+    /// So many of the newest entries have their rows in memory.
+    window: u64,
+    older: OlderStatements,
     pub(super) tally: Tally,
 }
 
@@ -96,7 +103,7 @@ struct Logged<'a> {
 }
 
 impl Replay {
-    pub(super) fn new(log_id: LogId, origin: Origin) -> Self {
+    pub(super) fn new(log_id: LogId, origin: Origin, window: u64) -> Self {
         Self {
             log_id,
             origin,
@@ -105,6 +112,8 @@ impl Replay {
             unaccounted: 0,
             authority_lost: false,
             resumed: BTreeSet::new(),
+            window,
+            older: OlderStatements::default(),
             tally: Tally::default(),
         }
     }
@@ -119,8 +128,55 @@ impl Replay {
         self.unaccounted > 0 || self.authority_lost
     }
 
-    /// Takes the entry at `index`, the next.
-    pub(super) fn take(&mut self, index: LeafIndex, slot: Slot, findings: &mut Findings) {
+    /// The entry that has to be read again before this one is taken: evidence is about it, its row was let go.
+    pub(super) fn to_read_again(&self, index: LeafIndex, slot: &Slot) -> Option<LeafIndex> {
+        let Slot::Sound(_, Checked::Evidence(entry, Ok(()))) = slot else {
+            return None;
+        };
+        let Body::Evidence {
+            first_index,
+            envelope,
+        } = &entry.body
+        else {
+            return None;
+        };
+        self.state.as_ref()?.older_row_for(&header(envelope.clone())?)?;
+        let is_decided = *first_index >= index || self.is_about_unseen(entry);
+        (!is_decided && self.older.is_worth_reading(*first_index)).then_some(*first_index)
+    }
+
+    /// Takes the entry at `index`, the next, with the one that had [to be read again](Self::to_read_again).
+    pub(super) fn take(
+        &mut self,
+        index: LeafIndex,
+        slot: Slot,
+        read_again: Option<Statement>,
+        findings: &mut Findings,
+    ) {
+        self.take_slot(index, slot, read_again, findings);
+        if let Some(state) = &mut self.state {
+            let before = state.size().get().saturating_sub(self.window);
+            state.forget_rows(LeafIndex::new(before));
+        }
+    }
+
+    /// The row of a statement that was let go, as far as it is known.
+    fn older_rows(&self, header: &Header, read_again: Option<Statement>) -> OlderRows {
+        let mut rows = OlderRows::NONE;
+        let state = self.state.as_ref();
+        if let Some((feed, sequence)) = state.and_then(|state| state.older_row_for(header)) {
+            rows.insert(feed, sequence, self.older.row(header, read_again));
+        }
+        rows
+    }
+
+    fn take_slot(
+        &mut self,
+        index: LeafIndex,
+        slot: Slot,
+        read_again: Option<Statement>,
+        findings: &mut Findings,
+    ) {
         let (bytes, checked) = match slot {
             Slot::Lost(hint) => {
                 let whose = hint.map_or(Whose::Anybodys, |hint| self.whose(&hint));
@@ -138,7 +194,9 @@ impl Replay {
                 self.lose(index, Whose::Anybodys);
             }
             Checked::Record(entry) => self.take_record(index, &entry, findings),
-            Checked::Evidence(entry, verified) => self.take_evidence(index, &entry, verified, findings),
+            Checked::Evidence(entry, verified) => {
+                self.take_evidence(index, &entry, verified, read_again, findings);
+            }
             Checked::Statement {
                 recorded_at,
                 outcome,
@@ -268,17 +326,29 @@ impl Replay {
         index: LeafIndex,
         entry: &Entry,
         verified: Result<(), NoPlace>,
+        read_again: Option<Statement>,
         findings: &mut Findings,
     ) {
         self.tally.evidence += 1;
         self.check_time(index, entry.recorded_at, findings);
         let is_about_unseen = self.is_about_unseen(entry);
+        let older = match &entry.body {
+            // Nothing stands there yet.
+            Body::Evidence { first_index, .. } if *first_index >= index => None,
+            Body::Evidence { envelope, .. } => {
+                header(envelope.clone()).map(|header| self.older_rows(&header, read_again))
+            }
+            Body::Statement { .. } | Body::Record(_) => None,
+        };
         let Some(state) = &mut self.state else { return };
         if let Err(error) = verified {
             let detail = format!("the second statement: {}", chain(&error));
             findings.at(FindingKind::FalseEvidence, index, detail);
             state.pass_over();
-        } else if let Err(error) = state.take_own(entry) {
+        } else if let Err(error) = older
+            .ok_or(FoldError::Evidence)
+            .and_then(|older| state.take_own_with(entry, &older))
+        {
             state.pass_over();
             if is_about_unseen {
                 self.tally.undecided += 1;
@@ -308,12 +378,13 @@ impl Replay {
         if recorded.outcome == Outcome::Admitted {
             self.tally.events += prepared.statement().events().len() as u64;
         }
+        let older = self.older_rows(prepared.header(), None);
         let Some(state) = &mut self.state else {
             self.tally.undecided += 1;
             return;
         };
         let index = recorded.index;
-        let no_place = match state.decide(prepared, recorded.recorded_at) {
+        let no_place = match state.decide_with(prepared, recorded.recorded_at, &older) {
             Ok(decided) => return self.compare(recorded, &decided, findings),
             Err(no_place) => no_place,
         };
@@ -328,10 +399,20 @@ impl Replay {
                 let detail = format!("sequence {} stands after a later one", header.sequence);
                 findings.at(FindingKind::FeedBroken, index, detail);
                 state.pass_over();
+                self.older.repeated(index);
+            }
+            NoPlace::Duplicate { index: first } | NoPlace::Equivocation { first, .. }
+                if first == SOMEWHERE =>
+            {
+                let detail = format!("sequence {} stands in the log already", header.sequence);
+                findings.at(FindingKind::NoPlace, index, detail);
+                state.pass_over();
+                self.older.repeated(index);
             }
             NoPlace::Duplicate { .. } | NoPlace::Equivocation { .. } => {
                 findings.at(FindingKind::NoPlace, index, chain(&no_place));
                 state.pass_over();
+                self.older.repeated(index);
             }
             NoPlace::UnknownKey | NoPlace::FeedClosed if self.is_in_doubt() => {
                 self.tally.undecided += 1;
@@ -383,9 +464,14 @@ impl Replay {
         self.authority_lost |= !self.is_party(header.feed);
         self.resumed.insert(header.feed);
         let Some(state) = &mut self.state else { return };
+        let last = state.feed(header.feed).map(|feed| {
+            let row = feed.row(feed.last());
+            (feed.last(), row.map_or(UNSEEN, |row| row.index))
+        });
         if !state.resume_feed(header.feed, header.sequence, header.previous) {
             return self.pass(recorded.index, header.feed);
         }
+        self.older.resumed(last, header);
         let prepared = Prepared::from_bytes(envelope);
         match prepared.and_then(|prepared| state.decide(prepared, recorded.recorded_at)) {
             // An event that was left open may have been closed by what is missing.

@@ -2,6 +2,7 @@
 
 mod every_bit;
 mod files;
+mod older;
 mod replayed;
 pub(crate) mod world;
 

@@ -33,7 +33,7 @@ const WIDTH: usize = TILE_WIDTH as usize;
 const LEVELS: u8 = 8;
 
 /// A tile in hand.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Loaded {
     name: HashTile,
     hashes: Option<Vec<Hash>>,
@@ -41,7 +41,7 @@ struct Loaded {
     reported: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Level {
     tile: Option<Loaded>,
     /// What the hashes of the tile in hand should be, as far as the walk has come.
@@ -54,6 +54,8 @@ pub(super) struct TreeCheck<'source, S: ?Sized> {
     source: &'source S,
     head: LogHead,
     edges_hold: bool,
+    /// Full bundles taken so far.
+    pushed: u64,
     levels: [Level; LEVELS as usize],
 }
 
@@ -73,8 +75,15 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
             source,
             head,
             edges_hold,
+            pushed: 0,
             levels: Default::default(),
         })
+    }
+
+    /// The same walk with the same tiles in hand: for judging a bundle once more without losing the place.
+    pub(super) fn aside(&self) -> Self {
+        let levels = self.levels.clone();
+        Self { levels, ..*self }
     }
 
     /// Whether a bundle's tile leads to the tree's hashes.
@@ -196,6 +205,7 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
     ) -> Result<(), SourceError> {
         let mut row = leaves;
         let mut index = bundle.name.index();
+        self.pushed += u64::from(bundle.name.is_full());
         for level in 0..LEVELS {
             let full = row.len() == WIDTH;
             let computed = row
@@ -263,6 +273,41 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         }
         peaks.extend(row_peaks(&leaves.iter().copied().collect::<Option<Vec<_>>>()?));
         root_of(size, peaks)
+    }
+
+    /// Whether these leaf hashes of a bundle that was pushed before are those that counted then, as far as the
+    /// tiles between them and the rows in memory can tell.
+    pub(super) fn confirms(&self, bundle: &Bundle, leaves: &[Option<Hash>]) -> Result<bool, SourceError> {
+        let width = u64::from(TILE_WIDTH);
+        let row = |level: u8| {
+            let level = self.levels.get(usize::from(level));
+            level.map_or(&[][..], |level| level.row.as_slice())
+        };
+        if !bundle.name.is_full() {
+            return Ok(row(0) == leaves);
+        }
+        let leaves: Option<Vec<Hash>> = leaves.iter().copied().collect();
+        let mut hash = leaves.and_then(|leaves| complete_root(&leaves));
+        let (mut index, mut pushed) = (bundle.name.index(), self.pushed);
+        for level in 1..LEVELS {
+            let slot = usize::try_from(index % width).unwrap_or(usize::MAX);
+            if index / width == pushed / width {
+                return Ok(hash.is_some() && row(level).get(slot) == Some(&hash));
+            }
+            // That row was completed since: its tile leads further up.
+            let Some(tile) = HashTile::covering(level * TILE_HEIGHT, index, self.head.size) else {
+                return Ok(false);
+            };
+            let Read::Whole(hashes) = read_tile(self.source, tile)? else {
+                return Ok(false);
+            };
+            if hash.is_none() || hashes.get(slot).copied() != hash {
+                return Ok(false);
+            }
+            hash = complete_root(&hashes);
+            (index, pushed) = (index / width, pushed / width);
+        }
+        Ok(false)
     }
 
     /// Compares the root over all that was pushed with the checkpoint's.

@@ -322,9 +322,14 @@ impl World {
 
     /// Another statement of the key for the sequence of its last one, as evidence.
     pub(crate) fn evidence(&mut self, seed: u8) -> Entry {
+        self.evidence_about(seed, self.last(seed))
+    }
+
+    /// Another statement of the key for a sequence, as evidence.
+    pub(crate) fn evidence_about(&mut self, seed: u8, sequence: u64) -> Entry {
         let feed = self.state.feed(key(seed).feed()).unwrap();
-        let last = feed.last().get();
-        let (before, first) = (FeedSequence::new(last - 1), feed.row(feed.last()).unwrap().index);
+        let before = FeedSequence::new(sequence - 1);
+        let first = feed.row(FeedSequence::new(sequence)).unwrap().index;
         let hash = feed.row(before).map_or(Hash::ZERO, |row| row.hash);
         let mut signer = FeedSigner::new(key(seed), self.state.log_id(), BOB.into(), before, hash);
         let events = encode(&[event("second", commission(99))]);

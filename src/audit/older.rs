@@ -1,0 +1,150 @@
+//! Statements of which the replay has let the rows go, so that its memory does not grow with the log.
+//!
+//! The rows of the newest entries stay, and the last one of each feed. Of a statement that is older
+//!
+//! - a repetition is one whatever it says: that its sequence is gone is enough;
+//! - evidence names the entry that it is about, which is read again and compared with the tree again.
+//!
+//! That entry is the statement that the feed has at that sequence, but for what is noted here: statements that
+//! were not taken and hashes that are not the entry's, each of which is a finding, and sequences of statements
+//! that nobody has seen. They are as few as findings and lost entries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Findings,
+    bundle::{self, Bundle, Checked},
+    place,
+    replay::Slot,
+    source::{LogSource, SourceError},
+    tree::TreeCheck,
+};
+use crate::{
+    admission::{FeedRow, resume::UNSEEN},
+    code::Outcome,
+    envelope::{Envelope, Header},
+    id::{FeedId, FeedSequence, Hash, LeafIndex, TreeSize},
+    log::tile::EntryBundle,
+    time::RecordedAt,
+};
+
+/// Where a statement stands of which only that is known, that it stands somewhere.
+pub(super) const SOMEWHERE: LeafIndex = LeafIndex::new(u64::MAX - 1);
+
+/// A statement that was read again.
+#[derive(Debug)]
+pub(super) struct Statement {
+    header: Header,
+    row: FeedRow,
+}
+
+/// What the entries themselves do not say about the statements in them.
+#[derive(Debug, Default)]
+pub(super) struct OlderStatements {
+    /// Statements that were not taken, for their feed had their sequence already.
+    repeated: BTreeSet<LeafIndex>,
+    /// Statements whose successor named another hash, by which they are known since.
+    renamed: BTreeMap<LeafIndex, Hash>,
+    /// Sequences that are missing from the log: the last one, by the first.
+    unseen: BTreeMap<(FeedId, FeedSequence), FeedSequence>,
+}
+
+impl OlderStatements {
+    /// The statement at `index` was not taken.
+    pub(super) fn repeated(&mut self, index: LeafIndex) {
+        self.repeated.insert(index);
+    }
+
+    /// A feed was resumed after `last` with the statement of this header.
+    pub(super) fn resumed(&mut self, last: Option<(FeedSequence, LeafIndex)>, header: &Header) {
+        let (last, index) = last.unwrap_or((FeedSequence::NONE, UNSEEN));
+        let first = FeedSequence::new(last.get() + 1);
+        if first < header.sequence {
+            let until = FeedSequence::new(header.sequence.get() - 1);
+            self.unseen.insert((header.feed, first), until);
+        } else if index != UNSEEN {
+            self.renamed.insert(index, header.previous);
+        }
+    }
+
+    /// Whether evidence about a statement whose row is gone is decided by reading the entry that it names.
+    pub(super) fn is_worth_reading(&self, first: LeafIndex) -> bool {
+        !self.repeated.contains(&first)
+    }
+
+    /// The row of a statement that was let go: as it was if its entry was `read` again, else one that holds no
+    /// more than what is known of it.
+    pub(super) fn row(&self, header: &Header, read: Option<Statement>) -> FeedRow {
+        let is_it = |read: &Statement| {
+            read.header.feed == header.feed
+                && read.header.sequence == header.sequence
+                && !self.repeated.contains(&read.row.index)
+        };
+        if let Some(mut read) = read.filter(is_it) {
+            if let Some(hash) = self.renamed.get(&read.row.index) {
+                read.row.hash = *hash;
+            }
+            return read.row;
+        }
+        let until = (header.feed, header.sequence);
+        let before = self.unseen.range(..=until).next_back();
+        let is_unseen =
+            before.is_some_and(|((feed, _), last)| *feed == header.feed && *last >= header.sequence);
+        FeedRow {
+            index: if is_unseen { UNSEEN } else { SOMEWHERE },
+            hash: Hash::ZERO,
+            recorded_at: RecordedAt::from_nanos(0),
+            outcome: Outcome::Admitted,
+        }
+    }
+}
+
+/// Reads an entry again as it was read when its bundle's turn was: nothing if no statement stands there.
+///
+/// If the files are not those any more of which nothing was wrong, that is an error and no finding.
+pub(super) fn read<S: LogSource + ?Sized>(
+    source: &S,
+    tree: &TreeCheck<'_, S>,
+    size: TreeSize,
+    index: LeafIndex,
+    findings: &Findings,
+) -> Result<Option<Statement>, SourceError> {
+    let Some(name) = EntryBundle::covering(index, size) else {
+        return Ok(None);
+    };
+    let Some(bundle) = bundle::check(vec![Bundle::read(source, name)?]).pop() else {
+        return Ok(None);
+    };
+    let mut findings_again = Findings::new(findings.max);
+    let counting = place::judge(&bundle, &mut tree.aside(), &mut findings_again)?;
+    // What is wrong with files may keep them from leading up; nothing passes for sound by it, as that was found.
+    if findings.list.is_empty() && !(findings_again.list.is_empty() && tree.confirms(&bundle, &counting)?) {
+        let why = "not what it was when the audit read it first";
+        return Err(SourceError::new(&name.to_string(), why));
+    }
+    let mut slots = place::slots(bundle, &counting).into_iter();
+    let Some((
+        _,
+        Slot::Sound(
+            _,
+            Checked::Statement {
+                recorded_at,
+                outcome,
+                envelope,
+                ..
+            },
+        ),
+    )) = slots.find(|(place, _)| *place == index)
+    else {
+        return Ok(None);
+    };
+    Ok(Envelope::decode(envelope).ok().map(|envelope| Statement {
+        header: envelope.header().clone(),
+        row: FeedRow {
+            index,
+            hash: envelope.hash(),
+            recorded_at,
+            outcome,
+        },
+    }))
+}
