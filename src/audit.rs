@@ -143,7 +143,8 @@ pub struct Progress {
 pub struct AuditOptions<'a> {
     /// A checkpoint seen earlier: the log must begin with that one's.
     pub previous: Option<&'a SignedCheckpoint>,
-    /// The audit stops once it has found so much, which also bounds its memory.
+    /// The audit stops once it has found so much, which also bounds its memory. It also stops early once a
+    /// million entries are lost.
     pub findings_max: usize,
     /// Called after every few thousand entries.
     pub progress: Option<&'a (dyn Fn(Progress) + Sync)>,
@@ -254,15 +255,33 @@ pub fn audit<S: LogSource + ?Sized>(
     trust: &TrustFile,
     options: &AuditOptions<'_>,
 ) -> Result<Report, SourceError> {
-    audit_within(source, trust, options, kept::WINDOW)
+    audit_within(source, trust, options, Limits::default())
 }
 
-/// [`audit`], with the rows of so many of the newest entries in memory.
+/// What bounds an audit's memory besides [`AuditOptions::findings_max`].
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// So many of the newest entries have their rows in memory.
+    window: u64,
+    /// The audit stops once it has lost more entries than this, all of which it remembers.
+    lost_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            window: kept::WINDOW,
+            lost_max: 1 << 20,
+        }
+    }
+}
+
+/// [`audit`] within other limits.
 fn audit_within<S: LogSource + ?Sized>(
     source: &S,
     trust: &TrustFile,
     options: &AuditOptions<'_>,
-    window: u64,
+    limits: Limits,
 ) -> Result<Report, SourceError> {
     let mut findings = Findings::new(options.findings_max);
     let mut report = Report {
@@ -282,7 +301,7 @@ fn audit_within<S: LogSource + ?Sized>(
             options,
             size: head.size,
             tree: TreeCheck::new(source, head)?,
-            replay: Replay::new(trust.log_id(), trust.origin().clone(), window),
+            replay: Replay::new(trust.log_id(), trust.origin().clone(), limits),
             findings,
         };
         report.stopped_early = !audit.run()?;
@@ -362,7 +381,7 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
         while !batch.is_empty() {
             let (taken, next) = rayon::join(|| self.take_batch(batch), || read_batch(source, &mut names));
             taken?;
-            if self.findings.full {
+            if self.findings.full || self.replay.is_lost() {
                 return Ok(false);
             }
             batch = next?;

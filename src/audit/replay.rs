@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::{
-    FindingKind, Findings,
+    FindingKind, Findings, Limits,
     bundle::Checked,
     older::{OlderStatements, SOMEWHERE, Statement},
 };
@@ -58,8 +58,9 @@ pub(super) struct Replay {
     authority_lost: bool,
     /// Feeds of which a statement is missing, so that an open event of theirs may be.
     resumed: BTreeSet<FeedId>,
-    /// So many of the newest entries have their rows in memory.
-    window: u64,
+    /// Feeds of keys that nobody is known to have enrolled, while that is in doubt.
+    strangers: usize,
+    limits: Limits,
     older: OlderStatements,
     pub(super) tally: Tally,
 }
@@ -103,7 +104,7 @@ struct Logged<'a> {
 }
 
 impl Replay {
-    pub(super) fn new(log_id: LogId, origin: Origin, window: u64) -> Self {
+    pub(super) fn new(log_id: LogId, origin: Origin, limits: Limits) -> Self {
         Self {
             log_id,
             origin,
@@ -112,7 +113,8 @@ impl Replay {
             unaccounted: 0,
             authority_lost: false,
             resumed: BTreeSet::new(),
-            window,
+            strangers: 0,
+            limits,
             older: OlderStatements::default(),
             tally: Tally::default(),
         }
@@ -145,6 +147,11 @@ impl Replay {
         (!is_decided && self.older.is_worth_reading(*first_index)).then_some(*first_index)
     }
 
+    /// Whether so much is lost that remembering more of it is not worth the memory.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.lost.len().saturating_add(self.strangers) > self.limits.lost_max
+    }
+
     /// Takes the entry at `index`, the next, with the one that had [to be read again](Self::to_read_again).
     pub(super) fn take(
         &mut self,
@@ -155,7 +162,7 @@ impl Replay {
     ) {
         self.take_slot(index, slot, read_again, findings);
         if let Some(state) = &mut self.state {
-            let before = state.size().get().saturating_sub(self.window);
+            let before = state.size().get().saturating_sub(self.limits.window);
             state.forget_rows(LeafIndex::new(before));
         }
     }
@@ -416,6 +423,8 @@ impl Replay {
             }
             NoPlace::UnknownKey | NoPlace::FeedClosed if self.is_in_doubt() => {
                 self.tally.undecided += 1;
+                let known = self.state.as_ref().and_then(|state| state.feed(recorded.feed));
+                self.strangers += usize::from(known.is_none());
                 self.follow(recorded);
             }
             _ => {
