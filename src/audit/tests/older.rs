@@ -107,6 +107,9 @@ fn about_old_statements() -> (World, Vec<(FindingKind, Option<u64>, Option<&'sta
         let entry = naming(about.clone(), first);
         expect(FalseEvidence, world.smuggle(&entry));
     }
+    // Names the repetition as the first.
+    let entry = naming(world.evidence_about(2, 20), 600);
+    expect(FalseEvidence, world.smuggle(&entry));
     // Against itself.
     let mut itself = world.evidence_about(2, 40);
     if let Body::Evidence { envelope, .. } = &mut itself.body {
@@ -131,7 +134,28 @@ fn evidence_and_repetitions_of_old_statements_are_found_the_same_for_every_windo
         .collect();
     let report = same_for_every_window("old statements", &world, &world.copy(), &windows);
     assert_eq!(found(&report), expected, "{:#?}", report.findings);
-    assert_eq!(report.tally.evidence, 10);
+    assert_eq!(report.tally.evidence, 11);
+}
+
+#[test]
+fn statements_that_come_late_stand_after_later_ones_for_every_window() {
+    use FindingKind::{FalseEvidence, FeedBroken};
+    let mut world = World::of(600);
+    let places = world.places(1);
+    let late = [20, 21].map(|sequence| envelope_of(&world, places[&sequence]));
+    for sequence in [21, 20] {
+        world.entries.remove(nth(places[&sequence]));
+    }
+    let after = places[&22] - 2;
+    let about = naming(world.evidence_about(1, 20), after);
+    let mut expected = vec![at(FeedBroken, after), at(FalseEvidence, world.smuggle(&about))];
+    for envelope in late {
+        expected.push(at(FeedBroken, smuggle_statement(&mut world, envelope)));
+    }
+    let about = naming(world.evidence_about(1, 20), 599);
+    expected.push(at(FalseEvidence, world.smuggle(&about)));
+    let report = same_for_every_window("late", &world, &world.copy(), &[0, 100]);
+    assert_eq!(found(&report), expected, "{:#?}", report.findings);
 }
 
 #[test]
