@@ -13,6 +13,7 @@ mod dice;
 mod ear;
 mod outboxes;
 mod process;
+mod watch;
 mod world;
 
 mod approvals;
