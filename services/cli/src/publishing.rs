@@ -1,18 +1,22 @@
 //! `publish`, and what every command that publishes needs: a statement is believed only when its receipt verifies.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use lotproof::{
     epcis::{Import, ImportOptions, import},
-    event::{parts::split_into_parts, sealed},
+    event::{EventError, parts::split_into_parts, sealed},
     id::{FeedId, Hash},
     identifier,
     outbox::{Config, PinnedLog, ProvenRow, Ticket},
     publish::EVENT_LEN_MAX,
     shell::{
-        key_file,
+        durable, key_file,
         nats::{Bus, BusOptions},
         publisher::{Publisher, PublisherConfig, Settled},
     },
@@ -131,10 +135,10 @@ pub(crate) struct Publish {
     /// The document is another's: its events are published as reported
     #[arg(long)]
     reported: bool,
-    /// Paths to seal in every event that has them, as `65.5.0.3`; separated by commas
-    #[arg(long, value_delimiter = ',')]
+    /// Paths to seal in every event that has them, as `65.5.0.3`; separated by commas. Needs `--openings`
+    #[arg(long, value_delimiter = ',', requires = "openings")]
     seal: Vec<String>,
-    /// Where the openings of sealed fields are written
+    /// A new file for the openings of sealed fields: without them nobody can open the fields again
     #[arg(long, requires = "seal")]
     openings: Option<PathBuf>,
     #[command(flatten)]
@@ -152,18 +156,17 @@ impl Publish {
         }
         let imported = import(&bytes, &options)?;
         print_import(&imported);
-        let mut openings = BTreeMap::new();
+        let (sealed, openings) = seal(imported.events.iter().map(|imported| &imported.event), &self.seal)?;
         let mut events = Vec::new();
-        for imported in &imported.events {
-            let event = sealed_event(&imported.event, &self.seal, &mut openings)?;
+        for event in sealed {
             events.extend(split_into_parts(event, EVENT_LEN_MAX)?);
-        }
-        if let Some(path) = &self.openings {
-            // Before anything is published: an opening that is lost cannot be made again.
-            lotproof::shell::durable::write(path, &serde_json::to_vec_pretty(&openings)?)?;
         }
         let session = self.target.open().await?;
         let publisher = session.publisher(&party, key).await?;
+        if let Some(path) = &self.openings {
+            // Before anything is published: an opening that is lost cannot be made again.
+            write_openings(path, &openings)?;
+        }
         for row in proven(&publisher, publisher.submit(&events).await?).await? {
             println!("statement {} is entry {}, proven", row.sequence, row.index);
         }
@@ -175,24 +178,56 @@ impl Publish {
     }
 }
 
-/// Seals the given paths of an event, those that it has.
-fn sealed_event(
-    event: &v1::Event,
+/// Openings by the id of their event.
+type Openings = BTreeMap<String, Vec<sealed::Opening>>;
+
+/// Events with the given paths sealed in each that has them, and the openings.
+///
+/// # Errors
+/// If a path seals nothing in any event: whoever gave it would publish in clear what was to be hidden.
+fn seal<'a>(
+    events: impl Iterator<Item = &'a v1::Event>,
     paths: &[String],
-    openings: &mut BTreeMap<String, Vec<sealed::Opening>>,
-) -> Result<v1::Event> {
-    let mut event = event.clone();
-    for path in paths {
-        let mut salt = [0; 32];
-        getrandom::fill(&mut salt).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-        let Ok((bytes, opened)) = sealed::seal(&event.encode_to_vec(), &[(path.clone(), Hash::new(salt))])
-        else {
-            continue;
-        };
-        event = v1::Event::decode(bytes.as_slice())?;
-        openings.entry(event.id.clone()).or_default().extend(opened);
+) -> Result<(Vec<v1::Event>, Openings)> {
+    let mut openings = Openings::new();
+    let mut useless: BTreeMap<&String, Option<EventError>> = paths.iter().map(|path| (path, None)).collect();
+    let mut sealed_events = Vec::new();
+    for event in events {
+        let mut event = event.clone();
+        for path in paths {
+            let mut salt = [0; 32];
+            getrandom::fill(&mut salt).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+            match sealed::seal(&event.encode_to_vec(), &[(path.clone(), Hash::new(salt))]) {
+                Ok((bytes, opened)) => {
+                    useless.remove(path);
+                    event = v1::Event::decode(bytes.as_slice())?;
+                    openings.entry(event.id.clone()).or_default().extend(opened);
+                }
+                Err(error) => {
+                    if let Some(why) = useless.get_mut(path) {
+                        *why = Some(error);
+                    }
+                }
+            }
+        }
+        sealed_events.push(event);
     }
-    Ok(event)
+    if let Some((path, why)) = useless.pop_first() {
+        let why = why.map_or_else(|| "there is no event".to_owned(), |why| why.to_string());
+        bail!("--seal {path} seals nothing in any event ({why}); nothing was published");
+    }
+    Ok((sealed_events, openings))
+}
+
+/// Writes openings to a new file: those in another one could not be made again.
+fn write_openings(path: &Path, openings: &Openings) -> Result<()> {
+    ensure!(
+        !path.exists(),
+        "{} is there already, and openings cannot be made again: name a new file; nothing was published",
+        path.display()
+    );
+    durable::write(path, &serde_json::to_vec_pretty(openings)?)
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 /// What an import mended, carried or refused, one line each.
@@ -210,4 +245,53 @@ pub(crate) fn print_import(imported: &Import) {
         imported.events.len(),
         imported.refused.len()
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use lotproof::wire::v1::event::Kind;
+
+    use super::*;
+
+    fn shipped(id: &str, consignee: &str) -> v1::Event {
+        v1::Event {
+            id: id.to_owned(),
+            event_time: 1,
+            kind: Some(Kind::Shipped(v1::Shipped {
+                consignee: consignee.to_owned(),
+                ..Default::default()
+            })),
+            ..Default::default()
+        }
+    }
+
+    /// The number of `shipped`, and in it of `consignee`.
+    const CONSIGNEE: &str = "96.5";
+
+    #[test]
+    fn a_path_is_sealed_in_every_event_that_has_it() {
+        let events = [shipped("E1", "https://b.example/"), shipped("E2", "")];
+        let (sealed, openings) = seal(events.iter(), &[CONSIGNEE.to_owned()]).unwrap();
+        assert_eq!(sealed[0].sealed.len(), 1);
+        assert_eq!(sealed[1], events[1]);
+        assert_eq!(openings.keys().collect::<Vec<_>>(), ["E1"]);
+    }
+
+    #[test]
+    fn a_path_that_seals_nothing_is_refused_before_anything_is_published_in_clear() {
+        let events = [shipped("E1", "https://b.example/")];
+        for path in ["96.99", "consignee", "1"] {
+            let error = seal(events.iter(), &[CONSIGNEE.to_owned(), path.to_owned()]).unwrap_err();
+            assert!(error.to_string().contains(&format!("--seal {path} ")), "{error}");
+        }
+    }
+
+    #[test]
+    fn openings_are_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("openings.json");
+        write_openings(&path, &Openings::from([("E1".to_owned(), Vec::new())])).unwrap();
+        assert!(write_openings(&path, &Openings::new()).is_err());
+        assert!(fs::read_to_string(&path).unwrap().contains("E1"));
+    }
 }
