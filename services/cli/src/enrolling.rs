@@ -13,6 +13,7 @@ use clap::Args;
 use lotproof::{
     gateway::json,
     id::Hash,
+    identifier,
     policy::{Mode, load_list, load_pack},
     publish::pack,
     shell::key_file,
@@ -268,6 +269,8 @@ pub(crate) struct Enroll {
 impl Enroll {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let now_nanos = Reading::now().wall_nanos;
+        let authority = identifier::normalise(&self.authority)
+            .with_context(|| format!("authority {}", self.authority))?;
         let register = self
             .file
             .map(|path| Register::read(&path, now_nanos))
@@ -276,10 +279,10 @@ impl Enroll {
         let session = self.target.open().await?;
         let signers = keys.len();
         let acts = if let Some(register) = register {
-            enact(&session, &self.authority, keys, register.into_acts(now_nanos)).await?
+            enact(&session, &authority, keys, register.into_acts(now_nanos)).await?
         } else {
             for key in keys {
-                approve(&session, &self.authority, key, &self.approve).await?;
+                approve(&session, &authority, key, &self.approve).await?;
             }
             self.approve
         };

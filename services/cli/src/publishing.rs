@@ -2,7 +2,6 @@
 
 use std::{fs, path::PathBuf};
 
-use crate::{Outcome, auditing::read_trust, sealing::seal_events};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use lotproof::{
@@ -19,6 +18,12 @@ use lotproof::{
     },
     signature::SigningKey,
     trust::TrustFile,
+};
+
+use crate::{
+    Outcome,
+    auditing::read_trust,
+    sealing::{seal_events, write_openings},
 };
 
 /// Where to publish to, and as whom.
@@ -128,10 +133,11 @@ pub(crate) struct Publish {
     /// The document is another's: its events are published as reported
     #[arg(long)]
     reported: bool,
-    /// Fields to seal wherever they stand, by name as `cost,consignee`, or one field by its path as `65.5.0.3`
+    /// Fields to seal wherever they stand, by name as `cost,consignee`, or one field by its path as `65.5.0.3`.
+    /// Needs `--openings`
     #[arg(long, value_delimiter = ',', requires = "openings")]
     seal: Vec<String>,
-    /// Where the openings of sealed fields are written; nobody can make them again
+    /// A new file for the openings of sealed fields: without them nobody can open the fields again
     #[arg(long, requires = "seal")]
     openings: Option<PathBuf>,
     #[command(flatten)]
@@ -155,12 +161,12 @@ impl Publish {
         for event in sealed {
             events.extend(split_into_parts(event, EVENT_LEN_MAX)?);
         }
-        if let Some(path) = &self.openings {
-            // Before anything is published: an opening that is lost cannot be made again.
-            lotproof::shell::durable::write(path, &serde_json::to_vec_pretty(&openings)?)?;
-        }
         let session = self.target.open().await?;
         let publisher = session.publisher(&party, key).await?;
+        if let Some(path) = &self.openings {
+            // Before anything is published: an opening that is lost cannot be made again.
+            write_openings(path, &openings)?;
+        }
         for row in proven(&publisher, publisher.submit(&events).await?).await? {
             println!("statement {} is entry {}, proven", row.sequence, row.index);
         }

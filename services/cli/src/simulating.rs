@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use lotproof::{
     gateway::json,
+    identifier,
     shell::publisher::Publisher,
     signature::SigningKey,
     simulate::{EventMix, Simulation, SimulationConfig},
@@ -108,12 +109,13 @@ impl Simulate {
         };
         let session = target.open().await?;
         let authority = self.authority.as_deref().context("--authority is missing")?;
+        let authority = identifier::normalise(authority).with_context(|| format!("authority {authority}"))?;
         let mut mix = EventMix::default();
         let acts = simulation.governance();
         for act in &acts {
             mix.add(act.encode_to_vec());
         }
-        enact(&session, authority, read_keys(&self.authority_keys)?, acts).await?;
+        enact(&session, &authority, read_keys(&self.authority_keys)?, acts).await?;
         let mut desks: Vec<Option<Desk>> = simulation.parties().map(|_| None).collect();
         for simulated in simulation.events() {
             mix.add(simulated.event.encode_to_vec());
