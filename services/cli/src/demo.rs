@@ -56,6 +56,7 @@ use crate::{
     founding::trust_file,
     lots::{print_tree, project},
     publishing::Session,
+    waiting::Patience,
 };
 
 const AUTHORITY: &str = "https://authority.example/";
@@ -162,6 +163,7 @@ impl Demo {
             bus,
             trust: trust.clone(),
             outbox: folder.join("outbox"),
+            patience: Patience::endless(),
         };
 
         step("The authority enrols parties, facilities and keys");

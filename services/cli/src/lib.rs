@@ -12,6 +12,7 @@ mod publishing;
 mod running;
 mod shipped;
 mod simulating;
+mod waiting;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
