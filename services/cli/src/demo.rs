@@ -53,6 +53,7 @@ use crate::{
     publishing::Session,
     running::{POLICIES_FOLDER, Services},
     shipped::write_policies,
+    waiting::Patience,
 };
 
 const AUTHORITY: &str = "https://authority.example/";
@@ -149,6 +150,7 @@ impl Demo {
             bus,
             trust: trust.clone(),
             outbox: folder.join("outbox"),
+            patience: Patience::endless(),
         };
 
         step("The authority enrols parties, facilities and keys");

@@ -317,7 +317,7 @@ pub(crate) async fn enact(
     let proposer = session
         .publisher(authority, keys.next().context("no key to propose with")?)
         .await?;
-    let rows = proven(&proposer, proposer.submit(&acts).await?).await?;
+    let rows = proven(session, &proposer, &acts).await?;
     // `submit` packs in order, so acts are numbered through the statements as they stand in the log.
     let packs = pack(&acts)?;
     ensure!(
@@ -359,7 +359,7 @@ async fn approve(
             own_event(id, now_nanos, kind)
         })
         .collect();
-    proven(&approver, approver.submit(&approvals).await?).await?;
+    proven(session, &approver, &approvals).await?;
     Ok(())
 }
 

@@ -63,6 +63,8 @@ pub(crate) struct PublisherOrder {
 pub(crate) struct ProjectorOrder {
     pub(crate) url: String,
     pub(crate) ledger_url: String,
+    /// Where HTTP listens.
+    pub(crate) http: SocketAddr,
     /// The trust file's content.
     pub(crate) trust: String,
 }
@@ -158,6 +160,7 @@ async fn projector(order: ProjectorOrder) -> anyhow::Result<()> {
     let trust = TrustFile::parse(order.trust.as_bytes())?;
     let policies = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("policies");
     let mut config = lotproof_compliance::Config::new(order.url, order.ledger_url, trust, policies);
+    config.http = order.http;
     config.follow.poll_interval = Duration::from_millis(100);
     let (_stop, shutdown) = watch::channel(false);
     lotproof_compliance::run(config, shutdown, announced()).await

@@ -1,7 +1,7 @@
 //! Looks at a projector from outside, and remembers what it said: each word must be what an offline fold of
 //! the log says at that size.
 
-use std::{io::Read as _, time::Duration};
+use std::{io::Read as _, net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use lotproof::{
@@ -62,6 +62,13 @@ impl Digests {
             fact_digest: projection.fact_digest(),
         }
     }
+}
+
+/// What a service's `/readyz` says; nothing if nobody answers.
+pub(crate) async fn ready(address: SocketAddr) -> Option<String> {
+    let asking = tokio::task::spawn_blocking(move || get(&format!("http://{address}/readyz")));
+    let (_, ready) = asking.await.expect("no panic")?;
+    Some(String::from_utf8(ready).expect("text"))
 }
 
 /// Status and body; nothing if nobody answers.

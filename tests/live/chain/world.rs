@@ -134,7 +134,9 @@ pub(crate) struct Chain {
     pub(crate) room: Option<(u64, u64)>,
     ledger: Option<Process>,
     /// Where the ledger listens, in every life.
-    http: SocketAddr,
+    pub(crate) http: SocketAddr,
+    /// Where its projector does, the only one at a time.
+    pub(crate) projector_http: SocketAddr,
     /// How often a projector was started: each has its own names.
     projectors: u32,
 }
@@ -172,6 +174,7 @@ impl Chain {
             room: None,
             ledger: None,
             http: own_address(),
+            projector_http: own_address(),
             projectors: 0,
         }
     }
@@ -304,6 +307,7 @@ impl Chain {
         let order = ProjectorOrder {
             url: self.own.server.url(),
             ledger_url: format!("http://{}", self.http),
+            http: self.projector_http,
             trust: self.trust().to_json(),
         };
         Process::start(
