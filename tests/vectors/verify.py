@@ -136,7 +136,12 @@ KEYS = {
 
 
 def normalise(text):
-    """The normal form, or None."""
+    """The normal form, or None; what would change once more has none."""
+    normal = normalise_once(text)
+    return normal if normal is not None and normalise_once(normal) == normal else None
+
+
+def normalise_once(text):
     if len(text.encode()) > 256 or ":" not in text:
         return None
     scheme, rest = text.split(":", 1)
