@@ -18,6 +18,7 @@ use lotproof::{
     },
     signature::SigningKey,
     trust::TrustFile,
+    wire::v1,
 };
 
 use crate::{
