@@ -28,6 +28,7 @@ use lotproof::{
         key_file,
         mirror::{DirSource, mirror},
         nats::{Bus, BusOptions, PrivateServer, ServerOptions},
+        process,
     },
     signature::SigningKey,
     simulate::{Simulation, SimulationConfig},
@@ -248,7 +249,7 @@ impl Demo {
             println!("{:<14} http://{compliance}", "compliance");
             println!("{:<14} {}", "trust file", folder.join("trust.json").display());
             println!("running until Ctrl-C");
-            tokio::signal::ctrl_c().await?;
+            drop(process::shutdown_on_signals()?.wait_for(|stop| *stop).await);
         }
         services.finish(None).await?;
         drop(session);

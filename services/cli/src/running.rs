@@ -7,11 +7,13 @@ use clap::{Args, Subcommand};
 use lotproof::{
     audit::AuditOptions,
     gateway::Service,
-    shell::nats::{PrivateServer, ServerOptions},
+    shell::{
+        nats::{PrivateServer, ServerOptions},
+        process,
+    },
 };
 use lotproof_ledger::{Config, Folder, Rebuilt, rebuild};
 use tokio::{
-    signal::unix::{SignalKind, signal},
     sync::{oneshot, watch},
     task::JoinSet,
 };
@@ -164,8 +166,7 @@ impl Up {
         }
         println!("stop with Ctrl-C");
 
-        let (mut terminate, mut interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut told_to_stop = process::shutdown_on_signals()?;
         let supervised = async {
             match &mut server {
                 Some(server) => server.supervise().await,
@@ -173,8 +174,7 @@ impl Up {
             }
         };
         let ended = tokio::select! {
-            _ = terminate.recv() => None,
-            _ = interrupt.recv() => None,
+            () = async { drop(told_to_stop.wait_for(|stop| *stop).await) } => None,
             error = supervised => {
                 services.stop.send_replace(true);
                 return Err(error).context("the private bus");
