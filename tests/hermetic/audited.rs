@@ -59,20 +59,7 @@ impl Audited<'_> {
 
     /// A statement of this feed, signed by its key or another's.
     fn statement(&self, (feed, signer): (u8, u8), sequence: u64, previous: Hash) -> Bytes {
-        self.statement_for(self.log_id, (feed, signer), sequence, previous)
-    }
-
-    fn statement_for(&self, log_id: LogId, (feed, signer): (u8, u8), sequence: u64, previous: Hash) -> Bytes {
-        let header = Header {
-            log_id,
-            issuer: ALICE.into(),
-            feed: key(feed).feed(),
-            sequence: FeedSequence::new(sequence),
-            previous,
-            issued_at: IssuedAt::from_nanos(NOW),
-        };
-        let events = encode(&[event("next", commission(LOT))]);
-        key(signer).seal(wire::STATEMENT_TYPE, &encode_statement(&header, &events))
+        statement_for(self.log_id, (feed, signer), sequence, previous)
     }
 
     /// What the audit of the ledger with this entry finds there.
@@ -80,7 +67,7 @@ impl Audited<'_> {
         let signer = NoteSigner::from_seed(ORIGIN, &[LOG_SEED; 32]).unwrap();
         let origin = Origin::new(ORIGIN).unwrap();
         let mut copy = MemoryCopy::new();
-        let entries = [self.entries, &[entry.clone()]].concat();
+        let entries = [self.entries, std::slice::from_ref(entry)].concat();
         write_log(&mut copy, &entries, |head| {
             let origin = origin.clone();
             let checkpoint = Checkpoint { origin, head }.sign(&[&signer]).unwrap();
@@ -147,7 +134,7 @@ impl Audited<'_> {
             ),
             (
                 "for another log",
-                admitted(self.statement_for(LogId::new(Hash::of(&[b"other"])), own, 2, hash)),
+                admitted(statement_for(LogId::new(Hash::of(&[b"other"])), own, 2, hash)),
             ),
             (
                 "of a key never enrolled",
@@ -203,4 +190,18 @@ impl Audited<'_> {
         }
         rows
     }
+}
+
+/// The same for any log.
+fn statement_for(log_id: LogId, (feed, signer): (u8, u8), sequence: u64, previous: Hash) -> Bytes {
+    let header = Header {
+        log_id,
+        issuer: ALICE.into(),
+        feed: key(feed).feed(),
+        sequence: FeedSequence::new(sequence),
+        previous,
+        issued_at: IssuedAt::from_nanos(NOW),
+    };
+    let events = encode(&[event("next", commission(LOT))]);
+    key(signer).seal(wire::STATEMENT_TYPE, &encode_statement(&header, &events))
 }
