@@ -51,7 +51,7 @@ use crate::{
     founding::trust_file,
     lots::project,
     publishing::Session,
-    running::{POLICIES_FOLDER, Services},
+    running::{POLICIES_FOLDER, Services, StopSignals},
     shipped::write_policies,
 };
 
@@ -245,8 +245,9 @@ impl Demo {
             println!("{:<14} {ledger_url}", "ledger");
             println!("{:<14} http://{compliance}", "compliance");
             println!("{:<14} {}", "trust file", folder.join("trust.json").display());
+            let mut signals = StopSignals::listen()?;
             println!("running until Ctrl-C");
-            tokio::signal::ctrl_c().await?;
+            signals.received().await;
         }
         services.finish(None).await?;
         drop(session);
