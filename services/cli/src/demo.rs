@@ -248,8 +248,9 @@ impl Demo {
             println!("{:<14} {ledger_url}", "ledger");
             println!("{:<14} http://{compliance}", "compliance");
             println!("{:<14} {}", "trust file", folder.join("trust.json").display());
+            let mut told_to_stop = process::shutdown_on_signals()?;
             println!("running until Ctrl-C");
-            drop(process::shutdown_on_signals()?.wait_for(|stop| *stop).await);
+            drop(told_to_stop.wait_for(|stop| *stop).await);
         }
         services.finish(None).await?;
         drop(session);

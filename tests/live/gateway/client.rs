@@ -65,6 +65,10 @@ impl Gateway {
         }
     }
 
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(super) async fn stop(self) {
         self.stop.send_replace(true);
         soon("the gateway to stop", self.task)

@@ -1,6 +1,6 @@
 //! Files dropped are taken in once, whatever is killed.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, path::Path};
 
 use super::{client, crash::Process, *};
 
