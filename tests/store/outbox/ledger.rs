@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use lotproof::{
-    admission::{LedgerState, NoPlace, Prepared, genesis_entry},
+    admission::{Feed, LedgerState, NoPlace, Prepared, genesis_entry},
     code::Outcome,
     entry::{Body, Entry},
     envelope::Envelope,
@@ -209,8 +209,8 @@ impl Ledger {
     pub(super) fn head_reply(&self, query: &Bytes) -> Bytes {
         let query = v1::HeadQuery::decode(query.clone()).unwrap();
         let feed = self.state.feed(FeedId::from_slice(&query.feed).unwrap());
-        let last = feed.map_or(FeedSequence::NONE, |feed| feed.last());
-        let hash = feed.map_or(Hash::ZERO, |feed| feed.last_hash());
+        let last = feed.map_or(FeedSequence::NONE, Feed::last);
+        let hash = feed.map_or(Hash::ZERO, Feed::last_hash);
         let reply = v1::HeadReply {
             log_id: self.state.log_id().as_bytes().to_vec(),
             feed: query.feed,

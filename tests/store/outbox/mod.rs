@@ -154,7 +154,7 @@ fn said(op: &Op) -> Option<Said> {
 /// Some traces: each of a few workers, all but the last ended in the middle of something.
 fn traces(dice: &mut Dice, count: u64, turns: u64) -> Vec<Trace> {
     let one = |number: u64| {
-        let exits: Vec<u64> = (0..1 + dice.below(3)).map(|_| 4 + dice.below(300)).collect();
+        let exits: Vec<u64> = (0..=dice.below(3)).map(|_| 4 + dice.below(300)).collect();
         let (seed, is_beside) = (dice.next() >> 1, number.is_multiple_of(2));
         let ops = trace::record(&exits, |generation, folder, acks| {
             let ledger = folder.with_file_name("ledger");
