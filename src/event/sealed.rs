@@ -9,6 +9,8 @@
 //! Which fields may be sealed is the option `sealable` in `event.proto`. An opening travels outside the log;
 //! erasing it erases the datum while everything still verifies. Spec: `proto/README.md`, "Sealed fields".
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::EventError;
@@ -111,6 +113,49 @@ fn find<'a>(shape: &'static Shape, bytes: &'a [u8], path: &[u32]) -> Found<'a> {
         (Kind::Message(_), _, None) => Found::NoSuchPosition,
         _ => Found::NoSuchField,
     }
+}
+
+/// Paths of the fields of an encoded event that may be sealed, are present, and bear `name` (`cost`,
+/// `quantity`, `consignee`); or the path itself, if it is given as one.
+pub fn paths_named(event: &[u8], name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut way: Vec<String> = Vec::new();
+    // Bytes that are no event have no such fields.
+    let _ = shape::check(&shape::EVENT, event, &mut |met: Met<'_>| {
+        way.truncate(met.depth);
+        way.push(match met.field.presence {
+            Presence::Repeated => format!("{}.{}", met.field.number, met.position),
+            _ => met.field.number.to_string(),
+        });
+        if met.field.sealable {
+            let path = way.join(".");
+            if met.field.name == name || path == name {
+                found.push(path);
+            }
+        }
+    });
+    found
+}
+
+/// Names of all fields that may be sealed, in alphabetical order.
+pub fn sealable_names() -> BTreeSet<&'static str> {
+    let mut names = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut open = vec![&shape::EVENT];
+    while let Some(shape) = open.pop() {
+        if !seen.insert(shape.name) {
+            continue;
+        }
+        for field in shape.fields {
+            if field.sealable {
+                names.insert(field.name);
+            }
+            if let Kind::Message(inner) = field.kind {
+                open.push(inner);
+            }
+        }
+    }
+    names
 }
 
 /// Seals fields of an encoded event: takes each out and leaves its digest. Salts come from the caller.

@@ -34,7 +34,7 @@ use crate::{
     log::note::KeyError,
     outbox::{Config as OutboxConfig, PinnedLog},
     shell::{
-        nats::{Bus, BusOptions},
+        nats::{Bus, BusOptions, ConnectError},
         publisher::{PublishError, PublisherConfig},
     },
     signature::SigningKey,
@@ -43,8 +43,6 @@ use crate::{
 
 /// How long a request in hand may take once the service is told to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
-/// How long between attempts to reach a bus that is not there yet.
-const CONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// What a running gateway needs.
 #[derive(Debug)]
@@ -101,6 +99,9 @@ impl Config {
 /// Why a gateway cannot start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum GatewayError {
+    /// The bus cannot be where it should be.
+    #[error("bus of the gateway")]
+    Bus(#[from] ConnectError),
     /// The outbox cannot be used.
     #[error("outbox of the gateway")]
     Publisher(#[from] PublishError),
@@ -140,10 +141,12 @@ pub async fn run(
 ) -> Result<(), GatewayError> {
     let service = config.service;
     let metrics = Metrics::new()?;
+    let options = BusOptions::new(&config.nats_url, format!("lotproof-{service}"));
+    // A gateway may be started before its bus.
     let bus = tokio::select! {
         biased;
         _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
-        bus = connect(&config.nats_url, service) => bus,
+        bus = Bus::connect_patiently(&options) => bus?,
     };
     let gateway = Gateway::start(bus, config.publisher, service, metrics).await?;
     let dropping = match config.watch {
@@ -191,20 +194,4 @@ pub async fn run(
     server.abort();
     gateway.stop().await?;
     Ok(())
-}
-
-/// Connects, for as long as it takes: a gateway may be started before its bus.
-async fn connect(url: &str, service: Service) -> Bus {
-    loop {
-        match Bus::connect(&BusOptions::new(url, format!("lotproof-{service}"))).await {
-            Ok(bus) => return bus,
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the bus is not there; trying again"
-                );
-                tokio::time::sleep(CONNECT_PAUSE).await;
-            }
-        }
-    }
 }

@@ -2,7 +2,7 @@
 //! is asked, whenever it joined, and never about anything that the log did not sign.
 
 mod distrust;
-mod service;
+pub(crate) mod service;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 

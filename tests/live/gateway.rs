@@ -1,7 +1,7 @@
 //! The publishing services on a real bus with a real ledger: what they accept is proven exactly once, whatever
 //! is killed; what they do not accept is answered by field and code.
 
-mod client;
+pub(crate) mod client;
 mod crash;
 mod drop_folder;
 

@@ -2,9 +2,11 @@
 //! document's events each by its own party, prove the receipts, audit from outside, and show that damage to
 //! copies is found and named.
 
+mod damaging;
 mod desks;
 mod publish;
 mod reported;
+mod telling;
 
 use std::{
     collections::BTreeMap,
@@ -16,62 +18,48 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args;
 use lotproof::{
-    audit::{
-        AuditOptions, FindingKind, Report, audit,
-        damage::{
-            drop_entry, flip_byte, forge_signature, middle_of_longest_feed, remove_entry, swap_entries,
-        },
-    },
+    audit::AuditOptions,
     gateway::Service,
-    id::LeafIndex,
+    id::Hash,
     log::checkpoint::Origin,
-    policy::{Context, Mode, Question, evaluate, load_pack, view::Purpose},
-    projector::Projector,
-    provenance::{Bounds, Direction},
     shell::{
         durable,
         http_client::HttpSource,
         key_file,
-        mirror::{DirSource, mirror, write_mirror},
+        mirror::{DirSource, mirror},
         nats::{Bus, BusOptions, PrivateServer, ServerOptions},
+        process,
     },
     signature::SigningKey,
     simulate::{Simulation, SimulationConfig},
-    time::{EventTime, RecordedAt, utc_date},
+    time::{EventTime, RecordedAt},
     trust::TrustFile,
     wire::v1,
 };
-use lotproof_ledger::{Config, Folder, InitOptions, Reading, default_parameters, init, run};
-use tokio::sync::{oneshot, watch};
+use lotproof_ledger::{Folder, InitOptions, LogKey, Reading, default_parameters, init};
 
 use self::{
-    desks::Desks,
+    damaging::damage_copies,
+    desks::{Desks, call, escaped},
     publish::{by_place, publish_document, publish_simulation},
     reported::{explain, publish_reported},
+    telling::{S154_QUERY, question, tell_contradictions, tell_origins, tell_verdicts},
 };
 use crate::{
     Outcome,
     auditing::print_report,
     enrolling::{Register, enact},
     founding::trust_file,
-    lots::{print_tree, project},
+    lots::project,
     publishing::Session,
+    running::{POLICIES_FOLDER, Services},
+    shipped::write_policies,
+    waiting::Patience,
 };
 
 const AUTHORITY: &str = "https://authority.example/";
 /// The example chain ends with a recycling in 2031, so the demo's ledger takes claims ten years ahead.
 const DEMO_SKEW_MS: u64 = 10 * 365 * 24 * 3_600_000;
-
-/// The rule pack, as it lies in the repository.
-const S154: &str = include_str!("../../../policies/us-ndaa-fy2024-s154.toml");
-/// The asker's context: who buys, when, and that no end item has been named.
-const S154_CONTEXT: &str =
-    r#"{"buyer": {"agency": "US-DOD"}, "obligation_date": "2027-11-01", "end_item_assembler": null}"#;
-/// Lots of the example chain to explain: a pack, and the black mass recycled from its cells.
-const DEMO_LOTS: [&str; 2] = [
-    "https://id.gs1.org/01/09521231300017/21/P0001",
-    "https://id.gs1.org/01/09521231400014/10/BM-3101",
-];
 
 /// `lotproof demo`
 #[derive(Debug, Args)]
@@ -139,29 +127,31 @@ impl Demo {
         println!("log      {}", identity.log_id);
         println!("purpose  demo: parties and lists in it are fixtures, not real");
 
-        step("A private bus and the ledger service start");
+        step("A private bus, the ledger and the projector start");
         let mut server = PrivateServer::start(ServerOptions::new(folder.join("nats"))).await?;
-        let (stop, shutdown) = watch::channel(false);
-        let (listening, address) = oneshot::channel();
-        let service = tokio::spawn(run(
-            Config::new(ledger_folder.clone(), server.url()),
-            shutdown,
-            listening,
-        ));
-        let Ok(address) = address.await else {
-            return Err(service
-                .await?
-                .err()
-                .context("the ledger ended without a reason")?);
+        println!("{:<14} {}", "bus", server.url());
+        let policies = folder.join(POLICIES_FOLDER);
+        write_policies(&policies)?;
+        let mut services = Services::new();
+        let ledger = lotproof_ledger::Config::new(ledger_folder.clone(), server.url());
+        let Some(ledger) = services.start_ledger(ledger).await else {
+            services.finish(None).await?;
+            bail!("the ledger ended without a reason");
         };
-        println!("ledger   http://{address}");
-        println!("bus      {}", server.url());
+        let ledger_url = format!("http://{ledger}");
+        let compliance =
+            lotproof_compliance::Config::new(server.url(), ledger_url.clone(), trust.clone(), policies);
+        let Some(compliance) = services.start_compliance(compliance).await else {
+            services.finish(None).await?;
+            bail!("the projector ended without a reason");
+        };
 
         let bus = Bus::connect(&BusOptions::new(server.url(), "lotproof-demo")).await?;
         let session = Session {
             bus,
             trust: trust.clone(),
             outbox: folder.join("outbox"),
+            patience: Patience::endless(),
         };
 
         step("The authority enrols parties, facilities and keys");
@@ -235,28 +225,36 @@ impl Demo {
 
         step("An auditor who has just the trust file replays the log from outside");
         let log_key = ledger_folder.log_key(&identity.origin)?;
-        let checked = {
-            let (trust, folder) = (trust.clone(), folder.clone());
+        let inspected = {
+            let (ledger_url, trust, folder) = (ledger_url.clone(), trust.clone(), folder.clone());
             tokio::task::spawn_blocking(move || {
-                inspect(address, &trust, &folder, &log_key, &simulation, &reported_lots)
+                inspect(
+                    &ledger_url,
+                    &trust,
+                    &folder,
+                    &log_key,
+                    &simulation,
+                    &reported_lots,
+                )
             })
             .await??
         };
+        step("The projector, which followed the log while all this happened, says the same");
+        compare(compliance, &inspected).await?;
+        println!("\nthe log is clean, every damage was found, and everybody comes to the same answers");
 
         if self.serve {
-            println!(
-                "\nledger   http://{address}\nbus      {}\ntrust    {}",
-                server.url(),
-                folder.join("trust.json").display()
-            );
+            println!("\n{:<14} {}", "bus", server.url());
+            println!("{:<14} {ledger_url}", "ledger");
+            println!("{:<14} http://{compliance}", "compliance");
+            println!("{:<14} {}", "trust file", folder.join("trust.json").display());
             println!("running until Ctrl-C");
-            tokio::signal::ctrl_c().await?;
+            drop(process::shutdown_on_signals()?.wait_for(|stop| *stop).await);
         }
-        stop.send_replace(true);
-        service.await??;
+        services.finish(None).await?;
         drop(session);
         server.stop().await;
-        Ok(checked)
+        Ok(Outcome::Clean)
     }
 }
 
@@ -273,181 +271,76 @@ fn step(what: &str) {
     println!("\n== {what}");
 }
 
-/// A word of a verdict, as JSON has it.
-fn text(word: &impl serde::Serialize) -> Result<String> {
-    Ok(serde_json::to_value(word)?
-        .as_str()
-        .unwrap_or_default()
-        .to_owned())
+/// What an auditor from outside comes to.
+struct Inspected {
+    /// The verdicts of the stories' packs.
+    verdicts: BTreeMap<String, serde_json::Value>,
+    state_digest: Hash,
+    fact_digest: Hash,
 }
 
-/// What the stories of the simulation came to: contradictions found, and on whom they weigh.
-fn tell_stories(projector: &Projector, simulation: &Simulation) -> Result<()> {
-    step("One verdict each: NDAA FY2024 s.154; DoD buys, obligation 2027-11-01");
-    let pack = load_pack("us-ndaa-fy2024-s154.toml", S154, Mode::Lenient)?;
-    let context = Context::from_json(S154_CONTEXT.as_bytes())?;
-    let view = projector.projection().view(projector.size(), Purpose::Demo);
-    let today = utc_date(Reading::now().wall_nanos).context("a date")?;
-    for story in simulation.stories() {
-        let params = BTreeMap::new();
-        let question = Question {
-            lot: &story.pack,
-            pack: &pack,
-            context: &context,
-            params: &params,
-            evaluation: today,
-        };
-        let verdict = evaluate(&view, &question)?;
-        ensure!(
-            serde_json::to_value(verdict.verdict)? == serde_json::to_value(story.verdict)?,
-            "{:?} came out {:?}",
-            story.kind,
-            verdict.verdict
-        );
-        println!("{:?}: {}", story.kind, story.pack);
-        println!(
-            "   {} ({}){}",
-            text(&verdict.verdict)?,
-            text(&verdict.basis)?,
-            if verdict.fixture {
-                ", rests on a fixture list"
-            } else {
-                ""
-            }
-        );
-        for because in verdict
-            .because
-            .iter()
-            .filter(|because| text(&because.value).is_ok_and(|value| value != "false"))
-        {
-            println!("   because {} is {}", because.test, text(&because.value)?);
-        }
-        for missing in verdict.missing.iter().take(3) {
-            println!("   missing {} of {}", missing.path, missing.subject);
-        }
-    }
-
-    step("Contradictions, each weighing on the lot only if its signer has standing there");
-    let found = projector.projection().anomalies();
-    for story in simulation.stories() {
-        println!("{:?}: {}", story.kind, story.pack);
-        for expected in &story.anomalies {
-            let anomaly = found
-                .iter()
-                .find(|anomaly| anomaly.kind.as_str() == expected.kind && anomaly.lot == expected.lot)
-                .with_context(|| format!("{:?} at {} was not found", expected.kind, expected.lot))?;
-            println!(
-                "   {} at {}, weighs on the {:?}: {}",
-                anomaly.kind.as_str(),
-                anomaly.lot,
-                anomaly.weighs_on,
-                anomaly.detail
-            );
-        }
-    }
-    println!("{} contradictions in all", found.len());
-    Ok(())
-}
-
-/// A way to damage a copy, and what the audit must call it.
-struct Damage {
-    name: &'static str,
-    kinds: &'static [FindingKind],
-}
-
-/// Mirrors the log, audits it, damages copies of it, and audits those.
+/// Mirrors the log, audits it, and computes everything from the mirrored files alone.
 fn inspect(
-    address: SocketAddr,
+    ledger_url: &str,
     trust: &TrustFile,
     folder: &Path,
-    log_key: &lotproof_ledger::LogKey,
+    log_key: &LogKey,
     simulation: &Simulation,
     reported_lots: &[String],
-) -> Result<Outcome> {
-    let source = HttpSource::new(&format!("http://{address}"));
+) -> Result<Inspected> {
     let clean = folder.join("mirror");
-    let report = mirror(&source, trust, &clean, &AuditOptions::default())?;
+    let report = mirror(
+        &HttpSource::new(ledger_url),
+        trust,
+        &clean,
+        &AuditOptions::default(),
+    )?;
     print_report(&report, false)?;
     let size = report.size.context("a clean log has a size")?;
 
     step("Where a lot came from, computed from the mirrored files alone");
     let projector = project(&DirSource::new(&clean), trust)?;
-    for lot in DEMO_LOTS {
-        let walk = projector
-            .projection()
-            .provenance(lot, Direction::Up, Bounds::default());
-        print_tree(&walk.with_context(|| format!("{lot} is not in the log"))?)?;
-    }
-    tell_stories(&projector, simulation)?;
+    tell_origins(&projector)?;
+    let verdicts = tell_verdicts(&projector, simulation)?;
+    tell_contradictions(&projector, simulation)?;
     if !reported_lots.is_empty() {
         step("Lots of the imported documents: what is said, how sure it is, and what is missing");
-        let pack = load_pack("us-ndaa-fy2024-s154.toml", S154, Mode::Lenient)?;
-        let context = Context::from_json(S154_CONTEXT.as_bytes())?;
-        explain(
-            &projector,
-            reported_lots,
-            &pack,
-            &context,
-            Reading::now().wall_nanos,
-        )?;
+        let (pack, context) = question()?;
+        let now_nanos = Reading::now().wall_nanos;
+        explain(&projector, reported_lots, &pack, &context, now_nanos)?;
     }
 
     step("Copies of the log are damaged; the audit names each damage");
-    let first = LeafIndex::new(size.get() / 2);
-    let second = LeafIndex::new(size.get() - 1);
-    let (in_feed, _) = middle_of_longest_feed(&DirSource::new(&clean))?;
-    let signers = [&log_key.note];
-    let rows = [
-        Damage {
-            name: "one flipped byte",
-            kinds: &[FindingKind::HashMismatch],
-        },
-        Damage {
-            name: "one dropped entry",
-            kinds: &[FindingKind::HashMismatch, FindingKind::MissingEntry],
-        },
-        Damage {
-            name: "two swapped entries",
-            kinds: &[FindingKind::HashMismatch],
-        },
-        Damage {
-            name: "a forged signature, re-signed by the log",
-            kinds: &[FindingKind::InvalidSignature],
-        },
-        Damage {
-            name: "a statement out of a feed, re-signed",
-            kinds: &[FindingKind::FeedBroken],
-        },
-    ];
-    for (number, damage) in rows.iter().enumerate() {
-        let path = folder.join(format!("damaged-{number}"));
-        write_mirror(&DirSource::new(&clean), &path)?;
-        let mut damaged = DirSource::new(&path);
-        match number {
-            0 => flip_byte(&mut damaged, first)?,
-            1 => drop_entry(&mut damaged, first)?,
-            2 => swap_entries(&mut damaged, first, second)?,
-            3 => forge_signature(&mut damaged, first, &signers)?,
-            _ => remove_entry(&mut damaged, in_feed, &signers)?,
-        }
-        let report = audit(&damaged, trust, &AuditOptions::default())?;
-        show(damage, &report)?;
-    }
-    println!("\nthe log is clean, and every damage was found");
-    Ok(Outcome::Clean)
+    damage_copies(&clean, folder, trust, size, &[&log_key.note])?;
+    Ok(Inspected {
+        verdicts,
+        state_digest: projector.projection().state_digest(),
+        fact_digest: projector.projection().fact_digest(),
+    })
 }
 
-fn show(damage: &Damage, report: &Report) -> Result<()> {
-    let Some(finding) = report
-        .findings
-        .iter()
-        .find(|finding| damage.kinds.contains(&finding.kind))
-    else {
-        for finding in &report.findings {
-            eprintln!("{finding}");
-        }
-        bail!("the audit did not name {}", damage.name);
-    };
-    println!("{:<42} {finding}", damage.name);
+/// Asks the projector service the same, and compares.
+async fn compare(compliance: SocketAddr, inspected: &Inspected) -> Result<()> {
+    let (_, digests) = call(compliance, "/v1/digests", None).await?;
+    for (name, own) in [
+        ("state_digest", inspected.state_digest),
+        ("fact_digest", inspected.fact_digest),
+    ] {
+        ensure!(
+            digests.get(name).and_then(|digest| digest.as_str()) == Some(own.to_string().as_str()),
+            "the projector has another {name} than the mirror's entries make: {digests}"
+        );
+        println!("{name:<13} {own}, here and there");
+    }
+    for (lot, own) in &inspected.verdicts {
+        let path = format!("/v1/lots/{}/verdicts?{S154_QUERY}", escaped(lot));
+        let (_, answer) = call(compliance, &path, None).await?;
+        let theirs = answer.pointer("/verdicts/0/verdict");
+        ensure!(
+            theirs.is_some() && theirs == own.get("verdict"),
+            "the projector says {theirs:?} of {lot}"
+        );
+    }
+    println!("{} verdicts, the same here and there", inspected.verdicts.len());
     Ok(())
 }

@@ -10,8 +10,11 @@ mod gateways;
 mod lots;
 mod publishing;
 mod running;
+mod sealing;
 mod shipped;
 mod simulating;
+mod tree;
+mod waiting;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

@@ -1,6 +1,6 @@
 //! `lot`: what a log says about one lot, computed here from the log's own files.
 
-use std::{collections::BTreeSet, io::Write as _, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -18,13 +18,14 @@ use lotproof::{
         tile::{TilePath, entry_bundles_between},
     },
     projector::Projector,
-    provenance::{Bounds, Direction, Provenance, Step},
+    provenance::{Bounds, Direction},
     trust::TrustFile,
 };
 
 use crate::{
     Outcome,
     auditing::{open_source, read_trust},
+    tree::tree,
 };
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -84,7 +85,7 @@ impl Lot {
             let json = serde_json::json!({ "lot": summary, "provenance": walk });
             println!("{}", serde_json::to_string_pretty(&json)?);
         } else {
-            print_tree(&walk)?;
+            print!("{}", tree(&walk));
             for anomaly in &summary.anomalies {
                 println!(
                     "anomaly  {:?}, weighs on {:?}: {}",
@@ -134,95 +135,4 @@ pub(crate) fn each_entry(
         }
     }
     Ok(())
-}
-
-/// Prints a walk as a tree, each lot once.
-pub(crate) fn print_tree(walk: &Provenance) -> Result<()> {
-    let mut out = Vec::new();
-    let mut seen = BTreeSet::new();
-    print_lot(&mut out, walk, "", &walk.root, 0, &mut seen)?;
-    std::io::stdout().write_all(&out)?;
-    Ok(())
-}
-
-fn print_lot(
-    out: &mut Vec<u8>,
-    walk: &Provenance,
-    amount: &str,
-    lot: &str,
-    depth: usize,
-    seen: &mut BTreeSet<String>,
-) -> Result<()> {
-    let indent = "   ".repeat(depth);
-    if !seen.insert(lot.to_owned()) {
-        writeln!(out, "{indent}{amount}{} (above)", short(lot))?;
-        return Ok(());
-    }
-    let node = walk.nodes.iter().find(|node| node.lot == lot);
-    let kind = node.and_then(|node| node.kind.as_ref());
-    let kind = kind.map_or_else(String::new, |kind| format!(", {kind}"));
-    let unknown = if node.is_some_and(|node| node.unknown) {
-        ": how it was made is not stated"
-    } else {
-        ""
-    };
-    writeln!(out, "{indent}{amount}{}{kind}{unknown}", short(lot))?;
-    let this_side = |step: &&Step| {
-        let items = match walk.direction {
-            Direction::Up => &step.outputs,
-            Direction::Down => &step.inputs,
-        };
-        items.iter().any(|item| item.lot == lot)
-    };
-    let name = |id: &'_ str| {
-        walk.names
-            .get(id)
-            .map_or_else(|| short(id), String::as_str)
-            .to_owned()
-    };
-    for step in walk.steps.iter().filter(this_side) {
-        let place = match (&step.facility, &step.country) {
-            (Some(facility), Some(country)) => format!(", {} ({country})", name(facility)),
-            (Some(facility), None) => format!(", {}", name(facility)),
-            (None, _) => String::new(),
-        };
-        let principal = step.on_behalf_of.as_ref();
-        let principal = principal.map_or_else(String::new, |party| format!(" for {}", name(party)));
-        writeln!(
-            out,
-            "{indent} - {} by {}{principal}{place}, entry {}",
-            step.step.as_deref().unwrap_or(step.kind),
-            name(&step.operator),
-            step.leaf_index
-        )?;
-        let other_side = match walk.direction {
-            Direction::Up => &step.inputs,
-            Direction::Down => &step.outputs,
-        };
-        for item in other_side {
-            let amount = match &item.quantity {
-                Some(quantity) => format!("{} {} of ", quantity.value, unit(&quantity.unit)),
-                None if item.sealed => "sealed amount of ".to_owned(),
-                None => String::new(),
-            };
-            print_lot(out, walk, &amount, &item.lot, depth + 1, seen)?;
-        }
-    }
-    Ok(())
-}
-
-/// GS1 identifiers without the part that all share.
-fn short(identifier: &str) -> &str {
-    identifier
-        .strip_prefix("https://id.gs1.org/")
-        .unwrap_or(identifier)
-}
-
-/// A unit, for people.
-fn unit(code: &str) -> &str {
-    match code {
-        "" => "pieces",
-        "KGM" => "kg",
-        other => other,
-    }
 }

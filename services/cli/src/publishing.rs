@@ -1,15 +1,15 @@
 //! `publish`, and what every command that publishes needs: a statement is believed only when its receipt verifies.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
 use lotproof::{
     epcis::{Import, ImportOptions, import},
-    event::{parts::split_into_parts, sealed},
-    id::{FeedId, Hash},
+    event::parts::split_into_parts,
+    id::FeedId,
     identifier,
-    outbox::{Config, PinnedLog, ProvenRow, Ticket},
+    outbox::{Config, PinnedLog, ProvenRow},
     publish::EVENT_LEN_MAX,
     shell::{
         key_file,
@@ -20,9 +20,13 @@ use lotproof::{
     trust::TrustFile,
     wire::v1,
 };
-use prost::Message as _;
 
-use crate::{Outcome, auditing::read_trust};
+use crate::{
+    Outcome,
+    auditing::read_trust,
+    sealing::{seal_events, write_openings},
+    waiting::{Patience, must_be_open},
+};
 
 /// Where to publish to, and as whom.
 #[derive(Debug, Args)]
@@ -36,6 +40,9 @@ pub(crate) struct Target {
     /// Folder for outboxes: what is signed is kept there until its receipt is proven
     #[arg(long, default_value = "outbox")]
     pub(crate) outbox: PathBuf,
+    /// Give up when the proofs are not there after so long; what was handed over stays in the outbox
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
 }
 
 /// A connection for publishing to one log.
@@ -43,16 +50,19 @@ pub(crate) struct Session {
     pub(crate) bus: Bus,
     pub(crate) trust: TrustFile,
     pub(crate) outbox: PathBuf,
+    pub(crate) patience: Patience,
 }
 
 impl Target {
     pub(crate) async fn open(self) -> Result<Session> {
+        let patience = Patience::from_now(self.timeout.map(Duration::from_secs));
         let trust = read_trust(&self.trust)?;
         let bus = Bus::connect(&BusOptions::new(&self.nats_url, "lotproof")).await?;
         Ok(Session {
             bus,
             trust,
             outbox: self.outbox,
+            patience,
         })
     }
 }
@@ -83,12 +93,22 @@ impl Session {
     }
 }
 
-/// Waits for the proof that parcels were admitted.
+/// Publishes events, and waits for the proof that they were admitted.
 ///
 /// # Errors
-/// If one was refused for good.
-pub(crate) async fn proven(publisher: &Publisher, ticket: Ticket) -> Result<Vec<ProvenRow>> {
-    let settled = publisher.wait_receipted(ticket).await?;
+/// If some were refused for good, or no proof can come, or none came in time.
+pub(crate) async fn proven(
+    session: &Session,
+    publisher: &Publisher,
+    events: &[v1::Event],
+) -> Result<Vec<ProvenRow>> {
+    // Events that nobody will ever sign are not taken into the outbox.
+    must_be_open(publisher).await?;
+    let ticket = publisher.submit(events).await?;
+    let settled = session
+        .patience
+        .wait(publisher, publisher.wait_receipted(ticket))
+        .await?;
     let rows = settled.into_iter().map(|settled| match settled {
         Settled::Admitted { row, .. } => Ok(row),
         Settled::DeadLettered(letter) => anyhow::bail!("refused: {}", letter.refusal),
@@ -100,21 +120,14 @@ pub(crate) async fn proven(publisher: &Publisher, ticket: Ticket) -> Result<Vec<
 /// Waits until everything that was handed over is proven; how many statements the outbox holds then.
 ///
 /// # Errors
-/// If one was refused for good.
-pub(crate) async fn drained(publisher: &Publisher) -> Result<usize> {
-    loop {
-        let status = publisher.drain(std::time::Duration::from_mins(1)).await?;
-        if let Some(letter) = publisher.letters().await?.first() {
-            anyhow::bail!("refused: {} at entry {}", letter.refusal, letter.index);
-        }
-        if status.queued == 0 && status.unreceipted == 0 {
-            return Ok(status.statements);
-        }
-        eprintln!(
-            "{} statements wait for their receipts",
-            status.queued + status.unreceipted
-        );
+/// As [`proven`].
+pub(crate) async fn drained(session: &Session, publisher: &Publisher) -> Result<usize> {
+    let drained = publisher.drain(Duration::MAX);
+    let status = session.patience.wait(publisher, drained).await?;
+    if let Some(letter) = publisher.letters().await?.first() {
+        anyhow::bail!("refused: {} at entry {}", letter.refusal, letter.index);
     }
+    Ok(status.statements)
 }
 
 /// `lotproof publish`
@@ -131,10 +144,11 @@ pub(crate) struct Publish {
     /// The document is another's: its events are published as reported
     #[arg(long)]
     reported: bool,
-    /// Paths to seal in every event that has them, as `65.5.0.3`; separated by commas
-    #[arg(long, value_delimiter = ',')]
+    /// Fields to seal wherever they stand, by name as `cost,consignee`, or one field by its path as `65.5.0.3`.
+    /// Needs `--openings`
+    #[arg(long, value_delimiter = ',', requires = "openings")]
     seal: Vec<String>,
-    /// Where the openings of sealed fields are written
+    /// A new file for the openings of sealed fields: without them nobody can open the fields again
     #[arg(long, requires = "seal")]
     openings: Option<PathBuf>,
     #[command(flatten)]
@@ -152,19 +166,19 @@ impl Publish {
         }
         let imported = import(&bytes, &options)?;
         print_import(&imported);
-        let mut openings = BTreeMap::new();
+        let taken = imported.events.iter().map(|imported| imported.event.clone());
+        let (sealed, openings) = seal_events(taken.collect(), &self.seal)?;
         let mut events = Vec::new();
-        for imported in &imported.events {
-            let event = sealed_event(&imported.event, &self.seal, &mut openings)?;
+        for event in sealed {
             events.extend(split_into_parts(event, EVENT_LEN_MAX)?);
-        }
-        if let Some(path) = &self.openings {
-            // Before anything is published: an opening that is lost cannot be made again.
-            lotproof::shell::durable::write(path, &serde_json::to_vec_pretty(&openings)?)?;
         }
         let session = self.target.open().await?;
         let publisher = session.publisher(&party, key).await?;
-        for row in proven(&publisher, publisher.submit(&events).await?).await? {
+        if let Some(path) = &self.openings {
+            // Before anything is published: an opening that is lost cannot be made again.
+            write_openings(path, &openings)?;
+        }
+        for row in proven(&session, &publisher, &events).await? {
             println!("statement {} is entry {}, proven", row.sequence, row.index);
         }
         Ok(if imported.refused.is_empty() {
@@ -173,26 +187,6 @@ impl Publish {
             Outcome::Findings
         })
     }
-}
-
-/// Seals the given paths of an event, those that it has.
-fn sealed_event(
-    event: &v1::Event,
-    paths: &[String],
-    openings: &mut BTreeMap<String, Vec<sealed::Opening>>,
-) -> Result<v1::Event> {
-    let mut event = event.clone();
-    for path in paths {
-        let mut salt = [0; 32];
-        getrandom::fill(&mut salt).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-        let Ok((bytes, opened)) = sealed::seal(&event.encode_to_vec(), &[(path.clone(), Hash::new(salt))])
-        else {
-            continue;
-        };
-        event = v1::Event::decode(bytes.as_slice())?;
-        openings.entry(event.id.clone()).or_default().extend(opened);
-    }
-    Ok(event)
 }
 
 /// What an import mended, carried or refused, one line each.

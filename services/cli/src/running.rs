@@ -7,11 +7,13 @@ use clap::{Args, Subcommand};
 use lotproof::{
     audit::AuditOptions,
     gateway::Service,
-    shell::nats::{PrivateServer, ServerOptions},
+    shell::{
+        nats::{PrivateServer, ServerOptions},
+        process,
+    },
 };
 use lotproof_ledger::{Config, Folder, Rebuilt, rebuild};
 use tokio::{
-    signal::unix::{SignalKind, signal},
     sync::{oneshot, watch},
     task::JoinSet,
 };
@@ -45,7 +47,7 @@ pub(crate) struct Up {
     #[arg(long, value_name = "PARTY:KEYFILE")]
     shipping: Option<GatewaySetting>,
     /// Where the projector's HTTP listens
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8471")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8473")]
     compliance: SocketAddr,
     /// Rule packs for the projector; those in the data folder unless given
     #[arg(long, value_name = "FOLDER")]
@@ -56,13 +58,13 @@ pub(crate) struct Up {
 }
 
 /// The services of this process: each runs until told to stop, and the first that ends ends all.
-struct Services {
+pub(crate) struct Services {
     running: JoinSet<(&'static str, Result<()>)>,
     stop: watch::Sender<bool>,
 }
 
 impl Services {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             running: JoinSet::new(),
             stop: watch::Sender::new(false),
@@ -86,8 +88,25 @@ impl Services {
         Some(address)
     }
 
+    pub(crate) async fn start_ledger(&mut self, config: Config) -> Option<SocketAddr> {
+        self.start("ledger", |stop, listening| {
+            lotproof_ledger::run(config, stop, listening)
+        })
+        .await
+    }
+
+    pub(crate) async fn start_compliance(
+        &mut self,
+        config: lotproof_compliance::Config,
+    ) -> Option<SocketAddr> {
+        self.start("compliance", |stop, listening| {
+            lotproof_compliance::run(config, stop, listening)
+        })
+        .await
+    }
+
     /// Tells all to stop once one has ended, and waits for them. The first failure counts.
-    async fn finish(mut self, mut first: Option<(&'static str, Result<()>)>) -> Result<()> {
+    pub(crate) async fn finish(mut self, mut first: Option<(&'static str, Result<()>)>) -> Result<()> {
         self.stop.send_replace(true);
         while let Some(ended) = self.running.join_next().await {
             let (name, result) = ended.context("a service panicked")?;
@@ -127,23 +146,14 @@ impl Up {
         let mut services = Services::new();
         let mut config = Config::new(folder, url.clone());
         config.http = self.http;
-        let ledger = services
-            .start("ledger", |stop, listening| {
-                lotproof_ledger::run(config, stop, listening)
-            })
-            .await;
-        if let Some(ledger) = ledger {
+        if let Some(ledger) = services.start_ledger(config).await {
             let policies = self.policies.unwrap_or_else(|| self.folder.join(POLICIES_FOLDER));
             let ledger_url = format!("http://{ledger}");
             let mut config =
                 lotproof_compliance::Config::new(url.clone(), ledger_url, trust.clone(), policies);
             config.http = self.compliance;
             config.openings = self.openings;
-            services
-                .start("compliance", |stop, listening| {
-                    lotproof_compliance::run(config, stop, listening)
-                })
-                .await;
+            services.start_compliance(config).await;
         }
         for (service, setting) in settings {
             let outbox = self.folder.join(service.name());
@@ -156,8 +166,7 @@ impl Up {
         }
         println!("stop with Ctrl-C");
 
-        let (mut terminate, mut interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut told_to_stop = process::shutdown_on_signals()?;
         let supervised = async {
             match &mut server {
                 Some(server) => server.supervise().await,
@@ -165,8 +174,7 @@ impl Up {
             }
         };
         let ended = tokio::select! {
-            _ = terminate.recv() => None,
-            _ = interrupt.recv() => None,
+            () = async { drop(told_to_stop.wait_for(|stop| *stop).await) } => None,
             error = supervised => {
                 services.stop.send_replace(true);
                 return Err(error).context("the private bus");

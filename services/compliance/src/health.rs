@@ -52,15 +52,18 @@ pub struct Health {
     pub caught_up: bool,
     /// What is wrong with the log.
     pub alarm: Option<Alarm>,
+    /// Where the bus should be that is waited for.
+    pub waits_for_bus: Option<String>,
 }
 
 impl Health {
     /// Why it is not ready, if it is not.
     pub fn why_not_ready(&self) -> Option<String> {
-        match &self.alarm {
-            Some(alarm) => Some(format!("{}: {}", alarm.kind.as_str(), alarm.why)),
-            None if self.caught_up => None,
-            None => Some("catching up with the log".to_owned()),
+        match (&self.alarm, &self.waits_for_bus) {
+            (Some(alarm), _) => Some(format!("{}: {}", alarm.kind.as_str(), alarm.why)),
+            (None, Some(address)) => Some(format!("waiting for the bus at {address}")),
+            (None, None) if self.caught_up => None,
+            (None, None) => Some("catching up with the log".to_owned()),
         }
     }
 }

@@ -36,6 +36,7 @@ use lotproof::{
 use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
+    task::JoinHandle,
 };
 
 use self::{answering::Answering, follower::Follower, metrics::Metrics, openings::Openings, rules::Rules};
@@ -82,28 +83,27 @@ impl Config {
 
 /// Runs a projector until `shutdown` turns true, then finishes the answers in hand. `listening` hears the
 /// HTTP address once questions are taken; they are answered once the log was caught up with (`/readyz`).
+/// A bus that is not there is waited for, with HTTP up.
 ///
 /// # Errors
-/// It could not start: a file cannot be read, nobody answers on the bus, the address is taken. Something
+/// It could not start: a file cannot be read, the bus's address is none, the address is taken. Something
 /// wrong with the log is no error but an alarm, on `/readyz` and in every answer.
 pub async fn run(
     config: Config,
-    shutdown: watch::Receiver<bool>,
+    mut shutdown: watch::Receiver<bool>,
     listening: oneshot::Sender<SocketAddr>,
 ) -> Result<()> {
     let rules = Rules::read(&config.policies)?;
     let shared = shared::Shared::new(Openings::read(&config.openings)?);
     let metrics = Metrics::new()?;
     let names = BusNames::new(&config.trust.log_id());
-    let bus = Bus::connect(&BusOptions::new(&config.nats_url, "lotproof-compliance")).await?;
     let answering = Answering::new(shared.clone(), rules, metrics.clone());
 
-    let micro = micro::serve(bus.client().clone(), names, answering.clone()).await?;
     let listener = TcpListener::bind(config.http)
         .await
         .with_context(|| format!("listening on {}", config.http))?;
     let address = listener.local_addr()?;
-    let router = http::router(answering);
+    let router = http::router(answering.clone());
     let mut http_shutdown = shutdown.clone();
     let server = tokio::spawn(async move {
         let stopped = async move { drop(http_shutdown.wait_for(|stop| *stop).await) };
@@ -111,6 +111,27 @@ pub async fn run(
             .with_graceful_shutdown(stopped)
             .await
     });
+    let options = BusOptions::new(&config.nats_url, "lotproof-compliance");
+    shared.set_health(|health| health.waits_for_bus = Some(options.address()));
+    let connecting = async {
+        let bus = Bus::connect_patiently(&options).await?;
+        let micro = micro::serve(bus.client().clone(), names, answering).await?;
+        Ok::<_, anyhow::Error>((bus, micro))
+    };
+    let connected = tokio::select! {
+        biased;
+        _ = shutdown.wait_for(|stop| *stop) => None,
+        connected = connecting => Some(connected),
+    };
+    let (bus, micro) = match connected {
+        None => return ended(server).await,
+        Some(Ok(connected)) => connected,
+        Some(Err(error)) => {
+            server.abort();
+            return Err(error);
+        }
+    };
+    shared.set_health(|health| health.waits_for_bus = None);
     tracing::info!(%address, log_id = %config.trust.log_id(), "the projector is up");
     let _ = listening.send(address);
 
@@ -128,7 +149,11 @@ pub async fn run(
         server.abort();
         return followed;
     }
-    // Told to stop, so the server ends after the answers in hand.
+    ended(server).await
+}
+
+/// Waits for the HTTP side, which was told to stop, too: it ends after the answers in hand.
+async fn ended(server: JoinHandle<std::io::Result<()>>) -> Result<()> {
     server
         .await
         .context("the HTTP side panicked")?

@@ -165,6 +165,10 @@ async fn readyz(State(side): State<Arc<ReadSide>>) -> Response {
     match side.shared.health() {
         Health::Ready => plain(StatusCode::OK, "ready".into()),
         Health::Starting => plain(StatusCode::SERVICE_UNAVAILABLE, "starting".into()),
+        Health::WaitingForBus(address) => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("waiting for the bus at {address}"),
+        ),
         Health::Halted(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("halted: {why}")),
     }
 }

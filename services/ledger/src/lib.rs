@@ -11,6 +11,7 @@
 mod ask;
 mod clock;
 mod folder;
+mod guarding;
 mod http;
 #[cfg(test)]
 mod measure;
@@ -29,13 +30,14 @@ use lotproof::{
     port::EntryStore as _,
     shell::nats::{
         BlockingGuard, Bus, BusNames, BusOptions, EventsBatch, EventsLimits, EventsPurger, EventsReader,
-        NatsGuard, ReadError, ReaderOptions, ensure_streams,
+        NatsGuard, ReadError, ReaderOptions,
     },
 };
 use tokio::{
     net::TcpListener,
     runtime::Handle,
     sync::{mpsc, watch},
+    task::JoinHandle,
     time::Instant,
 };
 
@@ -49,7 +51,7 @@ pub use self::{
 use self::{
     metrics::Metrics,
     prepare::{Gather, Prepared},
-    writer::{Opened, Writer},
+    writer::{Opened, Stopped, Writer},
 };
 
 /// What a running ledger needs.
@@ -89,6 +91,9 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 /// Runs a ledger until `shutdown` turns true, then finishes the batch in hand. `listening` hears the HTTP
 /// address once the ledger takes statements.
 ///
+/// A bus that is not there is waited for, at the start as later; `/readyz` says so. HTTP is served from the
+/// moment that the log is open, but shows nothing before the guard and the checkpoint are as they must be.
+///
 /// # Errors
 /// Why the ledger halted: it needs its operator, or a restart.
 pub async fn run(
@@ -100,9 +105,6 @@ pub async fn run(
     let key = Arc::new(config.folder.log_key(&identity.origin)?);
     let metrics = Metrics::new()?;
     let names = BusNames::new(&identity.log_id);
-    let bus = Bus::connect(&BusOptions::new(&config.nats_url, "lotproof-ledger")).await?;
-    ensure_streams(&bus, names, &config.limits).await?;
-
     let (folder, for_open) = (config.folder.clone(), identity.clone());
     let Opened {
         store,
@@ -115,6 +117,38 @@ pub async fn run(
     tracing::info!(size = %store.size(), snapshot = %started_from, "the log is open");
     let shared = Shared::new(sequencer, store.reader());
 
+    let listener = TcpListener::bind(config.http)
+        .await
+        .with_context(|| format!("listening on {}", config.http))?;
+    let address = listener.local_addr()?;
+    let router = http::router(http::ReadSide {
+        shared: shared.clone(),
+        metrics: metrics.clone(),
+    });
+    let mut http_shutdown = shutdown.clone();
+    let _server = AbortOnDrop(tokio::spawn(async move {
+        let stopped = async move { drop(http_shutdown.wait_for(|stop| *stop).await) };
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stopped)
+            .await
+    }));
+
+    let options = BusOptions::new(&config.nats_url, "lotproof-ledger");
+    shared.set_health(Health::WaitingForBus(options.address()));
+    let connecting = async {
+        let bus = Bus::connect_patiently(&options).await?;
+        bus.ensure_streams_patiently(names, &config.limits).await?;
+        Ok::<_, anyhow::Error>(bus)
+    };
+    let connected = tokio::select! {
+        biased;
+        _ = shutdown.wait_for(|stop| *stop) => None,
+        bus = connecting => Some(bus?),
+    };
+    let Some(bus) = connected else {
+        return store.close().context("closing the store");
+    };
+    shared.set_health(Health::Starting);
     let guard = Box::new(BlockingGuard::new(
         NatsGuard::new(bus.clone(), names, config.limits.replicas),
         Handle::current(),
@@ -123,10 +157,11 @@ pub async fn run(
         client: bus.client().clone(),
         names,
         runtime: Handle::current(),
+        stop: shutdown.clone(),
     };
     let started = {
         let (folder, identity, key) = (config.folder.clone(), identity.clone(), key.clone());
-        let (shared, metrics, stop_at) = (shared.clone(), metrics.clone(), config.stop_at);
+        let (shared, stop_at) = (shared.clone(), config.stop_at);
         let start = move || {
             Writer::start(
                 folder,
@@ -141,25 +176,13 @@ pub async fn run(
         };
         tokio::task::spawn_blocking(start).await.context("starting")?
     };
-    let writer = started.context("the ledger halts")?;
+    let writer = match started {
+        Err(error) if error.is::<Stopped>() => return Ok(()),
+        started => started.context("the ledger halts")?,
+    };
 
     // Asking is served before anybody is told that the ledger listens.
     let asks = ask::serve(bus.clone(), names, shared.clone(), identity.clone(), key.clone()).await?;
-    let listener = TcpListener::bind(config.http)
-        .await
-        .with_context(|| format!("listening on {}", config.http))?;
-    let address = listener.local_addr()?;
-    let router = http::router(http::ReadSide {
-        shared: shared.clone(),
-        metrics,
-    });
-    let mut http_shutdown = shutdown.clone();
-    let server = tokio::spawn(async move {
-        let stopped = async move { drop(http_shutdown.wait_for(|stop| *stop).await) };
-        axum::serve(listener, router)
-            .with_graceful_shutdown(stopped)
-            .await
-    });
     tracing::info!(%address, log_id = %identity.log_id, size = %shared.published_size(), "the ledger is up");
     let _ = listening.send(address);
 
@@ -192,8 +215,16 @@ pub async fn run(
         // The writer ends only when the reader has; wait for the word that ended it.
         let _ = shutdown.wait_for(|stop| *stop).await;
     }
-    server.abort();
     outcome.and(read_outcome)
+}
+
+/// A task that lives no longer than this.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Reads EVENTS until told to stop.
@@ -259,6 +290,12 @@ fn write(
         if !batch.submissions.is_empty()
             && let Err(error) = writer.handle(batch.submissions)
         {
+            if error.is::<Stopped>() {
+                tracing::warn!(
+                    "stopping without the bus: what the batch in hand promises waits for the next start"
+                );
+                return Ok(());
+            }
             shared.set_health(Health::Halted(format!("{error:#}")));
             return Err(error.context("the ledger halts"));
         }

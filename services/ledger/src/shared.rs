@@ -21,6 +21,8 @@ use tokio::sync::watch;
 pub enum Health {
     /// Opening and replaying.
     Starting,
+    /// For the bus, at this address; takes statements once it is there.
+    WaitingForBus(String),
     /// Takes statements.
     Ready,
     /// Stopped taking statements, and why; needs its operator.

@@ -36,11 +36,12 @@ use lotproof::{
     },
 };
 use prost::Message as _;
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     clock::Reading,
     folder::{Folder, Identity, LogKey},
+    guarding::{Next, Swap},
     metrics::Metrics,
     shared::{Health, Published, Shared, StoreHashes},
 };
@@ -80,6 +81,8 @@ pub(crate) struct Writer {
     kept: Kept<Reader>,
     guard: Box<dyn Guard>,
     guarded: Option<(GuardValue, GuardRevision)>,
+    /// What the guard held when this run started.
+    guarded_at_start: Option<GuardValue>,
     run_id: String,
     clock: Reading,
     outbound: Outbound,
@@ -94,6 +97,28 @@ pub(crate) struct Outbound {
     pub(crate) client: Client,
     pub(crate) names: BusNames,
     pub(crate) runtime: Handle,
+    /// Turns true when the ledger is told to stop: nothing waits for a bus any longer that is not there.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// The ledger was told to stop while the bus did not answer. What is in the store stays, and what it still
+/// lacks (guard, checkpoint, receipts) is made up for at the next start.
+#[derive(Debug, thiserror::Error)]
+#[error("told to stop while the bus does not answer")]
+pub(crate) struct Stopped;
+
+impl Outbound {
+    /// Waits for the bus, unless told to stop meanwhile.
+    fn wait_for<T>(&self, done: impl Future<Output = T>) -> Result<T, Stopped> {
+        let mut stop = self.stop.clone();
+        self.runtime.block_on(async move {
+            tokio::select! {
+                biased;
+                done = done => Ok(done),
+                _ = stop.wait_for(|stop| *stop) => Err(Stopped),
+            }
+        })
+    }
 }
 
 /// A ledger's store with what it adds up to.
@@ -215,6 +240,7 @@ impl Writer {
             kept,
             guard,
             guarded: None,
+            guarded_at_start: None,
             run_id,
             clock: Reading::now(),
             outbound,
@@ -329,6 +355,7 @@ impl Writer {
                 }))?;
             }
         }
+        self.guarded_at_start = held.as_ref().map(|(value, _)| value.clone());
         self.guarded = held;
         self.swap_guard()?;
         durable::remove(&unguarded)?;
@@ -485,9 +512,9 @@ impl Writer {
 
     /// Hands a message to the bus. What gets lost there is asked for again by whoever misses it.
     fn send(&self, subject: String, payload: Bytes) -> Result<()> {
-        let Outbound { client, runtime, .. } = &self.outbound;
-        runtime
-            .block_on(client.publish(subject, payload))
+        let publishing = self.outbound.client.publish(subject, payload);
+        self.outbound
+            .wait_for(publishing)?
             .context("publishing to the bus")
     }
 
@@ -501,6 +528,7 @@ impl Writer {
             run_id: self.run_id.clone(),
         };
         let mut expected = self.guarded.as_ref().map(|(_, revision)| *revision);
+        let mut pause = Duration::from_millis(10);
         loop {
             match self.guard.swap(expected, &value) {
                 Ok(revision) => {
@@ -508,25 +536,26 @@ impl Writer {
                     return Ok(());
                 }
                 Err(GuardError::Conflict | GuardError::Unknown(_)) => {
-                    match (self.wait_for_guard()?, &self.guarded) {
-                        (Some((held, revision)), _) if held == value => {
+                    let held = self.wait_for_guard()?;
+                    let swap = Swap {
+                        value: &value,
+                        at_start: self.guarded_at_start.as_ref(),
+                        known: self.guarded.as_ref().map(|(known, _)| known),
+                    };
+                    let (held, revision) = held.unzip();
+                    let next = swap.judge(held.as_ref(), |size| self.store.reader().root(size))??;
+                    expected = revision;
+                    match (next, revision) {
+                        (Next::Done, Some(revision)) => {
                             self.guarded = Some((value, revision));
                             return Ok(());
                         }
-                        // Our own previous value: the swap did not happen, or its effect was lost.
-                        (Some((held, revision)), Some((ours, _))) if held == *ours => {
-                            expected = Some(revision);
-                        }
-                        (None, None) => expected = None,
-                        (Some((held, _)), _) => bail!(
-                            "the guard holds size {} of run {}: another ledger is running on this log",
-                            held.size,
-                            held.run_id
-                        ),
-                        (None, Some(_)) => {
-                            bail!("the guard was wiped while this ledger ran: `lotproof ledger reseed`")
-                        }
+                        (Next::Again, _) | (Next::Done, None) => {}
                     }
+                    let held_size = held.map(|held| held.size.get());
+                    tracing::warn!(held_size, size = %head.size, "the guard did not take the head; trying again");
+                    self.outbound.wait_for(tokio::time::sleep(pause))?;
+                    pause = (pause * 2).min(Duration::from_secs(2));
                 }
             }
         }
@@ -540,7 +569,7 @@ impl Writer {
                 Ok(held) => return Ok(held),
                 Err(error) => {
                     tracing::warn!(%error, "waiting for the guard");
-                    self.outbound.runtime.block_on(tokio::time::sleep(pause));
+                    self.outbound.wait_for(tokio::time::sleep(pause))?;
                     pause = (pause * 2).min(Duration::from_secs(2));
                 }
             }

@@ -401,7 +401,7 @@ fn assurance_follows_the_signer() {
                 ..Default::default()
             });
         }),
-        Assurance::Reported
+        Assurance::Asserted
     );
 }
 

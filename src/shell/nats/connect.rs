@@ -7,8 +7,13 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use async_nats::{Client, ConnectOptions, Event, jetstream};
-use tokio::sync::watch;
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, jetstream};
+use tokio::{sync::watch, time::Sleep};
+
+use super::{
+    streams::{EventsLimits, StreamError, ensure_streams},
+    subject::BusNames,
+};
 
 /// How many commands wait in the client before `publish` does.
 const COMMANDS_MAX: usize = 4_096;
@@ -41,6 +46,11 @@ impl BusOptions {
             request_timeout: Duration::from_secs(5),
         }
     }
+
+    /// The address, for people: without user and password.
+    pub fn address(&self) -> String {
+        without_credentials(&self.url)
+    }
 }
 
 /// The first connection failed; later ones are retried without end.
@@ -51,6 +61,35 @@ pub struct ConnectError {
     pub url: String,
     /// Why.
     pub source: async_nats::ConnectError,
+}
+
+impl ConnectError {
+    /// Whether trying again may help: not if the address is none. A server that turns us away may have its
+    /// users mended while we wait.
+    pub fn is_retryable(&self) -> bool {
+        self.source.kind() != ConnectErrorKind::ServerParse
+    }
+}
+
+/// How long until the bus is tried again: first, and at most.
+const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// A pause that doubles, for whoever waits for the bus before he has begun.
+struct Patience(Duration);
+
+impl Patience {
+    const fn new() -> Self {
+        Self(PATIENCE.0)
+    }
+
+    /// Says what is the matter; the pause is longer than the last one.
+    fn pause(&mut self, why: &'static str, error: &(dyn std::error::Error + 'static)) -> Sleep {
+        let pause = self.0;
+        let again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        tracing::warn!(error, again_in_ms, "waiting for the bus: {why}");
+        self.0 = (pause * 2).min(PATIENCE.1);
+        tokio::time::sleep(pause)
+    }
 }
 
 /// A connection to the bus; clones share it.
@@ -92,7 +131,7 @@ impl Bus {
             .connect(&options.url)
             .await
             .map_err(|source| ConnectError {
-                url: without_credentials(&options.url),
+                url: options.address(),
                 source,
             })?;
         let jetstream = jetstream::ContextBuilder::new()
@@ -104,6 +143,41 @@ impl Bus {
             jetstream,
             connected,
         })
+    }
+
+    /// Connects, for as long as it takes: a service may be started before its bus. Every attempt that fails
+    /// is logged with its reason.
+    ///
+    /// Dropping the future gives up, which is how a service that is told to stop does.
+    ///
+    /// # Errors
+    /// If no attempt can succeed ([`ConnectError::is_retryable`]).
+    pub async fn connect_patiently(options: &BusOptions) -> Result<Self, ConnectError> {
+        let mut patience = Patience::new();
+        loop {
+            match Self::connect(options).await {
+                Err(error) if error.is_retryable() => patience.pause("no connection", &error).await,
+                other => return other,
+            }
+        }
+    }
+
+    /// [`ensure_streams`], for as long as it takes: the bus may be lost again, or not have JetStream yet.
+    ///
+    /// # Errors
+    /// If somebody has to change a configuration first ([`StreamError::is_retryable`]).
+    pub async fn ensure_streams_patiently(
+        &self,
+        names: BusNames,
+        limits: &EventsLimits,
+    ) -> Result<(), StreamError> {
+        let mut patience = Patience::new();
+        loop {
+            match ensure_streams(self, names, limits).await {
+                Err(error) if error.is_retryable() => patience.pause("no streams", &error).await,
+                other => return other,
+            }
+        }
     }
 
     /// For core messages and requests.
@@ -165,5 +239,12 @@ mod tests {
     fn reconnects_soon_and_then_once_a_second() {
         assert!(reconnect_delay(1) <= Duration::from_millis(50));
         assert_eq!(reconnect_delay(1_000), Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_is_none_is_not_waited_for() {
+        let options = BusOptions::new("nats://no such host", "test");
+        let error = Bus::connect_patiently(&options).await.unwrap_err();
+        assert!(!error.is_retryable(), "{error:?}");
     }
 }

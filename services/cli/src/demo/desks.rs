@@ -150,7 +150,7 @@ fn hex(byte: u8) -> String {
 }
 
 /// An event id as it stands in a path.
-fn escaped(id: &str) -> String {
+pub(super) fn escaped(id: &str) -> String {
     let mut path = String::with_capacity(id.len());
     for byte in id.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~:/".contains(&byte) {
@@ -163,7 +163,7 @@ fn escaped(id: &str) -> String {
     path
 }
 
-async fn call(address: SocketAddr, path: &str, body: Option<Value>) -> Result<(u16, Value)> {
+pub(super) async fn call(address: SocketAddr, path: &str, body: Option<Value>) -> Result<(u16, Value)> {
     let url = format!("http://{address}{path}");
     let called = tokio::task::spawn_blocking(move || {
         let config = ureq::Agent::config_builder()

@@ -1,0 +1,179 @@
+//! What the demo's lots come to: where they are from, one verdict each, and the contradictions found.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, Result, ensure};
+use lotproof::{
+    policy::{Context, Mode, Pack, Question, Verdict, evaluate, load_pack, view::Purpose},
+    projector::Projector,
+    provenance::{Bounds, Direction},
+    simulate::Simulation,
+    time::utc_date,
+};
+use lotproof_ledger::Reading;
+
+use super::step;
+use crate::tree::tree;
+
+/// The rule pack, as it lies in the repository.
+const S154: &str = include_str!("../../../../policies/us-ndaa-fy2024-s154.toml");
+/// The asker's context: who buys, when, and that no end item has been named.
+const S154_CONTEXT: &str =
+    r#"{"buyer": {"agency": "US-DOD"}, "obligation_date": "2027-11-01", "end_item_assembler": null}"#;
+/// Lots of the example chain to explain: a pack, and the black mass recycled from its cells.
+const EXAMPLE_LOTS: [&str; 2] = [
+    "https://id.gs1.org/01/09521231300017/21/P0001",
+    "https://id.gs1.org/01/09521231400014/10/BM-3101",
+];
+/// How many kinds of missing facts are shown of a verdict.
+const MISSING_MAX: usize = 4;
+
+/// The rule pack that the demo judges by, and for whom.
+pub(super) fn question() -> Result<(Pack, Context)> {
+    let pack = load_pack("us-ndaa-fy2024-s154.toml", S154, Mode::Lenient)?;
+    Ok((pack, Context::from_json(S154_CONTEXT.as_bytes())?))
+}
+
+/// The same context as parameters of a query.
+pub(super) const S154_QUERY: &str = "buyer.agency=US-DOD&obligation_date=2027-11-01&end_item_assembler=null";
+
+/// Prints the trees of the example chain.
+pub(super) fn tell_origins(projector: &Projector) -> Result<()> {
+    EXAMPLE_LOTS
+        .into_iter()
+        .try_for_each(|lot| print_origin(projector, lot))
+}
+
+fn print_origin(projector: &Projector, lot: &str) -> Result<()> {
+    let walk = projector
+        .projection()
+        .provenance(lot, Direction::Up, Bounds::default());
+    let walk = walk.with_context(|| format!("{lot} is not in the log"))?;
+    print!("{}", tree(&walk));
+    Ok(())
+}
+
+/// A word of a verdict, as JSON has it.
+fn text(word: &impl serde::Serialize) -> Result<String> {
+    let json = serde_json::to_value(word)?;
+    Ok(json.as_str().unwrap_or_default().to_owned())
+}
+
+/// Prints each story's verdict, the first three with where the pack came from, and returns them as JSON.
+///
+/// # Errors
+/// If one is not the story's.
+pub(super) fn tell_verdicts(
+    projector: &Projector,
+    simulation: &Simulation,
+) -> Result<BTreeMap<String, serde_json::Value>> {
+    step("One verdict each: NDAA FY2024 s.154; DoD buys, obligation 2027-11-01");
+    let (pack, context) = question()?;
+    let view = projector.projection().view(projector.size(), Purpose::Demo);
+    let today = utc_date(Reading::now().wall_nanos).context("a date")?;
+    let mut verdicts = BTreeMap::new();
+    let mut values = BTreeSet::new();
+    for story in simulation.stories() {
+        let question = Question {
+            lot: &story.pack,
+            pack: &pack,
+            context: &context,
+            params: &BTreeMap::new(),
+            evaluation: today,
+        };
+        let verdict = evaluate(&view, &question)?;
+        ensure!(
+            serde_json::to_value(verdict.verdict)? == serde_json::to_value(story.verdict)?,
+            "{:?} came out {:?}",
+            story.kind,
+            verdict.verdict
+        );
+        println!("\n{:?}: {}", story.kind, story.pack);
+        // One tree for each value that a verdict can have.
+        if values.insert(text(&verdict.verdict)?) {
+            print_origin(projector, &story.pack)?;
+        }
+        print_verdict(&verdict)?;
+        verdicts.insert(story.pack.clone(), serde_json::to_value(&verdict)?);
+    }
+    Ok(verdicts)
+}
+
+fn print_verdict(verdict: &Verdict) -> Result<()> {
+    println!(
+        "   {} ({}){}",
+        text(&verdict.verdict)?,
+        text(&verdict.basis)?,
+        if verdict.fixture {
+            ", rests on a fixture list"
+        } else {
+            ""
+        }
+    );
+    for because in &verdict.because {
+        let value = text(&because.value)?;
+        if value == "false" {
+            continue;
+        }
+        let share = because.share.as_ref().map_or_else(String::new, |share| {
+            let bound = |bound: &Option<String>| bound.clone().unwrap_or_else(|| "?".to_owned());
+            format!(
+                ": {} to {} of the {}, asked is {}",
+                bound(&share.lo),
+                bound(&share.hi),
+                share.measure,
+                share.needed
+            )
+        });
+        println!("   because {} is {value}{share}", because.test);
+    }
+    // Many subjects lack the same fact; each fact is told once.
+    let mut facts: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+    for missing in &verdict.missing {
+        let fact = missing.path.rsplit('.').next().unwrap_or_default();
+        facts.entry(fact).or_insert((&missing.subject, 0)).1 += 1;
+    }
+    for (fact, (subject, count)) in facts.into_iter().take(MISSING_MAX) {
+        let others = match count {
+            1 => String::new(),
+            _ => format!(" and {} more", count - 1),
+        };
+        println!("   missing {fact} of {subject}{others}");
+    }
+    Ok(())
+}
+
+/// Prints the contradictions that the stories are about, and how many there are of each kind.
+///
+/// # Errors
+/// If one was not found.
+pub(super) fn tell_contradictions(projector: &Projector, simulation: &Simulation) -> Result<()> {
+    step("Contradictions, each weighing on the lot only if its signer has standing there");
+    let found = projector.projection().anomalies();
+    let told = simulation.stories().into_iter();
+    for story in told.filter(|story| !story.anomalies.is_empty()) {
+        println!("{:?}: {}", story.kind, story.pack);
+        for expected in &story.anomalies {
+            let anomaly = found
+                .iter()
+                .find(|anomaly| anomaly.kind.as_str() == expected.kind && anomaly.lot == expected.lot)
+                .with_context(|| format!("{:?} at {} was not found", expected.kind, expected.lot))?;
+            println!(
+                "   {} at {}, weighs on the {:?}: {}",
+                anomaly.kind.as_str(),
+                anomaly.lot,
+                anomaly.weighs_on,
+                anomaly.detail
+            );
+        }
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for anomaly in &found {
+        *counts.entry(anomaly.kind.as_str()).or_default() += 1;
+    }
+    println!("in all, by kind:");
+    for (kind, count) in counts {
+        println!("   {count:>5} {kind}");
+    }
+    Ok(())
+}
