@@ -235,7 +235,11 @@ impl Replay {
                         }
                     }
                     (Err(error), _) => {
-                        findings.at(FindingKind::InvalidEntry, index, chain(&error));
+                        let kind = match error {
+                            NoPlace::Oversize => FindingKind::NoPlace,
+                            _ => FindingKind::InvalidEntry,
+                        };
+                        findings.at(kind, index, chain(&error));
                         self.lose(index, Whose::Anybodys);
                     }
                 }

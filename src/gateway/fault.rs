@@ -44,6 +44,8 @@ codes! {
     UnknownEvent "unknown_event" 404,
     /// The resource has no such method.
     MethodNotAllowed "method_not_allowed" 405,
+    /// A body that did not arrive whole in time.
+    Slow "slow" 408,
     /// The event id is taken by an event with other content.
     Conflict "conflict" 409,
     /// An error declaration about an event whose place in the log is not proven yet.
@@ -70,7 +72,7 @@ impl FaultCode {
     /// Whether the same request may well be carried out a little later.
     pub const fn is_retryable(self) -> bool {
         match self {
-            Self::NotReceipted | Self::Busy | Self::OutboxFull | Self::Stopped => true,
+            Self::Slow | Self::NotReceipted | Self::Busy | Self::OutboxFull | Self::Stopped => true,
             Self::NotJson
             | Self::NotEpcis
             | Self::BadQuery

@@ -65,6 +65,9 @@ pub enum ProofError {
     /// A row for a statement that this outbox does not hold, or that does not fit what was proven before.
     #[error("row for sequence {0} cannot be checked")]
     Row(FeedSequence),
+    /// A row for a sequence not above that of the row before it.
+    #[error("row for sequence {0} is out of order")]
+    Order(FeedSequence),
     /// An outcome or code that this version does not know.
     #[error("code {0} is not known")]
     Code(u32),
@@ -154,6 +157,12 @@ pub(super) fn verify_receipt(
         .iter()
         .map(|row| rebuild(feed, *row))
         .collect::<Result<Vec<_>, _>>()?;
+    if let Some(repeated) = rows.windows(2).find_map(|pair| match pair {
+        [before, row] if before.sequence >= row.sequence => Some(row.sequence),
+        _ => None,
+    }) {
+        return Err(ProofError::Order(repeated));
+    }
     let leaves: Vec<(LeafIndex, Hash)> = rows.iter().map(|row| (row.index, row.leaf)).collect();
     let hashes: Option<Vec<Hash>> = receipt.hashes.iter().map(|hash| Hash::from_slice(hash)).collect();
     let hashes = hashes.ok_or(MultiproofError::MissingHash { got: 0 })?;

@@ -15,7 +15,7 @@ use super::{
     ground::Grounder,
     leaf::FactRef,
     pack::{From, Select},
-    view::{Amounts, Exact, LotFacts, Stated},
+    view::{Amounts, Exact, Stated},
     walk::{DEPTH_MAX, Edge, Node, Place, TRANSPARENT, into_node},
 };
 
@@ -41,6 +41,13 @@ fn plus(a: Measured, b: &Measured) -> Measured {
     }
 }
 
+/// How much of something each node of a selection is.
+pub(super) struct Contributions {
+    pub(super) parts: Vec<(Node, Measured)>,
+    /// Whether there may be more that the walk did not get to.
+    pub(super) cut: bool,
+}
+
 /// A part of a lot that one of its productions is, seen through steps that make nothing.
 #[derive(Clone)]
 pub(super) struct Origin {
@@ -53,14 +60,23 @@ pub(super) struct Origin {
 }
 
 impl Grounder<'_> {
-    /// How much of the root each node of a selection is, in one measure; and whether there may be more that
-    /// the walk did not get to.
+    /// How much of the root each node of a selection is, in one measure.
     pub(super) fn contributions(
         &mut self,
         name: &str,
         root: Option<&Node>,
         measure: &str,
-    ) -> (Vec<(Node, Measured)>, bool) {
+    ) -> Rc<Contributions> {
+        let key = (name.to_owned(), root.cloned(), measure.to_owned());
+        if let Some(known) = self.memo.contributions.get(&key) {
+            return Rc::clone(known);
+        }
+        let found = Rc::new(self.add_up(name, root, measure));
+        self.memo.contributions.insert(key, Rc::clone(&found));
+        found
+    }
+
+    fn add_up(&mut self, name: &str, root: Option<&Node>, measure: &str) -> Contributions {
         let pack = self.pack;
         let select = &pack.selects[name];
         let starts = self.starts(root, &mut BTreeSet::new());
@@ -109,7 +125,10 @@ impl Grounder<'_> {
             };
             (into_node((place, edges)), amount)
         });
-        (parts.collect(), sum.cut)
+        Contributions {
+            parts: parts.collect(),
+            cut: sum.cut,
+        }
     }
 
     /// What part of its step's inputs belongs to a production.
@@ -198,7 +217,7 @@ impl Grounder<'_> {
 
     /// Consumed over produced.
     fn part_used(&mut self, lot: &str, consumed: &Amounts, fact: &dyn Fn(&str) -> FactRef) -> Measured {
-        let facts: Rc<LotFacts> = self.lot(lot);
+        let facts = self.lot(lot);
         let produced = &facts.produced;
         let pairs = [
             (&consumed.mass, &produced.mass),
@@ -222,11 +241,11 @@ impl Grounder<'_> {
 
     /// The parts that make up a lot, seen through steps that make nothing.
     fn origins(&mut self, lot: &str, level: u32) -> Rc<Vec<Origin>> {
-        if let Some(origins) = self.origins.get(lot) {
+        if let Some(origins) = self.memo.origins.get(lot) {
             return Rc::clone(origins);
         }
         // Against circles; a lot that comes out of itself is open anyway.
-        self.origins.insert(lot.to_owned(), Rc::default());
+        self.memo.origins.insert(lot.to_owned(), Rc::default());
         let mut merged: BTreeMap<Place, Origin> = BTreeMap::new();
         for origin in self.origins_of(lot, level) {
             match merged.get_mut(&origin.place) {
@@ -241,7 +260,7 @@ impl Grounder<'_> {
             }
         }
         let origins = Rc::new(merged.into_values().collect::<Vec<_>>());
-        self.origins.insert(lot.to_owned(), Rc::clone(&origins));
+        self.memo.origins.insert(lot.to_owned(), Rc::clone(&origins));
         origins
     }
 

@@ -9,16 +9,20 @@
 //! evidence. A `non_compliant` is not softened (a bad fact admitted needs no certificate), unless it does not
 //! stand without facts that others merely reported.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use time::{Date, Duration};
 
 use super::{
     context::{Context, ContextError},
     explain::explain,
-    ground::{Clocks, Grounder},
+    ground::{Clocks, Grounder, Memo},
     leaf::{FactRef, Record},
     pack::{Effective, Pack, Rule, RuleTest, Trigger, Waiver},
+    recall::Recall,
     settle::{GroundedRule, Settled, settle},
     truth::{F, all, any, known, not},
     verdict::{Basis, Because, ClocksUsed, EditionUsed, Missing, Outcome, Verdict, WaiverUsed},
@@ -72,13 +76,14 @@ pub enum EvaluateError {
 /// The question itself is wrong; see [`EvaluateError`]. Missing facts are never an error.
 pub fn evaluate(view: &dyn View, question: &Question<'_>) -> Result<Verdict, EvaluateError> {
     validate(question)?;
+    let recall = Recall::new(view);
     let pack = question.pack;
     let Trigger::ByParam { param, paths } = &pack.trigger else {
-        return judge(view, question, question.params, &pack.trigger_path(None));
+        return judge(&recall, question, question.params, &pack.trigger_path(None));
     };
     let chosen = question.params.get(param);
     let verdict = judge(
-        view,
+        &recall,
         question,
         question.params,
         &pack.trigger_path(chosen.map(String::as_str)),
@@ -93,7 +98,7 @@ pub fn evaluate(view: &dyn View, question: &Question<'_>) -> Result<Verdict, Eva
         }
         let mut params = question.params.clone();
         params.insert(param.clone(), value.clone());
-        let other = judge(view, question, &params, path)?;
+        let other = judge(&recall, question, &params, path)?;
         if other.verdict != verdict.verdict {
             return Ok(torn(verdict, &other, param));
         }
@@ -161,7 +166,7 @@ fn validate(question: &Question<'_>) -> Result<(), EvaluateError> {
 
 /// The verdict under one reading of the clock.
 fn judge(
-    view: &dyn View,
+    recall: &Recall<'_>,
     question: &Question<'_>,
     params: &BTreeMap<String, String>,
     trigger_path: &str,
@@ -174,10 +179,11 @@ fn judge(
     let pack = question.pack;
     let mut record = Record::default();
     let judging = Judging {
-        view,
+        recall,
         question,
         params,
         clocks: &clocks,
+        memos: RefCell::default(),
     };
     let waivers = judging.waivers();
     if let Trigger::ByParam { param, .. } = &pack.trigger {
@@ -246,25 +252,37 @@ fn assurance_note(needs: Assurance) -> Because {
 
 /// One reading of one question.
 struct Judging<'a> {
-    view: &'a dyn View,
+    recall: &'a Recall<'a>,
     question: &'a Question<'a>,
     params: &'a BTreeMap<String, String>,
     clocks: &'a Clocks,
+    memos: RefCell<BTreeMap<Assurance, Memo>>,
 }
 
 impl Judging<'_> {
-    fn grounder<'r>(&'r self, floor: Assurance, record: &'r mut Record) -> Grounder<'r> {
+    /// Does something with a grounder that remembers what others found at the same floor.
+    fn grounded<T>(
+        &self,
+        floor: Assurance,
+        record: &mut Record,
+        work: impl FnOnce(&mut Grounder<'_>) -> T,
+    ) -> T {
         let question = self.question;
-        Grounder::new(
+        let memo = self.memos.borrow_mut().remove(&floor).unwrap_or_default();
+        let mut grounder = Grounder::new(
             question.pack,
-            self.view,
+            self.recall,
             question.context,
             self.params,
             self.clocks,
             question.lot,
             floor,
+            memo,
             record,
-        )
+        );
+        let done = work(&mut grounder);
+        self.memos.borrow_mut().insert(floor, grounder.memo);
+        done
     }
 
     fn ground(
@@ -277,18 +295,21 @@ impl Judging<'_> {
             .pack
             .rules
             .iter()
-            .map(|rule| ground_rule(&mut self.grounder(floor(rule), record), rule, waivers))
+            .map(|rule| {
+                self.grounded(floor(rule), record, |grounder| {
+                    ground_rule(grounder, rule, waivers)
+                })
+            })
             .collect()
     }
 
     fn explain(&self, record: &mut Record, floor: Assurance, settled: &Settled) -> Vec<Because> {
-        let mut grounder = self.grounder(floor, record);
-        explain(&mut grounder, settled)
+        self.grounded(floor, record, |grounder| explain(grounder, settled))
     }
 
     /// Waivers of the kinds that the pack knows, and what each is worth at the trigger.
     fn waivers(&self) -> Vec<WaiverUsed> {
-        let granted = self.view.waivers(self.question.lot);
+        let granted = self.recall.view.waivers(self.question.lot);
         let mut used = Vec::new();
         for (name, definition) in &self.question.pack.waivers {
             for waiver in granted.iter().filter(|waiver| waiver.kind == definition.kind) {
@@ -361,8 +382,8 @@ impl Judging<'_> {
                 trigger_path: format!("context.{}", self.clocks.trigger_path),
                 evaluation: self.clocks.evaluation.to_string(),
             },
-            ledger_position: self.view.position(),
-            ledger_purpose: self.view.purpose(),
+            ledger_position: self.recall.view.position(),
+            ledger_purpose: self.recall.view.purpose(),
             fixture: record.editions.values().any(|edition| edition.fixture),
             text_verified: pack.text_verified,
             unverified: pack.unverified.clone(),

@@ -192,10 +192,11 @@ impl Explaining<'_, '_> {
         });
         let total: Exact = share.terms.iter().filter_map(|term| term.amount.as_ref()).sum();
         let known = share.terms.iter().all(|term| term.amount.is_some()) && total > Exact::default();
-        for (node, amount) in self.grounder.contributions(&test.select, None, &measure).0 {
-            if self.grounder.expr(&test.condition, Some(&node)).kleene() == Truth::True {
-                let mut seen = self.seen(&node, &test.condition, Truth::True);
+        for (node, amount) in &self.grounder.contributions(&test.select, None, &measure).parts {
+            if self.grounder.expr(&test.condition, Some(node)).kleene() == Truth::True {
+                let mut seen = self.seen(node, &test.condition, Truth::True);
                 seen.part = amount
+                    .as_ref()
                     .ok()
                     .filter(|_| known)
                     .map(|amount| exactly(&(amount / &total)));
@@ -277,6 +278,7 @@ impl Explaining<'_, '_> {
             .trigger
             .unwrap_or(self.grounder.clocks.evaluation);
         self.grounder
+            .recall
             .party(party, at)
             .and_then(|facts| facts.names.first().cloned())
     }

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
+    sync::Arc,
 };
 
 use num_traits::One as _;
@@ -14,7 +15,7 @@ use time::Date;
 
 use super::{
     context::{Context, Field, parse_date},
-    contribution::Origin,
+    contribution::{Contributions, Origin},
     leaf::{FactRef, Record},
     operands::exact,
     pack::{
@@ -22,8 +23,9 @@ use super::{
         Role, RowKey, ShareTest, Table, Threshold,
     },
     party::Who,
+    recall::Recall,
     truth::{Comparison, F, Share, Term, Truth, all, any, known, not, share},
-    view::{Assurance, Attribute, Evidence, Exact, Fact, ListEdition, LotFacts, PartyFacts, StepFacts, View},
+    view::{Assurance, Attribute, Evidence, Exact, Fact, LotFacts, StepFacts},
     walk::{Node, Selection},
 };
 
@@ -36,24 +38,29 @@ pub(super) struct Clocks {
     pub(super) evaluation: Date,
 }
 
+/// What was worked out before for the same lot, clocks and params at the same floor of assurance: working it
+/// out again would ask the same questions, which are on record.
+#[derive(Default)]
+pub(super) struct Memo {
+    exprs: HashMap<(String, Option<Node>), F>,
+    pub(super) classes: HashMap<(String, String), F>,
+    pub(super) selections: HashMap<(String, Option<Node>), Rc<Selection>>,
+    pub(super) resolutions: HashMap<String, Rc<Selection>>,
+    pub(super) origins: HashMap<String, Rc<Vec<Origin>>>,
+    pub(super) contributions: HashMap<(String, Option<Node>, String), Rc<Contributions>>,
+}
+
 /// A pack being put to one lot, at one floor of assurance.
 pub(super) struct Grounder<'a> {
     pub(super) pack: &'a Pack,
-    pub(super) view: &'a dyn View,
+    pub(super) recall: &'a Recall<'a>,
     pub(super) context: &'a Context,
     pub(super) params: &'a BTreeMap<String, String>,
     pub(super) clocks: &'a Clocks,
     pub(super) subject: &'a str,
     pub(super) floor: Assurance,
     pub(super) record: &'a mut Record,
-    lots: HashMap<String, Rc<LotFacts>>,
-    parties: HashMap<(String, Date), Option<Rc<PartyFacts>>>,
-    editions: HashMap<String, Rc<Vec<ListEdition>>>,
-    exprs: HashMap<(String, Option<Node>), F>,
-    pub(super) classes: HashMap<(String, String), F>,
-    pub(super) selections: HashMap<(String, Option<Node>), Rc<Selection>>,
-    pub(super) resolutions: HashMap<String, Rc<Selection>>,
-    pub(super) origins: HashMap<String, Rc<Vec<Origin>>>,
+    pub(super) memo: Memo,
     /// Holdings and successions still looked at for one question.
     pub(super) patience: u32,
 }
@@ -65,62 +72,32 @@ impl<'a> Grounder<'a> {
     )]
     pub(super) fn new(
         pack: &'a Pack,
-        view: &'a dyn View,
+        recall: &'a Recall<'a>,
         context: &'a Context,
         params: &'a BTreeMap<String, String>,
         clocks: &'a Clocks,
         subject: &'a str,
         floor: Assurance,
+        memo: Memo,
         record: &'a mut Record,
     ) -> Self {
         Self {
             pack,
-            view,
+            recall,
             context,
             params,
             clocks,
             subject,
             floor,
             record,
-            lots: HashMap::new(),
-            parties: HashMap::new(),
-            editions: HashMap::new(),
-            exprs: HashMap::new(),
-            classes: HashMap::new(),
-            selections: HashMap::new(),
-            resolutions: HashMap::new(),
-            origins: HashMap::new(),
+            memo,
             patience: 0,
         }
     }
 
     /// What is known of a lot; nothing stated, if it was never heard of.
-    pub(super) fn lot(&mut self, lot: &str) -> Rc<LotFacts> {
-        if let Some(facts) = self.lots.get(lot) {
-            return Rc::clone(facts);
-        }
-        let facts = Rc::new(self.view.lot(lot, self.clocks.trigger).unwrap_or_default());
-        self.lots.insert(lot.to_owned(), Rc::clone(&facts));
-        facts
-    }
-
-    pub(super) fn party(&mut self, party: &str, at: Date) -> Option<Rc<PartyFacts>> {
-        let key = (party.to_owned(), at);
-        if let Some(facts) = self.parties.get(&key) {
-            return facts.clone();
-        }
-        let facts = self.view.party(party, at).map(Rc::new);
-        self.parties.insert(key, facts.clone());
-        facts
-    }
-
-    pub(super) fn editions(&mut self, list: &str) -> Rc<Vec<ListEdition>> {
-        if let Some(editions) = self.editions.get(list) {
-            return Rc::clone(editions);
-        }
-        let editions = Rc::new(self.view.editions(list));
-        self.editions.insert(list.to_owned(), Rc::clone(&editions));
-        editions
+    pub(super) fn lot(&self, lot: &str) -> Arc<LotFacts> {
+        self.recall.lot(lot, self.clocks.trigger)
     }
 
     /// The value of a fact that has the assurance asked for.
@@ -162,7 +139,7 @@ impl<'a> Grounder<'a> {
     }
 
     /// The facts of the step that made a node.
-    pub(super) fn step(&mut self, node: &Node) -> Option<(Rc<LotFacts>, usize)> {
+    pub(super) fn step(&mut self, node: &Node) -> Option<(Arc<LotFacts>, usize)> {
         Some((self.lot(&node.lot), node.production?))
     }
 
@@ -186,7 +163,7 @@ impl<'a> Grounder<'a> {
     /// The formula of a test, about a node where there is one.
     pub(super) fn expr(&mut self, name: &str, node: Option<&Node>) -> F {
         let key = (name.to_owned(), node.cloned());
-        if let Some(formula) = self.exprs.get(&key) {
+        if let Some(formula) = self.memo.exprs.get(&key) {
             return Rc::clone(formula);
         }
         let pack = self.pack;
@@ -194,7 +171,7 @@ impl<'a> Grounder<'a> {
             Some(expr) if self.counts(expr.when_param.as_ref()) => self.test(name, &expr.test, node),
             _ => known(false),
         };
-        self.exprs.insert(key, Rc::clone(&formula));
+        self.memo.exprs.insert(key, Rc::clone(&formula));
         formula
     }
 
@@ -346,7 +323,8 @@ impl<'a> Grounder<'a> {
         };
         let root = node.filter(|_| test.rooted);
         let selection = self.select(&test.select, root);
-        let (parts, cut) = self.contributions(&test.select, root, &measure);
+        let found = self.contributions(&test.select, root, &measure);
+        let (parts, cut) = (&found.parts, found.cut);
         let mut facts: BTreeSet<FactRef> = selection.open.iter().cloned().collect();
         if cut {
             facts.insert(FactRef::lot(
@@ -355,7 +333,7 @@ impl<'a> Grounder<'a> {
             ));
         }
         let mut terms = Vec::new();
-        for (node, amount) in &parts {
+        for (node, amount) in parts {
             let include = not(&self.excluded(&test.select, node));
             let counts = self.expr(&test.condition, Some(node));
             let amount = match amount {
@@ -379,11 +357,10 @@ impl<'a> Grounder<'a> {
         }
         let total: Exact = terms.iter().filter_map(|term| term.amount.as_ref()).sum();
         for term in &terms {
-            let part = match &term.amount {
+            self.record.weigh(&term.counts, || match &term.amount {
                 Some(amount) if total > Exact::default() => amount / &total,
                 _ => Exact::one(),
-            };
-            self.record.weigh(&term.counts, &part);
+            });
         }
         let undecided = self.record.number(needed_by, facts);
         Ok(Share {

@@ -121,12 +121,16 @@ impl Record {
     }
 
     /// Notes that the atoms of a formula weigh this much in a share.
-    pub(super) fn weigh(&mut self, formula: &F, amount: &Exact) {
+    pub(super) fn weigh(&mut self, formula: &F, amount: impl FnOnce() -> Exact) {
         let mut atoms = BTreeSet::new();
         formula.atoms(&mut atoms);
+        if atoms.is_empty() {
+            return;
+        }
+        let amount = amount();
         for id in atoms {
             if let Some(atom) = self.atoms.get_mut(id as usize)
-                && atom.weight.as_ref().is_none_or(|weight| weight < amount)
+                && atom.weight.as_ref().is_none_or(|weight| *weight < amount)
             {
                 atom.weight = Some(amount.clone());
             }

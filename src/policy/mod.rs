@@ -8,7 +8,7 @@
 //! ```
 //!
 //! In reading order: `view` (what evaluation may look at), `pack` and `loader` (the rules as data), `truth`
-//! (three values and shares), `leaf` (what is missing), `ground`, `party`, `ownership`, `walk` and `contribution` (rules put to a lot), `quick` and,
+//! (three values and shares), `leaf` (what is missing), `recall` (asking once), `ground`, `party`, `ownership`, `walk` and `contribution` (rules put to a lot), `quick` and,
 //! `settle` (an outcome from what is known and what is not), `evaluate`, `explain`, `verdict`.
 //!
 //! Everything here is pure. Deliberately absent: the lists and packs themselves (`policies/`), and any
@@ -30,6 +30,7 @@ mod ownership;
 mod pack;
 mod party;
 mod quick;
+mod recall;
 mod settle;
 mod truth;
 mod verdict;

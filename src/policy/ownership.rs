@@ -122,7 +122,7 @@ impl Grounder<'_> {
     ) -> Holdings {
         let mut holdings = Holdings::default();
         let fact = || FactRef::party(party, "ownership");
-        let facts = self.party(party, at);
+        let facts = self.recall.party(party, at);
         self.patience = self.patience.saturating_sub(1);
         let tired = self.patience == 0 || path.len() >= OWNERSHIP_DEPTH_MAX;
         let Some(facts) = facts.filter(|_| !tired && !path.iter().any(|earlier| earlier == party)) else {

@@ -65,13 +65,13 @@ impl Grounder<'_> {
             _ => false,
         };
         let key = (name.to_owned(), party.clone());
-        if !at_event && let Some(formula) = self.classes.get(&key) {
+        if !at_event && let Some(formula) = self.memo.classes.get(&key) {
             return Rc::clone(formula);
         }
         self.patience = PATIENCE;
         let formula = self.leaf(&needed_by, &class.test, party, met.map(|(node, _)| node));
         if !at_event {
-            self.classes.insert(key, Rc::clone(&formula));
+            self.memo.classes.insert(key, Rc::clone(&formula));
         }
         formula
     }
@@ -96,7 +96,7 @@ impl Grounder<'_> {
             }
             ClassTest::Owned(owned) => self.owned(needed_by, owned, party, at),
             ClassTest::OrganizedIn { set } => {
-                let facts = self.party(party, at);
+                let facts = self.recall.party(party, at);
                 let fact = || FactRef::party(party, "organized_in");
                 let stated = facts
                     .as_ref()
@@ -107,7 +107,7 @@ impl Grounder<'_> {
                 }
             }
             ClassTest::PrincipalPlaceIn { set } => {
-                let facts = self.party(party, at);
+                let facts = self.recall.party(party, at);
                 let fact = || FactRef::party(party, "principal_place");
                 let stated = facts
                     .as_ref()
@@ -118,7 +118,7 @@ impl Grounder<'_> {
                 }
             }
             ClassTest::CitizenOf { set, unless } => {
-                let facts = self.party(party, at);
+                let facts = self.recall.party(party, at);
                 let fact = || FactRef::party(party, "citizenships");
                 let stated = facts
                     .as_ref()
@@ -144,7 +144,7 @@ impl Grounder<'_> {
                     None => self.ask(needed_by, fact()),
                 }
             }
-            ClassTest::Licensed(licensed) => match self.party(party, at) {
+            ClassTest::Licensed(licensed) => match self.recall.party(party, at) {
                 None => self.ask(needed_by, FactRef::party(party, "enrolment")),
                 Some(facts) => {
                     let complete = facts.licences_complete.as_ref();
@@ -155,6 +155,7 @@ impl Grounder<'_> {
             },
             ClassTest::Evidence(test) => {
                 let evidence = self
+                    .recall
                     .party(party, at)
                     .map(|facts| facts.evidence.clone())
                     .unwrap_or_default();
@@ -208,8 +209,8 @@ impl Grounder<'_> {
         at: Date,
         path: &mut Vec<String>,
     ) -> F {
-        let editions = self.editions(&list.list);
-        let in_force = in_force(&editions, at, self.view.purpose());
+        let editions = self.recall.editions(&list.list);
+        let in_force = in_force(&editions, at, self.recall.view.purpose());
         for edition in &in_force {
             self.record.editions.insert(
                 (edition.list.clone(), edition.edition.clone()),
@@ -222,7 +223,7 @@ impl Grounder<'_> {
                 },
             );
         }
-        let facts = self.party(party, at);
+        let facts = self.recall.party(party, at);
         let names = facts
             .as_ref()
             .map(|facts| facts.names.clone())

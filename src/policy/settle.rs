@@ -280,7 +280,7 @@ mod tests {
         for (number, amount) in unknown.iter().enumerate() {
             let fact = FactRef::lot(&format!("additive-{number:02}"), "step.operator");
             let who = record.ask("class.feoc", BTreeSet::from([fact]));
-            record.weigh(&who, &ratio(*amount, 100));
+            record.weigh(&who, || ratio(*amount, 100));
             terms.push(part(*amount, not(&who)));
         }
         let undecided = record.number("expr.share", BTreeSet::new());

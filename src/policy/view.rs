@@ -12,7 +12,7 @@
 //! absent: anything concluded by a rule. The view reports steps as they were, transparent ones such as
 //! `split` included; looking through them is the evaluator's work.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use num_rational::BigRational;
 use serde::{Deserialize, Serialize};
@@ -328,7 +328,7 @@ pub trait View {
     fn purpose(&self) -> Purpose;
 
     /// What is known of a lot, as composed at `clock` (none: by everything known). `None`: never heard of.
-    fn lot(&self, lot: &str, clock: Option<Date>) -> Option<LotFacts>;
+    fn lot(&self, lot: &str, clock: Option<Date>) -> Option<Arc<LotFacts>>;
 
     /// What is known of a party at a date. `None`: not enrolled.
     fn party(&self, party: &str, at: Date) -> Option<PartyFacts>;

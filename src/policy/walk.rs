@@ -99,7 +99,7 @@ impl Grounder<'_> {
     }
 
     fn resolve_within(&mut self, lot: &str, path: &mut Vec<String>) -> Rc<Selection> {
-        if let Some(known) = self.resolutions.get(lot) {
+        if let Some(known) = self.memo.resolutions.get(lot) {
             return Rc::clone(known);
         }
         let mut selection = Selection::default();
@@ -168,7 +168,9 @@ impl Grounder<'_> {
         let selection = Rc::new(selection);
         if path.is_empty() || !selection.open.iter().any(|fact| fact.path == "ancestry") {
             // Inside a circle the answer depends on where one came from.
-            self.resolutions.insert(lot.to_owned(), Rc::clone(&selection));
+            self.memo
+                .resolutions
+                .insert(lot.to_owned(), Rc::clone(&selection));
         }
         selection
     }
@@ -207,7 +209,7 @@ impl Grounder<'_> {
     /// What a selector finds from the subject, or from a node of another selection.
     pub(super) fn select(&mut self, name: &str, root: Option<&Node>) -> Rc<Selection> {
         let key = (name.to_owned(), root.cloned());
-        if let Some(selection) = self.selections.get(&key) {
+        if let Some(selection) = self.memo.selections.get(&key) {
             return Rc::clone(selection);
         }
         let pack = self.pack;
@@ -250,7 +252,7 @@ impl Grounder<'_> {
             nodes,
             open: walk.open,
         });
-        self.selections.insert(key, Rc::clone(&selection));
+        self.memo.selections.insert(key, Rc::clone(&selection));
         selection
     }
 

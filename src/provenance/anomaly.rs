@@ -145,7 +145,7 @@ impl Projection {
             return Vec::new();
         };
         let history = self.history(key);
-        let mut found = self.judge_lot(&history, key.into());
+        let mut found = self.judged(key.into()).to_vec();
         if let Some(cycle) = self.own_ancestor(key) {
             found.push(cycle);
         }
@@ -162,11 +162,11 @@ impl Projection {
                     continue;
                 }
                 for piece in self.tracks.pieces(leg.span, |_| true) {
-                    let input = self.history(piece.key());
                     found.extend(
-                        self.judge_lot(&input, piece)
-                            .into_iter()
-                            .filter(|anomaly| !anomaly.outputs.is_empty() && anomaly.facts.contains(&key)),
+                        self.judged(piece)
+                            .iter()
+                            .filter(|anomaly| !anomaly.outputs.is_empty() && anomaly.facts.contains(&key))
+                            .cloned(),
                     );
                 }
             }
@@ -191,7 +191,7 @@ impl Projection {
         for span in merged(spans) {
             let span = forget(settled, span);
             for piece in self.tracks.pieces(span, |_| true) {
-                let history = self.history(piece.key());
+                let history = self.trace(piece.key());
                 let found = self.judge_lot(&history, piece);
                 let track = (piece.stem, piece.width);
                 if self.goes_backward(&history) {

@@ -93,7 +93,7 @@ impl Projection {
 
     /// The anomaly of a lot that is among its own ancestors.
     pub(super) fn own_ancestor(&self, key: LotKey) -> Option<Anomaly> {
-        if !self.cycle_through(key).contains(&key) {
+        if !self.may_be_its_own_ancestor(key) || !self.cycle_through(key).contains(&key) {
             return None;
         }
         let history = self.history(key);
@@ -112,6 +112,38 @@ impl Projection {
             facts,
             "the lot is among its own ancestors".to_owned(),
         ))
+    }
+
+    /// False if there is no circle anywhere behind a lot, nor through it. Looks at each ancestor once for all
+    /// lots that share it.
+    fn may_be_its_own_ancestor(&self, key: LotKey) -> bool {
+        if self.recall.is_acyclic(key) {
+            return false;
+        }
+        // Lots met, and whether their ancestors have all been looked at.
+        let mut seen: HashMap<LotKey, bool> = HashMap::new();
+        // What is under way, from the lot upwards, each with the inputs still to look at.
+        let mut path = vec![(key, self.inputs_of(key))];
+        seen.insert(key, false);
+        while let Some((lot, inputs)) = path.last_mut() {
+            let Some(input) = inputs.pop() else {
+                seen.insert(*lot, true);
+                path.pop();
+                continue;
+            };
+            match seen.get(&input) {
+                Some(true) => {}
+                Some(false) => return true,
+                None if self.recall.is_acyclic(input) => {}
+                None if seen.len() >= ANCESTORS_MAX => return true,
+                None => {
+                    seen.insert(input, false);
+                    path.push((input, self.inputs_of(input)));
+                }
+            }
+        }
+        self.recall.note_acyclic(seen.into_keys());
+        false
     }
 
     /// First members of the pieces that went into the steps that made a lot.

@@ -152,8 +152,8 @@ impl Departures {
 }
 
 impl Projection {
-    /// The life of one lot.
-    pub(super) fn history(&self, key: LotKey) -> History {
+    /// The life of one lot, from the facts; [`Self::history`] remembers it.
+    pub(super) fn trace(&self, key: LotKey) -> History {
         let mut history = History {
             key,
             moments: Vec::new(),
@@ -306,7 +306,7 @@ impl Projection {
 
     /// Decides which makings count, and follows custody from them.
     fn weigh_makings(&self, history: &mut History) {
-        let makings: Vec<Making> = history
+        let mut makings: Vec<Making> = history
             .moments
             .iter()
             .filter(|moment| moment.via.is_none() && (moment.role.makes() || moment.role == Role::Class))
@@ -316,7 +316,6 @@ impl Projection {
                 standing: self.may_make(history.owner, moment.touch.fact),
             })
             .collect();
-        let mut makings = makings;
         loop {
             self.follow_custody(history, &makings, true);
             let mut changed = false;
@@ -371,7 +370,7 @@ impl Projection {
                 history.hold(party, time, making.standing);
             }
         }
-        let moments = history.moments.clone();
+        let moments = std::mem::take(&mut history.moments);
         // A container that nobody was seen to pack starts with whoever is first seen to ship it.
         let first_seen = moments
             .iter()
@@ -427,6 +426,7 @@ impl Projection {
                 }
             })
             .collect();
+        history.moments = moments;
     }
 
     /// Whether the signer of a fact may speak about the lot then: by its identifier, by having made it, or by

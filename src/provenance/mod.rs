@@ -34,6 +34,7 @@ mod fact;
 mod graph;
 mod history;
 mod judge;
+mod recall;
 mod span;
 mod stock;
 mod summary;
@@ -124,6 +125,7 @@ pub struct Projection {
     applied: u64,
     step: [u8; 32],
     settled: Mutex<anomaly::Settled>,
+    recall: recall::Recall,
 }
 
 impl Projection {
@@ -137,6 +139,7 @@ impl Projection {
     /// # Panics
     /// After four billion facts.
     pub fn apply(&mut self, applied: &AppliedEvent<'_>) {
+        self.recall.forget();
         let event = applied.event;
         let issuer = self.symbols.intern(applied.issuer);
         let id = self.symbols.intern(&event.id);
@@ -303,6 +306,7 @@ impl Projection {
         if opening.path.len() > usize::from(u16::MAX) {
             return 0;
         }
+        self.recall.forget();
         let digest = *opening.digest().as_bytes();
         self.openings.insert(digest, opening);
         let facts = self.seals.get(&digest).cloned().unwrap_or_default();

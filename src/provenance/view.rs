@@ -7,7 +7,7 @@
 mod party;
 mod step;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use num_rational::BigRational;
 use time::Date;
@@ -18,6 +18,7 @@ use super::{
     anomaly::AnomalyKind,
     fact::Role,
     history::History,
+    span::LotKey,
     symbol::Symbol,
 };
 use crate::{
@@ -59,7 +60,7 @@ impl View for ProjectionView<'_> {
         self.purpose
     }
 
-    fn lot(&self, lot: &str, clock: Option<Date>) -> Option<LotFacts> {
+    fn lot(&self, lot: &str, clock: Option<Date>) -> Option<Arc<LotFacts>> {
         self.projection.lot_facts(lot, clock.map_or(i64::MAX, day_end))
     }
 
@@ -178,8 +179,9 @@ impl Projection {
             .collect()
     }
 
-    fn lot_facts(&self, lot: &str, clock: i64) -> Option<LotFacts> {
-        let key = self.known(lot)?;
+    /// What the policy sees of a lot; [`Self::lot_facts`] remembers it.
+    pub(super) fn conclude_lot_facts(&self, key: LotKey, clock: i64) -> LotFacts {
+        let lot = &self.name(key);
         let history = self.history(key);
         let product = self.product_facts(&history);
         let mut produced = Amounts::default();
@@ -196,7 +198,7 @@ impl Projection {
             }
             complete(&mut produced, product.as_ref());
         }
-        Some(LotFacts {
+        LotFacts {
             kind: product
                 .as_ref()
                 .map(|product| Fact::new(product.declared.kind.clone(), product.assurance)),
@@ -205,7 +207,7 @@ impl Projection {
             attributes: self.attributes(&history, product.as_ref(), clock),
             evidence: self.evidence_about(lot, &self.makers(&history), Some(&history)),
             contradictions: self.contradictions(lot),
-        })
+        }
     }
 
     /// Codes of the anomalies that weigh on a lot. Unknown inputs are no contradiction: they are open.

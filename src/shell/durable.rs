@@ -1,4 +1,5 @@
-//! Small files that must survive power loss: written beside, synced, renamed into place, folder synced.
+//! Small files that must survive power loss: written beside, synced, renamed into place, folder synced; and the
+//! folders that they are in.
 
 use std::{
     fs::{self, File},
@@ -43,7 +44,31 @@ pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn sync_parent(path: &Path) -> io::Result<()> {
+/// Creates a folder and whatever it is in, so that it survives power loss. One that is there already may have
+/// been created a moment before its creator ended, so it is made sure of as well.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn create_folder(path: &Path) -> io::Result<()> {
+    let is_new = match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            create_folder(parent.ok_or(error)?)?;
+            fs::create_dir(path)
+        }
+        created => created,
+    };
+    match is_new {
+        Err(_) if path.is_dir() => sync_parent(path),
+        created => created.and_then(|()| sync_parent(path)),
+    }
+}
+
+/// Makes sure that the names in the folder of `path` are as they are now, after power loss as well.
+///
+/// # Errors
+/// If the file system refuses.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
     let parent = path.parent().map(|parent| {
         if parent.as_os_str().is_empty() {
             Path::new(".")
@@ -57,6 +82,19 @@ fn sync_parent(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_are_created_as_deep_as_needed_and_again() {
+        let place = tempfile::tempdir().unwrap();
+        let deep = place.path().join("a/b/c");
+        for _ in 0..2 {
+            create_folder(&deep).unwrap();
+            assert!(deep.is_dir());
+        }
+        fs::write(place.path().join("file"), b"").unwrap();
+        assert!(create_folder(&place.path().join("file")).is_err());
+        assert!(create_folder(&place.path().join("file/below")).is_err());
+    }
 
     #[test]
     fn a_file_without_a_folder_is_in_the_current_one() {

@@ -59,13 +59,16 @@ pub struct Config {
     pub watch: Option<PathBuf>,
     /// Longest body or file that is taken, in bytes.
     pub body_len_max: usize,
-    /// How many requests are in hand at once; more are answered 429.
+    /// How long a body may take to arrive; then it is answered 408, and makes room for others.
+    pub body_patience: Duration,
+    /// How many requests are in hand at once; more are answered 429, and so are those beyond four bodies of the
+    /// greatest length together.
     pub requests_max: usize,
 }
 
 impl Config {
     /// A gateway of `party` for the log that is pinned, with its outbox in `folder`: HTTP on a free loopback
-    /// port, no drop folder, bodies up to 32 MiB, 64 requests at once.
+    /// port, no drop folder, bodies up to 32 MiB within 30 seconds, 64 requests at once.
     ///
     /// # Errors
     /// If a key of the log is unsound.
@@ -91,6 +94,7 @@ impl Config {
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
             watch: None,
             body_len_max: 32 << 20,
+            body_patience: Duration::from_secs(30),
             requests_max: 64,
         })
     }
@@ -166,7 +170,12 @@ pub async fn run(
             source,
         })?;
     let address = listener.local_addr().unwrap_or(config.http);
-    let router = http::router(gateway.clone(), config.body_len_max, config.requests_max);
+    let limits = http::Limits {
+        body_len_max: config.body_len_max,
+        body_patience: config.body_patience,
+        requests_max: config.requests_max,
+    };
+    let router = http::router(gateway.clone(), limits);
     let mut stop = shutdown.clone();
     let mut server = tokio::spawn(async move {
         let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };

@@ -13,6 +13,8 @@
 //!
 //! * **Durable before promised.** [`append`](OutboxFile::append) returns once the frame is synced. After any
 //!   failure the file is unusable until it is opened anew, because nobody knows what a failed sync left.
+//! * **Durable before believed.** Opening syncs what it finds: an earlier process may have ended between a
+//!   write and its sync, and what is published from such a frame must not be lost afterwards.
 //! * **A torn tail is cut.** A frame that is not whole was never promised. If frames are missing that were,
 //!   the old file is kept beside as `outbox.damaged` and the outbox counts as restored.
 //! * **Restored from a backup?** Every batch is counted, also in `generation`, written after the batch
@@ -36,6 +38,7 @@ use crate::{
     envelope::Envelope,
     id::{FeedId, FeedSequence},
     outbox::{Continuity, Record, RecordError, State, StateError},
+    shell::durable,
 };
 
 const MAGIC: &[u8; 8] = b"lpoutbx1";
@@ -159,9 +162,11 @@ impl OutboxFile {
         generation_path: &Path,
         watch: &mut dyn FnMut(&Record),
     ) -> Result<OpenedOutbox, OutboxFileError> {
-        fs::create_dir_all(folder).map_err(at("creating", folder))?;
-        let lock = lock(folder)?;
         let path = folder.join("outbox");
+        if !path.exists() {
+            durable::create_folder(folder).map_err(at("creating", folder))?;
+        }
+        let lock = lock(folder)?;
         let mut generation_file = open_for_writing(generation_path)?;
         let told = read_slots(&mut generation_file).map_err(at("reading", generation_path))?;
         if !path.exists() {
@@ -171,6 +176,10 @@ impl OutboxFile {
             NewFile::create(folder, generation, 0)?.finish()?;
         }
         let mut file = open_for_writing(&path)?;
+        // An earlier process may have ended between a write or a renaming and its sync. What can be read now must
+        // not be lost later, because it is acted on.
+        file.sync_all().map_err(at("syncing", &path))?;
+        sync_folder_of(&path)?;
         let mut state = State::default();
         let replayed = replay(&path, &file, |_, records| {
             records.iter().try_for_each(|record| {
@@ -614,10 +623,7 @@ impl NewFile {
 }
 
 fn sync_folder_of(path: &Path) -> Result<(), OutboxFileError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let opened = File::open(folder).map_err(at("opening", folder))?;
-    opened.sync_all().map_err(at("syncing", folder))
+    durable::sync_parent(path).map_err(at("syncing the folder of", path))
 }
 
 /// CRC-32 (IEEE 802.3, reflected) over the concatenation of `parts`.

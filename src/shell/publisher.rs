@@ -236,7 +236,7 @@ impl Publisher {
         loop {
             status.borrow_and_update();
             match self.submit(events).await {
-                Err(PublishError::Full(SubmitError::Full { held, .. })) if held > 0 => {
+                Err(PublishError::Full(SubmitError::Full { more, max, .. })) if more <= max => {
                     status.changed().await.map_err(|_| PublishError::Stopped)?;
                 }
                 other => return other,

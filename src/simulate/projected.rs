@@ -166,7 +166,7 @@ fn components(view: &impl View, pack: &str) -> Vec<(InputFacts, String, Option<S
         assert!(certified(step.inputs_complete.as_ref()));
         for input in &step.inputs {
             let part = view.lot(&input.lot, Some(date!(2027 - 11 - 01))).unwrap();
-            let kind = part.kind.unwrap().value;
+            let kind = part.kind.clone().unwrap().value;
             if kind == "module" {
                 open.push(input.lot.clone());
             } else {

@@ -369,7 +369,7 @@ pub(crate) fn event_flips() -> Value {
                 facility: PLANT.into(),
                 inputs: vec![item(LOT, "7.25")],
                 output_serials: vec![v1::SerialRun {
-                    prefix: "urn:epc:raw:".into(),
+                    prefix: "urn:x:".into(),
                     suffixes: vec!["1".into(), "a.b".into()],
                 }],
                 inputs_complete: Some(false),
@@ -380,6 +380,7 @@ pub(crate) fn event_flips() -> Value {
     };
     let event = with_seals(with_part(event, 2, 3), &["65.4", "65.5.0.3"]);
     let good = event.encode_to_vec();
+    events::check(&good.clone().into()).expect("without a flip all is well");
     let letter = |bit: usize| {
         let mut flipped = good.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);

@@ -16,10 +16,13 @@ use lotproof::{
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use crate::build::{
-    ALICE, AUTHORITY, BOB, ELSEWHERE, LOG_SEED, LOT, NOW, ORIGIN, PLANT, approve, authorise, commission,
-    commission_at, encode, event, facility, genesis, key, owners, parameters, party, public, reported,
-    sealed, slice, sorted, with_part,
+use crate::{
+    audited::{Audited, SPEAKER},
+    build::{
+        ALICE, AUTHORITY, BOB, ELSEWHERE, LOG_SEED, LOT, NOW, ORIGIN, PLANT, approve, authorise, commission,
+        commission_at, encode, event, facility, genesis, key, owners, parameters, party, public, reported,
+        sealed, slice, sorted, with_part,
+    },
 };
 
 struct World {
@@ -204,8 +207,22 @@ pub(crate) fn vectors() -> Value {
             })
         })
         .collect();
+    let entry_of = |step: &Value| {
+        step.get("entry")
+            .and_then(Value::as_str)
+            .map(|hex| hex::decode(hex).unwrap())
+    };
+    let entries: Vec<Bytes> = world.steps.iter().filter_map(entry_of).map(Bytes::from).collect();
+    let next = Audited {
+        log_id: world.state.log_id(),
+        clock: world.clock,
+        entries: &entries,
+        root: world.tree.head().root,
+        said_by_speaker: world.state.feed(key(SPEAKER).feed()).unwrap().last_hash(),
+    }
+    .rows();
     json!({
-        "description": "A whole ledger. Each step is a message or a record, in order; steps with an index made an entry. Bytes are hexadecimal; times are nanoseconds, as text. Private keys are seeds of one byte repeated 32 times.",
+        "description": "A whole ledger. Each step is a message or a record, in order; steps with an index made an entry. Bytes are hexadecimal; times are nanoseconds, as text. Private keys are seeds of one byte repeated 32 times. Each row of `next` is one entry after the last (with so many zero bytes behind it) and what an audit finds in it.",
         "origin": ORIGIN,
         "vkey": signer.verifier_key().to_string(),
         "log_id": world.state.log_id().to_string(),
@@ -216,6 +233,7 @@ pub(crate) fn vectors() -> Value {
             "log_keys": register.log_keys().iter().map(ToString::to_string).collect::<Vec<_>>(),
             "pending_acts": register.pending_acts().count(),
         },
+        "next": next,
     })
 }
 

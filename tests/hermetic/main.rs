@@ -3,6 +3,7 @@
 //!
 //! `LOTPROOF_BLESS=1` writes the files instead. A vector that changes is a change of the wire format.
 
+mod audited;
 mod build;
 mod events;
 mod leaves;

@@ -2,7 +2,7 @@
 //! is asked, whenever it joined, and never about anything that the log did not sign.
 
 mod distrust;
-mod service;
+pub(crate) mod service;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -27,9 +27,13 @@ use lotproof::{
     trust::TrustFile,
 };
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use self::service::{Projecting, enrol, publish, simulation, size, trust};
-use crate::ledger::World;
+use crate::{fixture::soon, ledger::World};
 
 const PACK: &str = "us-ndaa-fy2024-s154";
 
@@ -383,4 +387,22 @@ async fn a_sealed_field_is_unknown_until_opened_and_an_opening_that_lies_opens_n
     digests.dedup();
     assert_eq!(digests.len(), 1, "openings are no part of the log");
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_asker_who_never_finishes_holds_up_no_stop() {
+    let world = World::new().await;
+    let projecting = Projecting::start(&world, "http://127.0.0.1:9").await;
+    let address = projecting.url.strip_prefix("http://").unwrap();
+    let mut asker = TcpStream::connect(address).await.unwrap();
+    let head = "POST /v1/lots/urn:x:1/verdicts HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+    asker.write_all(head.as_bytes()).await.unwrap();
+    // Said once somebody waits for the body.
+    let mut go_on = [0; 25];
+    soon("the word to go on", asker.read_exact(&mut go_on))
+        .await
+        .unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
+    projecting.stop().await;
+    drop(asker);
 }

@@ -1,6 +1,10 @@
 //! What live tests share: a bus of their own.
 
-use std::time::Duration;
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 
 use lotproof::{
     id::{FeedId, Hash, LogId},
@@ -72,6 +76,15 @@ pub(crate) async fn connect(server: &PrivateServer) -> Bus {
     let mut options = BusOptions::new(server.url(), "live test");
     options.request_timeout = Duration::from_secs(2);
     Bus::connect(&options).await.expect("a connection")
+}
+
+/// A loopback address that nobody else has: the system gives ports away on 127.0.0.1 alone, so this one is free
+/// again for whoever is started anew on it. (Linux answers on all of 127.0.0.0/8.)
+pub(crate) fn own_address() -> SocketAddr {
+    static NEXT_PORT: AtomicU16 = AtomicU16::new(20_000);
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let host = Ipv4Addr::new(127, 128 | high, middle, low);
+    SocketAddr::from((host, NEXT_PORT.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// Waits for a future, and fails with `what` if it takes too long.

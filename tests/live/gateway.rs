@@ -1,9 +1,11 @@
 //! The publishing services on a real bus with a real ledger: what they accept is proven exactly once, whatever
 //! is killed; what they do not accept is answered by field and code.
 
-mod client;
+pub(crate) mod client;
 mod crash;
 mod drop_folder;
+
+use std::time::Duration;
 
 use lotproof::{
     epcis::{ExportOptions, export},
@@ -14,6 +16,10 @@ use lotproof::{
 };
 use prost::Message as _;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use self::client::{Gateway, admitted, commissioned, lot, project};
 use crate::{
@@ -142,7 +148,7 @@ async fn what_is_not_taken_is_answered_with_code_and_field() {
     let ledger = world.start().await;
     world.enrol().await;
     let mut config = client::config(&world, Service::Shipping);
-    config.body_len_max = 10_000;
+    config.body_len_max = 20_000;
     config.publisher.outbox.backlog_len_max = 6_000;
     let gateway = Gateway::run(config).await;
     let (status, fault) = gateway.post("/v1/events", &commissioned("E1")).await;
@@ -155,7 +161,7 @@ async fn what_is_not_taken_is_answered_with_code_and_field() {
     assert_eq!((status, &fault["code"]), (400, &json!("not_json")));
     let (status, fault) = gateway.post_text("/v1/capture?mode=fast", "{}").await;
     assert_eq!((status, &fault["code"]), (400, &json!("bad_query")));
-    let (status, fault) = gateway.post_text("/v1/events", &" ".repeat(10_001)).await;
+    let (status, fault) = gateway.post_text("/v1/events", &" ".repeat(20_001)).await;
     assert_eq!((status, &fault["code"]), (413, &json!("too_large")));
     let (status, fault) = gateway.get("/v1/events/unknown").await;
     assert_eq!((status, &fault["code"]), (404, &json!("unknown_event")));
@@ -168,19 +174,14 @@ async fn what_is_not_taken_is_answered_with_code_and_field() {
     ledger.stop().await;
     let mut answers = Vec::new();
     for number in 0..60 {
-        let id = format!("H{number}");
-        let mut body = commissioned(&id);
-        let held = body
-            .as_object_mut()
-            .unwrap()
-            .shift_remove("commissioned")
-            .unwrap();
-        body["held"] = json!({"items": held["items"], "facility": PLANT});
-        answers.push(gateway.post("/v1/events", &body).await);
+        answers.push(gateway.post("/v1/events", &held(&format!("H{number}"))).await);
     }
     let (status, fault) = answers.last().unwrap();
     assert_eq!((*status, &fault["code"]), (503, &json!("outbox_full")));
     assert_eq!(gateway.retry_after().as_deref(), Some("2"));
+    let all: Vec<Value> = (0..80).map(|number| held(&format!("L{number}"))).collect();
+    let (status, fault) = gateway.post("/v1/events", &all.into()).await;
+    assert_eq!((status, &fault["code"]), (413, &json!("too_large")), "never fits");
     let ledger = world.start().await;
     for (number, (status, _)) in answers.iter().enumerate() {
         if *status == 202 {
@@ -189,6 +190,36 @@ async fn what_is_not_taken_is_answered_with_code_and_field() {
     }
     gateway.stop().await;
     ledger.stop().await;
+}
+
+fn held(id: &str) -> Value {
+    let mut event = commissioned(id);
+    let commissioned = event.as_object_mut().unwrap().shift_remove("commissioned");
+    event["held"] = json!({"items": commissioned.unwrap()["items"], "facility": PLANT});
+    event
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_never_sends_what_he_announced_makes_room_for_others() {
+    let world = World::new().await;
+    let mut config = client::config(&world, Service::Manufacturing);
+    (config.requests_max, config.body_patience) = (1, Duration::from_secs(2));
+    let gateway = Gateway::run(config).await;
+    let mut slow = TcpStream::connect(gateway.address()).await.unwrap();
+    let head = "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    // Said once somebody waits for the body.
+    let mut go_on = [0; 25];
+    soon("the word to go on", slow.read_exact(&mut go_on))
+        .await
+        .unwrap();
+    let (status, fault) = gateway.post("/v1/events", &commissioned("E1")).await;
+    assert_eq!((status, &fault["code"]), (429, &json!("busy")));
+    let mut answer = [0; 12];
+    soon("the answer", slow.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert_eq!(gateway.post("/v1/events", &commissioned("E1")).await.0, 202);
+    gateway.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,6 +90,32 @@ struct Folder {
     names: BTreeMap<OsString, Node>,
 }
 
+/// Stops a disk `images` times, at random moments while `ops` happen. `judge` is given how many of them were
+/// done, how the disk was stopped, and what is left on it.
+pub(crate) fn stop_while(
+    ops: &[Op],
+    images: u64,
+    lie: Lie,
+    dice: &mut Dice,
+    mut judge: impl FnMut(usize, Model, &Path, &mut Dice),
+) {
+    let mut moments: Vec<usize> = (0..images).map(|_| up_to(dice, ops.len())).collect();
+    moments.sort_unstable();
+    let mut moments = moments.into_iter().peekable();
+    let mut disk = Disk::new(lie);
+    for at in 0..=ops.len() {
+        while moments.next_if_eq(&at).is_some() {
+            let model = Model::ALL[usize::try_from(dice.below(5)).unwrap()];
+            let image = tempfile::tempdir().unwrap();
+            disk.stop(model, dice, image.path());
+            judge(at, model, image.path(), dice);
+        }
+        if let Some(op) = ops.get(at) {
+            disk.apply(op);
+        }
+    }
+}
+
 /// The disk as it is after some operations.
 pub(crate) struct Disk {
     lie: Lie,

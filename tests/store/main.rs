@@ -1,5 +1,5 @@
-//! Faults of the store that take more than one process or another file system than the one at hand:
-//! a damaged index, a killed process, a power cut.
+//! Faults of the store, and of the outbox, that take more than one process or another file system than the one at
+//! hand: a damaged index, a killed process, a power cut.
 //!
 //! `LOTPROOF_LONG=1` runs the full counts. Every random choice follows from a seed that is printed;
 //! `LOTPROOF_SEED=n` repeats one.
@@ -7,6 +7,7 @@
 mod damage;
 mod disk;
 mod kill;
+mod outbox;
 mod power_cut;
 mod support;
 mod trace;

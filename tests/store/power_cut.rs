@@ -6,9 +6,10 @@ use std::path::Path;
 use lotproof::{port::EntryStore as _, shell::store::Store};
 
 use crate::{
-    disk::{Disk, Lie, Model},
+    disk::{self, Lie},
     support::{Dice, append, check, long, options, seed},
     trace::{self, Op},
+    worker,
 };
 
 /// What was found in the images of one or more traces.
@@ -24,58 +25,40 @@ struct Findings {
 fn traces(dice: &mut Dice, count: u64) -> Vec<Vec<Op>> {
     let one = |_| {
         let exits: Vec<u64> = (0..dice.below(3)).map(|_| 20 + dice.below(400)).collect();
-        trace::record(dice.next() >> 1, 40, &exits)
+        let seed = dice.next() >> 1;
+        trace::record(&exits, |generation, folder, acks| {
+            worker::command(folder, seed + generation, 40, Some(acks))
+        })
     };
     (0..count).map(one).collect()
 }
 
 /// Stops the disk `images` times while the trace runs and opens what is left.
 fn stop_and_open(ops: &[Op], images: u64, lie: Lie, early: bool, dice: &mut Dice, findings: &mut Findings) {
-    let end = u64::try_from(ops.len()).unwrap();
-    let mut moments: Vec<u64> = (0..images).map(|_| dice.below(end + 1)).collect();
-    moments.sort_unstable();
-    let mut moments = moments.into_iter().peekable();
-    let mut disk = Disk::new(lie);
-    let mut acknowledged = 0;
-    for at in 0..=ops.len() {
-        while moments
-            .next_if(|moment| usize::try_from(*moment).unwrap() == at)
-            .is_some()
-        {
-            let model = Model::ALL[usize::try_from(dice.below(5)).unwrap()];
-            let image = tempfile::tempdir().unwrap();
-            let promised = if early {
-                next_acknowledged(&ops[at..], acknowledged)
-            } else {
-                acknowledged
-            };
-            disk.stop(model, dice, image.path());
-            findings.images += 1;
-            match open_image(image.path(), promised, dice) {
-                Ok(rebuilt) => findings.rebuilt += u64::from(rebuilt),
-                Err(why) => findings
-                    .failures
-                    .push(format!("after {at} operations, {model:?}: {why}")),
-            }
+    disk::stop_while(ops, images, lie, dice, |at, model, image, dice| {
+        let acknowledged = ops[..at].iter().rev().find_map(size).unwrap_or(0);
+        let promised = if early {
+            ops[at..].iter().find_map(size).unwrap_or(acknowledged)
+        } else {
+            acknowledged
+        };
+        findings.images += 1;
+        match open_image(image, promised, dice) {
+            Ok(rebuilt) => findings.rebuilt += u64::from(rebuilt),
+            Err(why) => findings
+                .failures
+                .push(format!("after {at} operations, {model:?}: {why}")),
         }
-        if let Some(op) = ops.get(at) {
-            disk.apply(op);
-            if let Op::Acknowledged { size } = op {
-                acknowledged = *size;
-            }
-        }
-    }
+    });
 }
 
-fn next_acknowledged(ops: &[Op], otherwise: u64) -> u64 {
-    let size = |op: &Op| {
-        if let Op::Acknowledged { size } = op {
-            Some(*size)
-        } else {
-            None
-        }
-    };
-    ops.iter().find_map(size).unwrap_or(otherwise)
+/// How many entries were acknowledged.
+fn size(op: &Op) -> Option<u64> {
+    if let Op::Acknowledged { said } = op {
+        Some(said.parse().unwrap())
+    } else {
+        None
+    }
 }
 
 /// Opens an image on a machine that was started anew and checks it; returns whether the index was rebuilt.

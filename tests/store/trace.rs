@@ -1,11 +1,10 @@
 //! What a worker did to its files, as the shim recorded it (`tests/shim` has the layout).
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
-
-use crate::worker;
 
 /// One recorded operation. Paths are relative to the folder; the folder itself is the empty path.
 #[derive(Clone, Debug)]
@@ -39,34 +38,39 @@ pub(crate) enum Op {
         from: PathBuf,
         to: PathBuf,
     },
-    /// So many entries were acknowledged.
+    /// Something was promised to somebody outside: a line of the worker's.
     Acknowledged {
-        size: u64,
+        said: String,
     },
 }
 
 /// Runs one worker after another on the same, at first empty, folder, each ended after so many records
-/// (the last one by itself), and returns everything they did.
-pub(crate) fn record(seed: u64, commits: u64, exits_at: &[u64]) -> Vec<Op> {
+/// (the last one by itself), and returns everything they did. `worker` makes the command of each, by its number,
+/// the folder, and the file that takes what it promises.
+pub(crate) fn record(exits_at: &[u64], worker: impl Fn(u64, &Path, &Path) -> Command) -> Vec<Op> {
     let scratch = tempfile::tempdir().unwrap();
-    let [folder, trace, acks] = ["store", "trace", "store/acks"].map(|name| scratch.path().join(name));
+    let [folder, trace, acks, complaint] =
+        ["store", "trace", "store/acks", "complaint"].map(|name| scratch.path().join(name));
     std::fs::create_dir(&folder).unwrap();
     let shim = build_shim();
     let exits = exits_at.iter().copied().chain([u64::MAX]);
     for (generation, exit_at) in (0..).zip(exits) {
-        let status = worker::command(&folder, seed + generation, commits, Some(&acks))
+        let status = worker(generation, &folder, &acks)
             .env("LD_PRELOAD", &shim)
             .env("LOTPROOF_SHIM_ROOT", &folder)
             .env("LOTPROOF_SHIM_TRACE", &trace)
             .env("LOTPROOF_SHIM_ACKS", &acks)
             .env("LOTPROOF_SHIM_EXIT_AT", exit_at.to_string())
+            .env("RUST_BACKTRACE", "0")
             .stdout(Stdio::null())
+            .stderr(File::create(&complaint).unwrap())
             .status()
             .unwrap();
         let ended = status.code();
         assert!(
             ended == Some(0) || ended == Some(77) && exit_at != u64::MAX,
-            "the worker ended with {status}"
+            "the worker ended with {status}: {}",
+            std::fs::read_to_string(&complaint).unwrap()
         );
     }
     parse(&std::fs::read(trace).unwrap(), &folder)
@@ -137,7 +141,7 @@ fn parse(mut bytes: &[u8], folder: &Path) -> Vec<Op> {
                 }
             }
             b'A' => Op::Acknowledged {
-                size: std::str::from_utf8(payload).unwrap().trim().parse().unwrap(),
+                said: std::str::from_utf8(payload).unwrap().trim().to_owned(),
             },
             other => panic!("record of kind {other}"),
         });

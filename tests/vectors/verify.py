@@ -136,7 +136,12 @@ KEYS = {
 
 
 def normalise(text):
-    """The normal form, or None."""
+    """The normal form, or None; what would change once more has none."""
+    normal = normalise_once(text)
+    return normal if normal is not None and normalise_once(normal) == normal else None
+
+
+def normalise_once(text):
     if len(text.encode()) > 256 or ":" not in text:
         return None
     scheme, rest = text.split(":", 1)
@@ -817,6 +822,37 @@ class Ledger:
         self.leaves.append(leaf(entry))
         self.recorded_at = recorded_at
 
+    def finding(self, entry):
+        """What an audit finds in an entry that stands next; None if nothing. Changes nothing."""
+        try:
+            kind, outcome, recorded_at, body = read_entry(entry)
+        except Refused:
+            return "invalid_entry"
+        if recorded_at < self.recorded_at:
+            return "time_reversed"
+        if kind == 1:
+            found = {"malformed": "invalid_entry", "bad_signature": "invalid_signature"}
+            found |= {"gap": "feed_broken", "chain_broken": "feed_broken"}
+            try:
+                result = self.decide(body, recorded_at)[0]
+            except Refused as refused:
+                return found.get(refused.code, "no_place")
+            return None if outcome == NUMBERS.get(result, 0) else "wrong_outcome"
+        if kind == 2:
+            said = body.guard_reseeded
+            if body.genesis is not None:
+                return "invalid_entry"
+            holds = said is None or (said.size, said.root) == (self.size, root_of(self.leaves))
+            return None if holds else "false_record"
+        try:
+            statement, payload = verified_statement(body.envelope)
+        except Refused:
+            return "false_evidence"
+        feed, at = self.feeds.get(statement.feed, Feed()), statement.sequence - 1
+        holds = statement.log_id == self.log_id and not feed.evidence and at < len(feed.hashes)
+        holds = holds and feed.indices[at] == body.first_index and feed.hashes[at] != statement_hash(payload)
+        return None if holds else "false_evidence"
+
     def take_act(self, place, feed, event):
         if event.kind == 34:
             place = event.body.act.leaf_index, event.body.act.event_number
@@ -1052,6 +1088,9 @@ def check_ledger(log):
         leaves.append(leaf(entry))
         same(f"{what}: index", len(leaves) - 1, step["index"])
         same(f"{what}: root", root_of(leaves).hex(), step["root"])
+    for row in log["next"]:
+        entry = bytes.fromhex(row["entry"]) + bytes(row.get("zeros", 0))
+        same(f"next: {row['what']}", ledger.finding(entry), row["finding"])
     same("log id", ledger.log_id.hex(), log["log_id"])
     same("origin", ledger.genesis.origin, log["origin"])
     same("log key", read_vkey(log["vkey"])[2], ledger.genesis.log_key)

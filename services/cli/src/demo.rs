@@ -28,6 +28,7 @@ use lotproof::{
         key_file,
         mirror::{DirSource, mirror},
         nats::{Bus, BusOptions, PrivateServer, ServerOptions},
+        process,
     },
     signature::SigningKey,
     simulate::{Simulation, SimulationConfig},
@@ -53,6 +54,7 @@ use crate::{
     publishing::Session,
     running::{POLICIES_FOLDER, Services},
     shipped::write_policies,
+    waiting::Patience,
 };
 
 const AUTHORITY: &str = "https://authority.example/";
@@ -149,6 +151,7 @@ impl Demo {
             bus,
             trust: trust.clone(),
             outbox: folder.join("outbox"),
+            patience: Patience::endless(),
         };
 
         step("The authority enrols parties, facilities and keys");
@@ -245,8 +248,9 @@ impl Demo {
             println!("{:<14} {ledger_url}", "ledger");
             println!("{:<14} http://{compliance}", "compliance");
             println!("{:<14} {}", "trust file", folder.join("trust.json").display());
+            let mut told_to_stop = process::shutdown_on_signals()?;
             println!("running until Ctrl-C");
-            tokio::signal::ctrl_c().await?;
+            drop(told_to_stop.wait_for(|stop| *stop).await);
         }
         services.finish(None).await?;
         drop(session);

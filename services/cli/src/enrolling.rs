@@ -13,6 +13,7 @@ use clap::Args;
 use lotproof::{
     gateway::json,
     id::Hash,
+    identifier,
     policy::{Mode, load_list, load_pack},
     publish::pack,
     shell::key_file,
@@ -268,6 +269,8 @@ pub(crate) struct Enroll {
 impl Enroll {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let now_nanos = Reading::now().wall_nanos;
+        let authority = identifier::normalise(&self.authority)
+            .with_context(|| format!("authority {}", self.authority))?;
         let register = self
             .file
             .map(|path| Register::read(&path, now_nanos))
@@ -276,10 +279,10 @@ impl Enroll {
         let session = self.target.open().await?;
         let signers = keys.len();
         let acts = if let Some(register) = register {
-            enact(&session, &self.authority, keys, register.into_acts(now_nanos)).await?
+            enact(&session, &authority, keys, register.into_acts(now_nanos)).await?
         } else {
             for key in keys {
-                approve(&session, &self.authority, key, &self.approve).await?;
+                approve(&session, &authority, key, &self.approve).await?;
             }
             self.approve
         };
@@ -314,7 +317,7 @@ pub(crate) async fn enact(
     let proposer = session
         .publisher(authority, keys.next().context("no key to propose with")?)
         .await?;
-    let rows = proven(&proposer, proposer.submit(&acts).await?).await?;
+    let rows = proven(session, &proposer, &acts).await?;
     // `submit` packs in order, so acts are numbered through the statements as they stand in the log.
     let packs = pack(&acts)?;
     ensure!(
@@ -356,7 +359,7 @@ async fn approve(
             own_event(id, now_nanos, kind)
         })
         .collect();
-    proven(&approver, approver.submit(&approvals).await?).await?;
+    proven(session, &approver, &approvals).await?;
     Ok(())
 }
 

@@ -132,7 +132,9 @@ impl Keys {
                 key_file::write(file, &key).with_context(|| format!("writing {}", file.display()))?;
                 key
             }
-            Self::Show { file } => key_file::read(file)?,
+            Self::Show { file } => {
+                key_file::read(file).with_context(|| format!("reading {}", file.display()))?
+            }
         };
         println!("{}", key.feed());
         Ok(Outcome::Clean)

@@ -14,6 +14,7 @@ mod sealing;
 mod shipped;
 mod simulating;
 mod tree;
+mod waiting;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

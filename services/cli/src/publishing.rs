@@ -1,8 +1,7 @@
 //! `publish`, and what every command that publishes needs: a statement is believed only when its receipt verifies.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
-use crate::{Outcome, auditing::read_trust, sealing::seal_events};
 use anyhow::{Context as _, Result};
 use clap::Args;
 use lotproof::{
@@ -10,7 +9,7 @@ use lotproof::{
     event::parts::split_into_parts,
     id::FeedId,
     identifier,
-    outbox::{Config, PinnedLog, ProvenRow, Ticket},
+    outbox::{Config, PinnedLog, ProvenRow},
     publish::EVENT_LEN_MAX,
     shell::{
         key_file,
@@ -19,6 +18,14 @@ use lotproof::{
     },
     signature::SigningKey,
     trust::TrustFile,
+    wire::v1,
+};
+
+use crate::{
+    Outcome,
+    auditing::read_trust,
+    sealing::{seal_events, write_openings},
+    waiting::{Patience, must_be_open},
 };
 
 /// Where to publish to, and as whom.
@@ -33,6 +40,9 @@ pub(crate) struct Target {
     /// Folder for outboxes: what is signed is kept there until its receipt is proven
     #[arg(long, default_value = "outbox")]
     pub(crate) outbox: PathBuf,
+    /// Give up when the proofs are not there after so long; what was handed over stays in the outbox
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) timeout: Option<u64>,
 }
 
 /// A connection for publishing to one log.
@@ -40,16 +50,19 @@ pub(crate) struct Session {
     pub(crate) bus: Bus,
     pub(crate) trust: TrustFile,
     pub(crate) outbox: PathBuf,
+    pub(crate) patience: Patience,
 }
 
 impl Target {
     pub(crate) async fn open(self) -> Result<Session> {
+        let patience = Patience::from_now(self.timeout.map(Duration::from_secs));
         let trust = read_trust(&self.trust)?;
         let bus = Bus::connect(&BusOptions::new(&self.nats_url, "lotproof")).await?;
         Ok(Session {
             bus,
             trust,
             outbox: self.outbox,
+            patience,
         })
     }
 }
@@ -80,12 +93,22 @@ impl Session {
     }
 }
 
-/// Waits for the proof that parcels were admitted.
+/// Publishes events, and waits for the proof that they were admitted.
 ///
 /// # Errors
-/// If one was refused for good.
-pub(crate) async fn proven(publisher: &Publisher, ticket: Ticket) -> Result<Vec<ProvenRow>> {
-    let settled = publisher.wait_receipted(ticket).await?;
+/// If some were refused for good, or no proof can come, or none came in time.
+pub(crate) async fn proven(
+    session: &Session,
+    publisher: &Publisher,
+    events: &[v1::Event],
+) -> Result<Vec<ProvenRow>> {
+    // Events that nobody will ever sign are not taken into the outbox.
+    must_be_open(publisher).await?;
+    let ticket = publisher.submit(events).await?;
+    let settled = session
+        .patience
+        .wait(publisher, publisher.wait_receipted(ticket))
+        .await?;
     let rows = settled.into_iter().map(|settled| match settled {
         Settled::Admitted { row, .. } => Ok(row),
         Settled::DeadLettered(letter) => anyhow::bail!("refused: {}", letter.refusal),
@@ -97,21 +120,14 @@ pub(crate) async fn proven(publisher: &Publisher, ticket: Ticket) -> Result<Vec<
 /// Waits until everything that was handed over is proven; how many statements the outbox holds then.
 ///
 /// # Errors
-/// If one was refused for good.
-pub(crate) async fn drained(publisher: &Publisher) -> Result<usize> {
-    loop {
-        let status = publisher.drain(std::time::Duration::from_mins(1)).await?;
-        if let Some(letter) = publisher.letters().await?.first() {
-            anyhow::bail!("refused: {} at entry {}", letter.refusal, letter.index);
-        }
-        if status.queued == 0 && status.unreceipted == 0 {
-            return Ok(status.statements);
-        }
-        eprintln!(
-            "{} statements wait for their receipts",
-            status.queued + status.unreceipted
-        );
+/// As [`proven`].
+pub(crate) async fn drained(session: &Session, publisher: &Publisher) -> Result<usize> {
+    let drained = publisher.drain(Duration::MAX);
+    let status = session.patience.wait(publisher, drained).await?;
+    if let Some(letter) = publisher.letters().await?.first() {
+        anyhow::bail!("refused: {} at entry {}", letter.refusal, letter.index);
     }
+    Ok(status.statements)
 }
 
 /// `lotproof publish`
@@ -128,10 +144,11 @@ pub(crate) struct Publish {
     /// The document is another's: its events are published as reported
     #[arg(long)]
     reported: bool,
-    /// Fields to seal wherever they stand, by name as `cost,consignee`, or one field by its path as `65.5.0.3`
+    /// Fields to seal wherever they stand, by name as `cost,consignee`, or one field by its path as `65.5.0.3`.
+    /// Needs `--openings`
     #[arg(long, value_delimiter = ',', requires = "openings")]
     seal: Vec<String>,
-    /// Where the openings of sealed fields are written; nobody can make them again
+    /// A new file for the openings of sealed fields: without them nobody can open the fields again
     #[arg(long, requires = "seal")]
     openings: Option<PathBuf>,
     #[command(flatten)]
@@ -155,13 +172,13 @@ impl Publish {
         for event in sealed {
             events.extend(split_into_parts(event, EVENT_LEN_MAX)?);
         }
-        if let Some(path) = &self.openings {
-            // Before anything is published: an opening that is lost cannot be made again.
-            lotproof::shell::durable::write(path, &serde_json::to_vec_pretty(&openings)?)?;
-        }
         let session = self.target.open().await?;
         let publisher = session.publisher(&party, key).await?;
-        for row in proven(&publisher, publisher.submit(&events).await?).await? {
+        if let Some(path) = &self.openings {
+            // Before anything is published: an opening that is lost cannot be made again.
+            write_openings(path, &openings)?;
+        }
+        for row in proven(&session, &publisher, &events).await? {
             println!("statement {} is entry {}, proven", row.sequence, row.index);
         }
         Ok(if imported.refused.is_empty() {

@@ -7,11 +7,13 @@ use clap::{Args, Subcommand};
 use lotproof::{
     audit::AuditOptions,
     gateway::Service,
-    shell::nats::{PrivateServer, ServerOptions},
+    shell::{
+        nats::{PrivateServer, ServerOptions},
+        process,
+    },
 };
 use lotproof_ledger::{Config, Folder, Rebuilt, rebuild};
 use tokio::{
-    signal::unix::{SignalKind, signal},
     sync::{oneshot, watch},
     task::JoinSet,
 };
@@ -118,6 +120,7 @@ impl Services {
 
 impl Up {
     pub(crate) async fn run(self) -> Result<Outcome> {
+        let mut told_to_stop = process::shutdown_on_signals()?;
         let folder = Folder::new(&self.folder);
         let trust = trust_file(&folder.identity()?)?;
         let mut settings = Vec::new();
@@ -141,52 +144,54 @@ impl Up {
             .unwrap_or_default();
         println!("{:<14} {url}", "bus");
 
-        let mut services = Services::new();
-        let mut config = Config::new(folder, url.clone());
-        config.http = self.http;
-        if let Some(ledger) = services.start_ledger(config).await {
-            let policies = self.policies.unwrap_or_else(|| self.folder.join(POLICIES_FOLDER));
-            let ledger_url = format!("http://{ledger}");
-            let mut config =
-                lotproof_compliance::Config::new(url.clone(), ledger_url, trust.clone(), policies);
-            config.http = self.compliance;
-            config.openings = self.openings;
-            services.start_compliance(config).await;
-        }
-        for (service, setting) in settings {
+        // What is wrong with a setting is said before anything runs that would have to be stopped.
+        let gateways = settings.into_iter().map(|(service, setting)| {
             let outbox = self.folder.join(service.name());
-            let config = setting.config(service, &url, &trust, outbox)?;
-            services
-                .start(service.name(), |stop, listening| {
-                    gateways::run(config, stop, listening)
-                })
-                .await;
-        }
-        println!("stop with Ctrl-C");
+            setting.config(service, &url, &trust, outbox)
+        });
+        let gateways = gateways.collect::<Result<Vec<_>>>()?;
+        let mut ledger = Config::new(folder, url.clone());
+        ledger.http = self.http;
+        let policies = self.policies.unwrap_or_else(|| self.folder.join(POLICIES_FOLDER));
 
-        let (mut terminate, mut interrupt) =
-            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut services = Services::new();
         let supervised = async {
             match &mut server {
                 Some(server) => server.supervise().await,
                 None => std::future::pending().await,
             }
         };
-        let ended = tokio::select! {
-            _ = terminate.recv() => None,
-            _ = interrupt.recv() => None,
-            error = supervised => {
-                services.stop.send_replace(true);
-                return Err(error).context("the private bus");
+        let running = async {
+            if let Some(ledger) = services.start_ledger(ledger).await {
+                let mut config =
+                    lotproof_compliance::Config::new(url, format!("http://{ledger}"), trust, policies);
+                config.http = self.compliance;
+                config.openings = self.openings;
+                services.start_compliance(config).await;
             }
-            ended = services.running.join_next() => ended,
+            for config in gateways {
+                let name = config.service.name();
+                services
+                    .start(name, |stop, listening| gateways::run(config, stop, listening))
+                    .await;
+            }
+            println!("stop with Ctrl-C");
+            services.running.join_next().await
         };
-        let first = ended.transpose().context("a service panicked")?;
+        let ended = tokio::select! {
+            () = async { drop(told_to_stop.wait_for(|stop| *stop).await) } => Ok(None),
+            error = supervised => Err(error),
+            ended = running => Ok(ended),
+        };
+        let (first, bus) = match ended {
+            Ok(ended) => (ended.transpose().context("a service panicked")?, Ok(())),
+            Err(error) => (None, Err(error).context("the private bus")),
+        };
         let finished = services.finish(first).await;
         if let Some(mut server) = server {
             server.stop().await;
         }
-        finished?;
+        bus.and(finished)?;
         Ok(Outcome::Clean)
     }
 }

@@ -1,11 +1,12 @@
 //! Sealing fields of events before they are published: what was to be hidden must not go out in clear.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use lotproof::{
     event::sealed::{self, Opening},
     id::Hash,
+    shell::durable,
     wire::v1,
 };
 use prost::Message as _;
@@ -57,12 +58,23 @@ pub(crate) fn seal_events(events: Vec<v1::Event>, names: &[String]) -> Result<(V
         if !used {
             let known: Vec<&str> = sealed::sealable_names().into_iter().collect();
             bail!(
-                "nothing to seal under `{name}`: no event has such a field. Fields that can be sealed: {}",
+                "nothing to seal under `{name}`: no event has such a field; nothing was published. Fields that can be sealed: {}",
                 known.join(", ")
             );
         }
     }
     Ok((sealed_events, openings))
+}
+
+/// Writes openings to a new file: those in another one could not be made again.
+pub(crate) fn write_openings(path: &Path, openings: &Openings) -> Result<()> {
+    ensure!(
+        !path.exists(),
+        "{} is there already, and openings cannot be made again: name a new file; nothing was published",
+        path.display()
+    );
+    durable::write(path, &serde_json::to_vec_pretty(openings)?)
+        .with_context(|| format!("writing {}", path.display()))
 }
 
 fn salt() -> Result<Hash> {
@@ -164,5 +176,14 @@ mod tests {
         let residue = format!(r#"{{"x":"{BUYER}"}}"#);
         let error = seal_events(vec![shipped(&residue)], &names(&["consignee"]));
         assert!(error.unwrap_err().to_string().contains("elsewhere in the event"));
+    }
+
+    #[test]
+    fn openings_are_never_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("openings.json");
+        write_openings(&path, &Openings::from([("s-1".to_owned(), Vec::new())])).unwrap();
+        assert!(write_openings(&path, &Openings::new()).is_err());
+        assert!(std::fs::read_to_string(&path).unwrap().contains("s-1"));
     }
 }

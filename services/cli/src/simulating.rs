@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use clap::Args;
 use lotproof::{
     gateway::json,
+    identifier,
     shell::publisher::Publisher,
     signature::SigningKey,
     simulate::{EventMix, Simulation, SimulationConfig},
@@ -23,6 +24,7 @@ use crate::{
     Outcome,
     enrolling::{enact, read_keys},
     publishing::{Target, drained},
+    waiting::{Patience, must_be_open},
 };
 
 /// When simulations end unless told otherwise, so that the same seed gives the same bytes on any day.
@@ -73,6 +75,9 @@ struct OptionalTarget {
     /// Folder for outboxes
     #[arg(long, default_value = "outbox")]
     outbox: PathBuf,
+    /// Give up when the proofs are not there after so long; what was handed over stays in the outbox
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
 }
 
 impl Simulate {
@@ -105,15 +110,17 @@ impl Simulate {
             nats_url: self.target.nats_url.clone(),
             trust: self.target.trust.clone().context("--trust is missing")?,
             outbox: self.target.outbox.clone(),
+            timeout: self.target.timeout,
         };
         let session = target.open().await?;
         let authority = self.authority.as_deref().context("--authority is missing")?;
+        let authority = identifier::normalise(authority).with_context(|| format!("authority {authority}"))?;
         let mut mix = EventMix::default();
         let acts = simulation.governance();
         for act in &acts {
             mix.add(act.encode_to_vec());
         }
-        enact(&session, authority, read_keys(&self.authority_keys)?, acts).await?;
+        enact(&session, &authority, read_keys(&self.authority_keys)?, acts).await?;
         let mut desks: Vec<Option<Desk>> = simulation.parties().map(|_| None).collect();
         for simulated in simulation.events() {
             mix.add(simulated.event.encode_to_vec());
@@ -127,14 +134,14 @@ impl Simulate {
             if let Some(desk) = desk {
                 desk.waiting.push(simulated.event);
                 if desk.waiting.len() >= AT_ONCE {
-                    desk.submit().await?;
+                    desk.submit(session.patience).await?;
                 }
             }
         }
         let mut statements = 0;
         for mut desk in desks.into_iter().flatten() {
-            desk.submit().await?;
-            statements += drained(&desk.publisher).await?;
+            desk.submit(session.patience).await?;
+            statements += drained(&session, &desk.publisher).await?;
         }
         println!("{statements} statements, every receipt proven");
         Ok(mix)
@@ -155,9 +162,11 @@ impl Desk {
         }
     }
 
-    async fn submit(&mut self) -> Result<()> {
+    async fn submit(&mut self, patience: Patience) -> Result<()> {
+        must_be_open(&self.publisher).await?;
         let events = std::mem::take(&mut self.waiting);
-        self.publisher.submit_when_there_is_room(&events).await?;
+        let taken = self.publisher.submit_when_there_is_room(&events);
+        patience.wait(&self.publisher, taken).await?;
         Ok(())
     }
 }

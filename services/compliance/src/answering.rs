@@ -92,10 +92,13 @@ impl Answering {
 
     async fn compute(&self, request: Request) -> Result<Vec<u8>, Problem> {
         let internal = || Problem::new(ProblemCode::Internal, "the answer could not be computed");
-        let _turn = self.turns.acquire().await.map_err(|_| internal())?;
+        let turns = self.turns.clone();
+        let turn = turns.acquire_owned().await.map_err(|_| internal())?;
         let today = utc_date(now_nanos()).ok_or_else(internal)?;
         let (shared, rules) = (self.shared.clone(), self.rules.clone());
         let answered = tokio::task::spawn_blocking(move || {
+            // Ends with the work, not with the patience of whoever asked.
+            let _turn = turn;
             shared.with_shown(|shown| api::answer(shown, &rules, &request, today))
         });
         match answered.await {

@@ -16,8 +16,8 @@ use lotproof::{
 };
 use ureq::{Agent, BodyReader};
 
-/// How long one stream may take before it is taken up again.
-const STREAM_MAX: Duration = Duration::from_mins(2);
+/// How long one stream may take before it is taken up again. A stop waits for as long, if the ledger is silent.
+const STREAM_MAX: Duration = Duration::from_secs(10);
 /// How long a checkpoint may take.
 const CHECKPOINT_MAX: Duration = Duration::from_secs(5);
 
@@ -45,8 +45,6 @@ impl EntrySource {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_connect(Some(Duration::from_secs(10)))
-            .timeout_recv_response(Some(Duration::from_secs(30)))
             .timeout_global(Some(STREAM_MAX))
             .build();
         Self {

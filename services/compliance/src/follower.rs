@@ -23,7 +23,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use async_nats::Subscriber;
+use async_nats::{Subscriber, connection::State};
 use bytes::Bytes;
 use futures::StreamExt as _;
 use lotproof::{
@@ -355,6 +355,10 @@ impl Follower {
         let Some(shown) = self.shared.shown() else {
             return false;
         };
+        if self.bus.client().connection_state() != State::Connected {
+            // Nobody would answer, and heads over HTTP would be read that much later.
+            return false;
+        }
         let mut nonce = [0; 32];
         if getrandom::fill(&mut nonce).is_err() {
             return false;

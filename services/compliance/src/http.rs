@@ -57,12 +57,7 @@ pub(crate) fn router(answering: Answering) -> Router {
         )
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
-        .route(
-            "/metrics",
-            get(|State(answering): State<Answering>| async move {
-                answering.metrics().render(answering.shared())
-            }),
-        )
+        .route("/metrics", get(metrics))
         .fallback(|| async {
             response(Problem::new(ProblemCode::NotFound, "no such address; see /v1/lots/{id}").into())
         })
@@ -239,6 +234,15 @@ async fn readyz(State(answering): State<Answering>) -> Response {
     match answering.shared().health().why_not_ready() {
         None => (StatusCode::OK, "ready\n").into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
+    }
+}
+
+async fn metrics(State(answering): State<Answering>) -> Response {
+    // Looks at the state, which a long fold may hold.
+    let render = move || answering.metrics().render(answering.shared());
+    match tokio::task::spawn_blocking(render).await {
+        Ok(text) => text.into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }
 

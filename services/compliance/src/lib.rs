@@ -26,7 +26,7 @@ pub mod request;
 mod rules;
 mod shared;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use lotproof::{
@@ -46,6 +46,9 @@ pub use self::{
     openings::{OpeningsReport, Unmatched},
     problem::{Problem, ProblemCode},
 };
+
+/// How long answers in hand may take once the service is told to stop.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a running projector needs.
 #[derive(Clone, Debug)]
@@ -152,10 +155,13 @@ pub async fn run(
     ended(server).await
 }
 
-/// Waits for the HTTP side, which was told to stop, too: it ends after the answers in hand.
-async fn ended(server: JoinHandle<std::io::Result<()>>) -> Result<()> {
-    server
-        .await
-        .context("the HTTP side panicked")?
-        .context("serving HTTP")
+/// Waits for the HTTP side, which was told to stop, too: it ends after the answers in hand, or when whoever
+/// asked for them has taken too long.
+async fn ended(mut server: JoinHandle<std::io::Result<()>>) -> Result<()> {
+    let Ok(ended) = tokio::time::timeout(STOP_PATIENCE, &mut server).await else {
+        tracing::warn!("answers in hand were given up");
+        server.abort();
+        return Ok(());
+    };
+    ended.context("the HTTP side panicked")?.context("serving HTTP")
 }

@@ -4,12 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use lotproof::trust::TrustFile;
+use lotproof::{shell::process, trust::TrustFile};
 use lotproof_compliance::{Config, run};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::{oneshot, watch},
-};
 
 #[derive(Parser)]
 #[command(about = "Lotproof projector: where lots came from, and whether they meet a rule")]
@@ -37,12 +33,7 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
-        )
-        .with_writer(std::io::stderr)
-        .init();
+    process::log_to_stderr("info");
     let json = std::fs::read(&arguments.trust)
         .with_context(|| format!("reading the trust file {}", arguments.trust.display()))?;
     let trust = TrustFile::parse(&json)
@@ -55,17 +46,5 @@ async fn main() -> Result<()> {
     );
     config.openings = arguments.openings;
     config.http = arguments.http;
-    let (stop, shutdown) = watch::channel(false);
-    let (listening, address) = oneshot::channel();
-    tokio::spawn(async move {
-        if let Ok(address) = address.await {
-            println!("listening on http://{address}");
-        }
-    });
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        stop.send_replace(true);
-    });
-    run(config, shutdown, listening).await
+    run(config, process::shutdown_on_signals()?, process::print_address()).await
 }

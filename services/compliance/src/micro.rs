@@ -9,6 +9,8 @@
 //! `Nats-Service-Error` (its code) and `Nats-Service-Error-Code` (the HTTP status). Projectors of one log
 //! share a queue group: one of them answers.
 
+use std::sync::Arc;
+
 use anyhow::{Result, anyhow};
 use async_nats::{
     Client, HeaderMap,
@@ -18,7 +20,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, future::join_all};
 use lotproof::shell::nats::BusNames;
 use serde::de::DeserializeOwned;
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
     answering::{Answer, Answering},
@@ -26,6 +28,8 @@ use crate::{
     request::Request,
 };
 
+/// Requests in memory at a time, beside those that wait in the client, which drops what is too many.
+const IN_HAND_MAX: usize = 256;
 /// The service's name on the bus.
 const NAME: &str = "lotproof-compliance";
 
@@ -53,15 +57,20 @@ pub(crate) async fn serve(client: Client, names: BusNames, answering: Answering)
         .await
         .map_err(fault)?;
     let group = service.group(names.query_group());
+    let in_hand = Arc::new(Semaphore::new(IN_HAND_MAX));
     let mut loops = Vec::new();
     for (name, read) in ENDPOINTS {
         let mut asked = group.endpoint(name).await.map_err(fault)?;
-        let (client, answering) = (client.clone(), answering.clone());
+        let (client, answering, in_hand) = (client.clone(), answering.clone(), in_hand.clone());
         loops.push(async move {
             while let Some(asked) = asked.next().await {
+                let Ok(permit) = in_hand.clone().acquire_owned().await else {
+                    return;
+                };
                 let (client, answering) = (client.clone(), answering.clone());
                 // Beside each other; how many are computed at a time is bounded where they are.
                 tokio::spawn(async move {
+                    let _permit = permit;
                     let request = read(&asked.message.payload);
                     let answer = answering.answer("nats", name, request).await;
                     respond(&client, &asked, answer).await;

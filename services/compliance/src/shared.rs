@@ -164,6 +164,10 @@ impl Shared {
 
     /// Shows a head that the entries folded so far make, if none is shown.
     pub(crate) fn show(&self, reached: &SignedCheckpoint) {
+        // Nearly always one is, and then nobody who reads is kept waiting.
+        if self.read().shown.is_some() {
+            return;
+        }
         let mut state = self.write();
         if state.shown.is_none() && state.projector.head() == *reached.head() {
             let state = &mut *state;

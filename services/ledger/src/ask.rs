@@ -106,6 +106,9 @@ impl Asked {
         {
             tracing::error!(why, "the ledger halts");
             self.shared.set_health(Health::Halted(why));
+        }
+        // Whoever is not the newest copy signs nothing more, until its writer has noticed and ends it.
+        if matches!(self.shared.health(), Health::Halted(_)) {
             return None;
         }
         let reply = head_reply(&self.shared, &query, feed)?;
@@ -217,5 +220,27 @@ mod tests {
         let size = world.shared.published_size().get();
         assert_eq!(asked(&world, 1), (3, FeedStatus::FeedClosed, size));
         assert_eq!(asked(&world, 9), (0, FeedStatus::FeedOpen, size));
+    }
+
+    #[test]
+    fn a_ledger_that_halts_signs_no_more_head_replies() {
+        let mut world = World::new();
+        world.enrol(&[1]);
+        world.promise();
+        let asked = Asked {
+            shared: world.shared.clone(),
+            key: Arc::new(world.folder.log_key(&world.identity.origin).unwrap()),
+            identity: world.identity.clone(),
+        };
+        let query = v1::HeadQuery {
+            log_id: world.identity.log_id.as_bytes().to_vec(),
+            feed: World::key(1).feed().as_bytes().to_vec(),
+            nonce: vec![1; 32],
+            ..v1::HeadQuery::default()
+        };
+        let query = query.encode_to_vec();
+        assert!(asked.head(&query).is_some());
+        world.shared.set_health(Health::Halted("an older copy".into()));
+        assert_eq!(asked.head(&query), None);
     }
 }

@@ -95,47 +95,41 @@ pub(crate) enum GuardFault {
 }
 
 impl Swap<'_> {
-    /// Judges what the guard holds after a swap without a success. `root` is the root of the store at a size
-    /// that it has.
+    /// Judges what the guard holds after a swap without a success. `root` is the root of the store at the size
+    /// held, if it has one.
     ///
     /// # Errors
-    /// Whatever `root` fails with; inside, [`GuardFault`] if the ledger must halt.
-    pub(crate) fn judge<E>(
-        &self,
-        held: Option<&GuardValue>,
-        root: impl FnOnce(TreeSize) -> Result<Option<Hash>, E>,
-    ) -> Result<Result<Next, GuardFault>, E> {
+    /// [`GuardFault`] if the ledger must halt.
+    pub(crate) fn judge(&self, held: Option<&GuardValue>, root: Option<Hash>) -> Result<Next, GuardFault> {
         let Some(held) = held else {
-            return Ok(if self.known.is_none() {
-                Ok(Next::Again)
-            } else {
-                Err(GuardFault::Wiped)
-            });
+            return match self.known {
+                None => Ok(Next::Again),
+                Some(_) => Err(GuardFault::Wiped),
+            };
         };
         if held == self.value {
-            return Ok(Ok(Next::Done));
+            return Ok(Next::Done);
         }
         let (size, run_id) = (held.size, held.run_id.clone());
         if held.log_id == self.value.log_id && held.run_id == self.value.run_id {
-            let is_prefix = size <= self.value.size && root(size)? == Some(held.root);
-            return Ok(if is_prefix {
+            let is_prefix = size <= self.value.size && root == Some(held.root);
+            return if is_prefix {
                 Ok(Next::Again)
             } else {
                 Err(GuardFault::NotExtended { size })
-            });
+            };
         }
-        let was_at_start = self.at_start == Some(held);
-        Ok(match self.at_start {
-            Some(_) if was_at_start && self.known == self.at_start => Ok(Next::Again),
-            Some(_) if was_at_start => Err(GuardFault::WentBack { size, run_id }),
-            // Whoever swaps has a longer log than what he finds, or the same: this was there before.
-            Some(before) if size < before.size => Err(GuardFault::WentFurtherBack {
+        match self.at_start {
+            Some(found) if found == held && self.known == self.at_start => Ok(Next::Again),
+            Some(found) if found == held => Err(GuardFault::WentBack { size, run_id }),
+            // Whoever found what was found here has written of no shorter log.
+            Some(found) if size < found.size => Err(GuardFault::WentFurtherBack {
                 size,
                 run_id,
-                before: before.size,
+                before: found.size,
             }),
             Some(_) | None => Err(GuardFault::OtherRun { size, run_id }),
-        })
+        }
     }
 }
 
@@ -165,12 +159,13 @@ mod tests {
             at_start: Some(&value("A", 7)),
             known: Some(&value("B", 8)),
         };
-        swap.judge(held, of_store).unwrap()
+        swap.judge(held, of_store(held))
     }
 
     /// The store has nine entries.
-    fn of_store(size: TreeSize) -> Result<Option<Hash>, GuardFault> {
-        Ok((size.get() <= 9).then(|| root(size.get())))
+    fn of_store(held: Option<&GuardValue>) -> Option<Hash> {
+        let size = held?.size.get();
+        (size <= 9).then(|| root(size))
     }
 
     #[test]
@@ -233,14 +228,14 @@ mod tests {
             at_start: Some(&found),
             known: Some(&found),
         };
-        assert_eq!(fence.judge(Some(&found), of_store).unwrap(), Ok(Next::Again));
+        assert_eq!(fence.judge(Some(&found), of_store(Some(&found))), Ok(Next::Again));
         let from_nothing = Swap {
             value: &next,
             at_start: None,
             known: None,
         };
-        assert_eq!(from_nothing.judge(None, of_store).unwrap(), Ok(Next::Again));
-        let other = from_nothing.judge(Some(&found), of_store).unwrap();
+        assert_eq!(from_nothing.judge(None, None), Ok(Next::Again));
+        let other = from_nothing.judge(Some(&found), of_store(Some(&found)));
         assert!(matches!(other, Err(GuardFault::OtherRun { .. })));
     }
 

@@ -27,7 +27,7 @@ use lotproof::{
         tile::{EntryBundle, TilePath, entry_bundles_between},
         tree::{Frontier, LogHead},
     },
-    port::EntryStore as _,
+    port::{EntryStore as _, StoreError},
     shell::{
         durable,
         store::{Options, Store},
@@ -87,18 +87,42 @@ pub fn rebuild(
         trust.log_id(),
         identity.log_id
     );
-    let promised = promised(folder, &trust)?;
-    let report = audit(mirror, &trust, options).context("auditing the mirror")?;
+    // Open for as long as it takes, so that no ledger starts meanwhile and promises what is then moved away.
+    let standing = standing(folder)?;
+    let new = folder.path().join("store.rebuilding");
+    let made = make(folder, mirror, &trust, options, standing.as_ref(), &new);
+    if let Some(store) = standing {
+        store.close().context("closing the store that is there")?;
+    }
+    let report = made?;
     if !report.is_clean() {
         return Ok(Rebuilt::Findings(report));
+    }
+    let replaced = put_in_place(folder, &new)?;
+    Ok(Rebuilt::Done { report, replaced })
+}
+
+/// Audits the mirror and copies its entries to `new`, if it has all that this folder has.
+fn make(
+    folder: &Folder,
+    mirror: &dyn LogSource,
+    trust: &TrustFile,
+    options: &AuditOptions<'_>,
+    standing: Option<&Store>,
+    new: &Path,
+) -> Result<Report> {
+    let promised = promised(folder, trust)?;
+    let standing = standing.map(head_of).transpose()?.flatten();
+    let report = audit(mirror, trust, options).context("auditing the mirror")?;
+    if !report.is_clean() {
+        return Ok(report);
     }
     let (Some(size), Some(root)) = (report.size, report.root) else {
         bail!("the mirror has no checkpoint");
     };
-    let target = LogHead { size, root };
     let known = [
         promised.map(|head| (head, "the checkpoint file")),
-        standing(folder)?.map(|head| (head, "the store")),
+        standing.map(|head| (head, "the store")),
     ];
     let known: Vec<(LogHead, &str)> = known.into_iter().flatten().collect();
     for (head, what) in &known {
@@ -108,11 +132,9 @@ pub fn rebuild(
             head.size
         );
     }
-    let new = folder.path().join("store.rebuilding");
-    remove_folder(&new)?;
-    copy(mirror, target, &known, &new)?;
-    let replaced = put_in_place(folder, &new)?;
-    Ok(Rebuilt::Done { report, replaced })
+    remove_folder(new)?;
+    copy(mirror, LogHead { size, root }, &known, new)?;
+    Ok(report)
 }
 
 /// The head in the checkpoint file.
@@ -125,22 +147,31 @@ fn promised(folder: &Folder, trust: &TrustFile) -> Result<Option<LogHead>> {
     Ok(Some(*signed.head()))
 }
 
-/// The head of the store that is there.
-fn standing(folder: &Folder) -> Result<Option<LogHead>> {
+/// The store that is there.
+fn standing(folder: &Folder) -> Result<Option<Store>> {
     let path = folder.store();
     if !path.exists() {
         return Ok(None);
     }
-    let store = Store::open(&path, &Options::default()).with_context(|| {
-        format!(
-            "the store that is there cannot be read, so nobody knows whether it has entries that the mirror \
-             lacks: move {} away if it is not needed",
-            path.display()
-        )
-    })?;
+    match Store::open(&path, &Options::default()) {
+        Ok(store) => Ok(Some(store)),
+        Err(error @ StoreError::Locked(_)) => {
+            Err(error).context("the ledger is running: stop it, and rebuild then")
+        }
+        Err(error) => Err(error).with_context(|| {
+            format!(
+                "the store that is there cannot be read, so nobody knows whether it has entries that the mirror \
+                 lacks: move {} away if it is not needed",
+                path.display()
+            )
+        }),
+    }
+}
+
+/// The head of a store's log; nothing if it has no entry.
+fn head_of(store: &Store) -> Result<Option<LogHead>> {
     let size = store.size();
     let root = store.reader().root(size)?;
-    store.close()?;
     Ok(root
         .filter(|_| size != TreeSize::EMPTY)
         .map(|root| LogHead { size, root }))

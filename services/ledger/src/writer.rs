@@ -543,7 +543,11 @@ impl Writer {
                         known: self.guarded.as_ref().map(|(known, _)| known),
                     };
                     let (held, revision) = held.unzip();
-                    let next = swap.judge(held.as_ref(), |size| self.store.reader().root(size))??;
+                    let root = match &held {
+                        Some(held) => self.store.reader().root(held.size)?,
+                        None => None,
+                    };
+                    let next = swap.judge(held.as_ref(), root)?;
                     expected = revision;
                     match (next, revision) {
                         (Next::Done, Some(revision)) => {

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::Parser;
+use lotproof::shell::process;
 use lotproof_shipping::{Arguments, SERVICE, serve};
 
 #[derive(Parser)]
@@ -14,11 +15,6 @@ struct CommandLine {
 #[tokio::main]
 async fn main() -> Result<()> {
     let line = CommandLine::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
-        )
-        .with_writer(std::io::stderr)
-        .init();
+    process::log_to_stderr("info");
     Ok(serve(line.arguments.config(SERVICE)?).await?)
 }

@@ -3,7 +3,7 @@
 //! What a case does not say is what an honest supplier states: certified facts, complete inputs, titles and
 //! licences, own account, sold by its maker.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::Deserialize;
 use time::Date;
@@ -126,7 +126,7 @@ impl View for Fixture {
         self.purpose
     }
 
-    fn lot(&self, lot: &str, _clock: Option<Date>) -> Option<LotFacts> {
+    fn lot(&self, lot: &str, _clock: Option<Date>) -> Option<Arc<LotFacts>> {
         let row = self.lots.get(lot)?;
         let assurance = row.assurance.unwrap_or(self.assurance);
         let said =
@@ -207,13 +207,13 @@ impl View for Fixture {
         } else {
             vec![step]
         };
-        Some(LotFacts {
+        Some(Arc::new(LotFacts {
             kind: said(&row.kind),
             produced,
             productions,
             contradictions: row.contradictions.clone(),
             ..LotFacts::default()
-        })
+        }))
     }
 
     fn party(&self, party: &str, _at: Date) -> Option<PartyFacts> {

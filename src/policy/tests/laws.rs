@@ -1,6 +1,6 @@
 //! Laws: exact shares, and verdicts that no new fact turns into their opposite.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -8,9 +8,10 @@ use serde_json::json;
 use super::fixture::{Fixture, LotRow, PartyRow, day, number};
 use crate::policy::{
     Context, Mode, Outcome, Question, evaluate,
-    ground::{Clocks, Grounder},
+    ground::{Clocks, Grounder, Memo},
     leaf::Record,
     load_list, load_pack,
+    recall::Recall,
     view::{Assurance, Exact, Purpose},
 };
 
@@ -92,21 +93,24 @@ fn parts(fixture: &Fixture, subject: &str, select: &str, measure: &str) -> Vec<(
         evaluation: day("2026-11-01"),
     };
     let (params, mut record) = (BTreeMap::new(), Record::default());
+    let recall = Recall::new(fixture);
     let mut grounder = Grounder::new(
         &pack,
-        fixture,
+        &recall,
         &context,
         &params,
         &clocks,
         subject,
         Assurance::Asserted,
+        Memo::default(),
         &mut record,
     );
-    let (parts, cut) = grounder.contributions(select, None, measure);
-    assert!(!cut);
-    parts
-        .into_iter()
-        .map(|(node, amount)| (Rc::clone(&node.lot).to_string(), amount.unwrap()))
+    let found = grounder.contributions(select, None, measure);
+    assert!(!found.cut);
+    found
+        .parts
+        .iter()
+        .map(|(node, amount)| (node.lot.to_string(), amount.clone().unwrap()))
         .collect()
 }
 

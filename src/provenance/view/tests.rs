@@ -22,6 +22,7 @@ fn at(projection: &Projection, lot: &str, clock: Option<Date>) -> Option<LotFact
     projection
         .view(TreeSize::new(1_000), Purpose::Test)
         .lot(lot, clock)
+        .map(|facts| LotFacts::clone(&facts))
 }
 
 fn party(projection: &Projection, party: &str) -> Option<PartyFacts> {

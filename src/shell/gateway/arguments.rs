@@ -2,16 +2,11 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::{oneshot, watch},
-};
-
 use super::{Config, GatewayError, run};
 use crate::{
     gateway::Service,
     identifier,
-    shell::{durable, key_file},
+    shell::{durable, key_file, process},
     trust::TrustFile,
 };
 
@@ -88,21 +83,7 @@ impl Arguments {
 /// # Errors
 /// Why it could not run.
 pub async fn serve(config: Config) -> Result<(), GatewayError> {
-    let (stop, shutdown) = watch::channel(false);
-    let (listening, address) = oneshot::channel();
-    tokio::spawn(async move {
-        if let Ok(address) = address.await {
-            println!("listening on http://{address}");
-        }
-    });
-    let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
-    for received in signals {
-        let mut received = received.map_err(|error| GatewayError::Setting(format!("signals: {error}")))?;
-        let stop = stop.clone();
-        tokio::spawn(async move {
-            received.recv().await;
-            stop.send_replace(true);
-        });
-    }
-    run(config, shutdown, listening).await
+    let shutdown =
+        process::shutdown_on_signals().map_err(|error| GatewayError::Setting(format!("signals: {error}")))?;
+    run(config, shutdown, process::print_address()).await
 }

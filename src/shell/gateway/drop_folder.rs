@@ -11,12 +11,17 @@
 //! that is read again finds all of them known. For the same reason a copy of a file publishes nothing, as long
 //! as the outbox remembers its events.
 //!
-//! A file is an EPCIS document if it is named `.jsonld` or has `@context`, `epcisBody` or `type` as EPCIS has;
-//! else events of ours. It is done if anything of it was taken; what was refused stands in the result.
+//! A file is renamed only if it still looks as it did when it was read: one that was written over meanwhile is
+//! read again, so that nothing lands in `done` that was not taken in.
+//!
+//! A file is an EPCIS document if it is named `.jsonld` or has `@context`, `epcisBody` or `eventTime` as EPCIS
+//! has; else events of ours. It is done if anything of it was taken; what was refused stands in the result.
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs::{self, File, Metadata},
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -28,14 +33,14 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     GatewayError,
-    http::take_document,
+    http::{aside, take_document},
     taking::{Gateway, Together, WhenFull},
 };
 use crate::{
     epcis::ImportOptions,
     gateway::{
         Fault, FaultCode,
-        intake::{self, NotCaptured},
+        intake::{self, NotCaptured, Placed},
     },
     id::Hash,
     shell::durable,
@@ -44,8 +49,32 @@ use crate::{
 /// How often the folder is looked at. A file must be unchanged from one look to the next.
 const LOOK_INTERVAL: Duration = Duration::from_millis(250);
 
-/// How a file looked.
-type Look = (u64, Option<SystemTime>);
+/// How many looks a file is left alone that could not be taken in yet: two seconds.
+const WAIT_LOOKS: u32 = 8;
+
+/// How a file looked: another one under the same name looks otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Look {
+    inode: u64,
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Look {
+    fn of(about: &Metadata) -> Self {
+        Self {
+            inode: about.ino(),
+            len: about.len(),
+            modified: about.modified().ok(),
+        }
+    }
+}
+
+/// What lies in a file.
+enum Content {
+    Document(Bytes),
+    Events { document: Hash, orders: Vec<Placed> },
+}
 
 /// Starts to watch a folder, which is made if it is not there.
 pub(super) fn start(
@@ -76,18 +105,24 @@ struct DropFolder {
 
 impl DropFolder {
     async fn watch(self, mut shutdown: watch::Receiver<bool>) {
-        let mut last = BTreeMap::new();
+        let mut last: BTreeMap<PathBuf, Look> = BTreeMap::new();
+        let mut waiting: BTreeMap<PathBuf, u32> = BTreeMap::new();
         loop {
             let seen = files(&self.folder).unwrap_or_else(|error| {
                 tracing::error!(%error, folder = %self.folder.display(), "the drop folder cannot be read");
                 BTreeMap::new()
             });
+            waiting.retain(|path, looks| {
+                *looks -= 1;
+                *looks > 0 && seen.contains_key(path)
+            });
             for (path, look) in &seen {
                 if *shutdown.borrow() {
                     return;
                 }
-                if last.get(path) == Some(look) {
-                    self.take_in(path).await;
+                let is_due = last.get(path) == Some(look) && !waiting.contains_key(path);
+                if is_due && !self.take_in(path, look).await {
+                    waiting.insert(path.clone(), WAIT_LOOKS);
                 }
             }
             last = seen;
@@ -98,72 +133,93 @@ impl DropFolder {
         }
     }
 
-    async fn take_in(&self, path: &Path) {
-        let (outcome, reply) = match self.read_and_take(path).await {
+    /// Returns whether the file has been put away.
+    async fn take_in(&self, path: &Path, look: &Look) -> bool {
+        let (path_now, max) = (path.to_owned(), self.len_max);
+        let read = tokio::task::spawn_blocking(move || read(&path_now, max)).await;
+        let taken = match read.map_err(io::Error::other).flatten() {
+            Ok(Some(body)) => self.take(path, body).await,
+            Ok(None) => Err(Fault::new(
+                FaultCode::TooLarge,
+                format!("longer than the {max} bytes that are taken"),
+            )),
+            Err(error) => {
+                tracing::warn!(%error, file = %path.display(), "cannot be read; it stays, and is looked at again");
+                return false;
+            }
+        };
+        let (outcome, reply) = match taken {
             Ok(reply) => reply,
             // Not the file's fault: it stays where it is. What an error declaration is about may be proven soon.
-            Err(fault) if fault.code.is_retryable() => {
+            Err(fault) if fault.code.is_retryable() || fault.code == FaultCode::Internal => {
                 tracing::debug!(%fault, file = %path.display(), "not taken in yet");
-                return;
+                return false;
             }
             Err(fault) => ("failed", serde_json::to_value(&fault).unwrap_or_default()),
         };
+        let is_what_was_read = fs::symlink_metadata(path).is_ok_and(|about| Look::of(&about) == *look);
+        if !is_what_was_read {
+            tracing::warn!(file = %path.display(), "written over while it was taken in; looked at again");
+            return false;
+        }
         match self.put_away(path, outcome, &reply) {
-            Ok(()) => tracing::info!(file = %path.display(), outcome, "taken in"),
+            Ok(()) => {
+                tracing::info!(file = %path.display(), outcome, "taken in");
+                true
+            }
             Err(error) => {
                 tracing::error!(%error, file = %path.display(), "cannot be put away; looked at again");
+                false
             }
         }
     }
 
-    async fn read_and_take(&self, path: &Path) -> Result<(&'static str, Value), Fault> {
-        let unreadable =
-            |error: io::Error| Fault::new(FaultCode::Internal, format!("the file cannot be read: {error}"));
-        let len = fs::metadata(path).map_err(unreadable)?.len();
-        if len > self.len_max as u64 {
-            return Err(Fault::new(
-                FaultCode::TooLarge,
-                format!("{len} bytes, at most {} are taken", self.len_max),
-            ));
-        }
-        let (path_now, max) = (path.to_owned(), self.len_max);
-        let read = tokio::task::spawn_blocking(move || fs::read(path_now)).await;
-        let body = Bytes::from(
-            read.map_err(|error| Fault::new(FaultCode::Internal, error.to_string()))?
-                .map_err(unreadable)?,
-        );
-        if is_epcis(path, &body) {
-            let options = ImportOptions {
-                document_len_max: max,
-                ..ImportOptions::default()
-            };
-            let reply = take_document(&self.gateway, body, options, WhenFull::Wait).await?;
-            if reply
-                .events
-                .iter()
-                .any(|event| event.taken.is_declared == Some(false))
-            {
-                return Err(not_yet());
+    async fn take(&self, path: &Path, body: Bytes) -> Result<(&'static str, Value), Fault> {
+        let (named_epcis, service) = (has_epcis_name(path), self.gateway.service());
+        let content = aside(move || {
+            if named_epcis || is_epcis(&body) {
+                return Ok(Content::Document(body));
             }
-            let is_early = |refused: &&NotCaptured| refused.code == FaultCode::NotReceipted;
-            if let Some(early) = reply.refused.iter().find(is_early) {
-                return Err(Fault::new(early.code, early.message.clone()));
+            let document = Hash::of(&[&body]);
+            let id = |position| format!("urn:lotproof:file:{document}:{position}");
+            let orders = intake::events(&body, service, id)?;
+            Ok(Content::Events { document, orders })
+        });
+        match content.await? {
+            Content::Document(body) => self.take_epcis(body).await,
+            Content::Events { document, orders } => {
+                let taken = self
+                    .gateway
+                    .take(orders, Together::AllOrNone, WhenFull::Wait)
+                    .await?;
+                let taken = taken.into_iter().collect::<Result<Vec<_>, _>>()?;
+                if taken.iter().any(|taken| taken.is_declared == Some(false)) {
+                    return Err(not_yet());
+                }
+                Ok(("done", json!({ "document": document, "events": taken })))
             }
-            let outcome = if reply.events.is_empty() { "failed" } else { "done" };
-            return Ok((outcome, to_value(&reply)));
         }
-        let document = Hash::of(&[&body]);
-        let id = |position| format!("urn:lotproof:file:{document}:{position}");
-        let orders = intake::events(&body, self.gateway.service(), id)?;
-        let taken = self
-            .gateway
-            .take(orders, Together::AllOrNone, WhenFull::Wait)
-            .await?;
-        let taken = taken.into_iter().collect::<Result<Vec<_>, _>>()?;
-        if taken.iter().any(|taken| taken.is_declared == Some(false)) {
+    }
+
+    async fn take_epcis(&self, body: Bytes) -> Result<(&'static str, Value), Fault> {
+        let options = ImportOptions {
+            document_len_max: self.len_max,
+            ..ImportOptions::default()
+        };
+        let reply = take_document(&self.gateway, body, options, WhenFull::Wait).await?;
+        if reply
+            .events
+            .iter()
+            .any(|event| event.taken.is_declared == Some(false))
+        {
             return Err(not_yet());
         }
-        Ok(("done", json!({ "document": document, "events": taken })))
+        let is_early = |refused: &&NotCaptured| refused.code == FaultCode::NotReceipted;
+        if let Some(early) = reply.refused.iter().find(is_early) {
+            return Err(Fault::new(early.code, early.message.clone()));
+        }
+        let outcome = if reply.events.is_empty() { "failed" } else { "done" };
+        Ok((outcome, to_value(&reply)))
     }
 
     /// The result first, so that a file never lies in `done` without it.
@@ -175,8 +231,8 @@ impl DropFolder {
         result.push(".result.json");
         durable::write(Path::new(&result), &serde_json::to_vec_pretty(reply)?)?;
         fs::rename(path, &target)?;
-        fs::File::open(&folder)?.sync_all()?;
-        fs::File::open(&self.folder)?.sync_all()
+        File::open(&folder)?.sync_all()?;
+        File::open(&self.folder)?.sync_all()
     }
 }
 
@@ -205,7 +261,7 @@ fn files(folder: &Path) -> io::Result<BTreeMap<PathBuf, Look>> {
         if let (true, Ok(about)) = (fits, entry.metadata())
             && about.is_file()
         {
-            found.insert(path, (about.len(), about.modified().ok()));
+            found.insert(path, Look::of(&about));
         }
     }
     Ok(found)
@@ -220,10 +276,19 @@ fn free_name(folder: &Path, name: &Path) -> PathBuf {
         .unwrap_or_else(|| folder.join(name))
 }
 
-fn is_epcis(path: &Path, body: &[u8]) -> bool {
-    if path.extension().is_some_and(|end| end == "jsonld") {
-        return true;
-    }
+/// A file's bytes; nothing if they are more than `max`.
+fn read(path: &Path, max: usize) -> io::Result<Option<Bytes>> {
+    let mut body = Vec::new();
+    let bound = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
+    File::open(path)?.take(bound).read_to_end(&mut body)?;
+    Ok((body.len() <= max).then(|| body.into()))
+}
+
+fn has_epcis_name(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "jsonld")
+}
+
+fn is_epcis(body: &[u8]) -> bool {
     match serde_json::from_slice::<Value>(body) {
         Ok(Value::Array(events)) => events.first().is_some_and(has_epcis_member),
         Ok(value) => has_epcis_member(&value),

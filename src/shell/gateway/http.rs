@@ -9,11 +9,11 @@
 //! GET    /healthz /readyz /metrics
 //! ```
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    body::{Body, Bytes},
+    body::{Body, Bytes, HttpBody as _},
     extract::{Path, RawQuery, Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
@@ -22,7 +22,7 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::taking::{Gateway, Taken, Together, WhenFull};
 use crate::{
@@ -40,20 +40,50 @@ use crate::{
 /// Seconds after which a request that could not be carried out now may be tried again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
+/// So many of the longest bodies are in memory at once.
+const LONGEST_BODIES_MAX: usize = 4;
+/// Bytes for which room is made at a time.
+const ROOM_UNIT: usize = 1_024;
+
+/// What requests are held to.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) body_len_max: usize,
+    pub(super) body_patience: Duration,
+    pub(super) requests_max: usize,
+}
+
 /// What the handlers share.
 struct Desk {
     gateway: Gateway,
-    body_len_max: usize,
-    in_hand: Semaphore,
+    limits: Limits,
+    in_hand: Arc<Semaphore>,
+    room: Arc<Semaphore>,
+}
+
+/// A place among the requests in hand, and room for its body.
+struct InHand {
+    _place: OwnedSemaphorePermit,
+    _room: OwnedSemaphorePermit,
 }
 
 type Shared = State<Arc<Desk>>;
 
-pub(super) fn router(gateway: Gateway, body_len_max: usize, requests_max: usize) -> Router {
+/// Units of room for a body of `len` bytes.
+fn room_of(len: usize) -> u32 {
+    u32::try_from(len / ROOM_UNIT + 1).unwrap_or(u32::MAX)
+}
+
+pub(super) fn router(gateway: Gateway, limits: Limits) -> Router {
+    let room = usize::try_from(room_of(limits.body_len_max)).unwrap_or(usize::MAX);
     let desk = Arc::new(Desk {
         gateway,
-        body_len_max,
-        in_hand: Semaphore::new(requests_max),
+        limits,
+        in_hand: Arc::new(Semaphore::new(limits.requests_max)),
+        room: Arc::new(Semaphore::new(
+            room.saturating_mul(LONGEST_BODIES_MAX)
+                .min(Semaphore::MAX_PERMITS),
+        )),
     });
     Router::new()
         .route("/v1/events", post(events))
@@ -92,24 +122,58 @@ impl IntoResponse for Fault {
 
 impl Desk {
     /// A place among the requests in hand, and then the body: what is over the limits is not read.
-    async fn admit(&self, body: Body) -> Result<(SemaphorePermit<'_>, Bytes), Fault> {
-        let permit = self
-            .in_hand
-            .try_acquire()
-            .map_err(|_| Fault::new(FaultCode::Busy, "too many requests are in hand"))?;
-        let bytes = axum::body::to_bytes(body, self.body_len_max).await.map_err(|_| {
-            let max = self.body_len_max;
-            Fault::new(
-                FaultCode::TooLarge,
-                format!("the body is longer than {max} bytes, or was cut off"),
-            )
-        })?;
-        Ok((permit, bytes))
+    async fn admit(&self, body: Body) -> Result<(InHand, Bytes), Fault> {
+        let Limits {
+            body_len_max,
+            body_patience,
+            ..
+        } = self.limits;
+        let too_large = || {
+            let message = format!("the body is longer than {body_len_max} bytes, or was cut off");
+            Fault::new(FaultCode::TooLarge, message)
+        };
+        let stated = body.size_hint().exact();
+        let len = stated.map_or(body_len_max, |len| usize::try_from(len).unwrap_or(usize::MAX));
+        if len > body_len_max {
+            return Err(too_large());
+        }
+        let busy = |_| Fault::new(FaultCode::Busy, "too many requests are in hand");
+        let in_hand = InHand {
+            _place: self.in_hand.clone().try_acquire_owned().map_err(busy)?,
+            _room: self
+                .room
+                .clone()
+                .try_acquire_many_owned(room_of(len))
+                .map_err(busy)?,
+        };
+        let read = tokio::time::timeout(body_patience, axum::body::to_bytes(body, body_len_max));
+        let bytes = read
+            .await
+            .map_err(|_| {
+                let seconds = body_patience.as_secs_f32();
+                let message = format!("the body did not arrive whole within {seconds} s");
+                Fault::new(FaultCode::Slow, message)
+            })?
+            .map_err(|_| too_large())?;
+        Ok((in_hand, bytes))
     }
 }
 
+/// What has begun is finished, and counts as in hand for as long, even if whoever asked hangs up.
+async fn to_the_end<T: Send + 'static>(
+    in_hand: InHand,
+    work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+) -> Result<T, Fault> {
+    let done = tokio::spawn(async move {
+        let _in_hand = in_hand;
+        work.await
+    });
+    done.await
+        .unwrap_or_else(|error| Err(Fault::new(FaultCode::Internal, error.to_string())))
+}
+
 /// Reads off the runtime: a body can be long.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, Fault> {
     let done = tokio::task::spawn_blocking(work).await;
@@ -126,22 +190,23 @@ fn accepted<'a>(mut taken: impl Iterator<Item = &'a Taken>) -> StatusCode {
 }
 
 async fn events(State(desk): Shared, body: Body) -> Result<Response, Fault> {
-    let (_permit, body) = desk.admit(body).await?;
-    let service = desk.gateway.service();
-    let orders = aside(move || {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)
-            .map_err(|error| Fault::new(FaultCode::Internal, format!("no randomness: {error}")))?;
-        let base = hex::encode(random);
-        intake::events(&body, service, |position| {
-            format!("urn:lotproof:event:{base}:{position}")
+    let (in_hand, body) = desk.admit(body).await?;
+    let gateway = desk.gateway.clone();
+    let taken = to_the_end(in_hand, async move {
+        let service = gateway.service();
+        let orders = aside(move || {
+            let mut random = [0; 16];
+            getrandom::fill(&mut random)
+                .map_err(|error| Fault::new(FaultCode::Internal, format!("no randomness: {error}")))?;
+            let base = hex::encode(random);
+            intake::events(&body, service, |position| {
+                format!("urn:lotproof:event:{base}:{position}")
+            })
         })
+        .await?;
+        gateway.take(orders, Together::AllOrNone, WhenFull::Refuse).await
     })
     .await?;
-    let taken = desk
-        .gateway
-        .take(orders, Together::AllOrNone, WhenFull::Refuse)
-        .await?;
     let taken = taken.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok((accepted(taken.iter()), Json(json!({ "events": taken }))).into_response())
 }
@@ -227,9 +292,9 @@ pub(super) async fn take_document(
 }
 
 async fn capture(State(desk): Shared, RawQuery(query): RawQuery, body: Body) -> Result<Response, Fault> {
-    let (_permit, body) = desk.admit(body).await?;
+    let (in_hand, body) = desk.admit(body).await?;
     let mut options = ImportOptions {
-        document_len_max: desk.body_len_max,
+        document_len_max: desk.limits.body_len_max,
         ..ImportOptions::default()
     };
     options.strictness = match query.as_deref() {
@@ -240,7 +305,11 @@ async fn capture(State(desk): Shared, RawQuery(query): RawQuery, body: Body) -> 
             return Err(Fault::new(FaultCode::BadQuery, message));
         }
     };
-    let reply = take_document(&desk.gateway, body, options, WhenFull::Refuse).await?;
+    let gateway = desk.gateway.clone();
+    let reply = to_the_end(in_hand, async move {
+        take_document(&gateway, body, options, WhenFull::Refuse).await
+    })
+    .await?;
     if reply.events.is_empty() {
         // The one shape of errors, with all that was found beside it.
         let code = FaultCode::NothingTaken;

@@ -1,7 +1,7 @@
 //! Taking orders: reserve the ids, look them up, hand what is new to the outbox.
 //!
 //! Ids are reserved while a request is between looking and the outbox's promise, so two requests with one id
-//! meet here and not in the log. What has begun is finished even if whoever asked hangs up.
+//! meet here and not in the log.
 
 use std::{
     collections::BTreeSet,
@@ -154,23 +154,11 @@ impl Gateway {
         self.shared.publisher.clone().stop().await
     }
 
-    /// Takes orders; the answers stand in their order. Finishes even if the caller stops waiting.
+    /// Takes orders; the answers stand in their order. Not to be dropped half-way: see `http::to_the_end`.
     ///
     /// # Errors
     /// If nothing is taken.
     pub(super) async fn take(
-        &self,
-        orders: Vec<Placed>,
-        together: Together,
-        when_full: WhenFull,
-    ) -> Result<Vec<Result<Taken, Fault>>, Fault> {
-        let gateway = self.clone();
-        let work = tokio::spawn(async move { gateway.take_to_the_end(orders, together, when_full).await });
-        work.await
-            .unwrap_or_else(|error| Err(Fault::new(FaultCode::Internal, error.to_string())))
-    }
-
-    async fn take_to_the_end(
         &self,
         orders: Vec<Placed>,
         together: Together,
@@ -228,7 +216,7 @@ impl Gateway {
             WhenFull::Wait => self.shared.publisher.submit_when_there_is_room(events).await,
         };
         submitted.map(drop).map_err(|error| match error {
-            PublishError::Full(SubmitError::Full { held: 0, more, max }) => Fault::new(
+            PublishError::Full(SubmitError::Full { more, max, .. }) if more > max => Fault::new(
                 FaultCode::TooLarge,
                 format!("{more} bytes of events at once, the outbox holds {max}"),
             ),

@@ -240,4 +240,11 @@ mod tests {
         assert!(reconnect_delay(1) <= Duration::from_millis(50));
         assert_eq!(reconnect_delay(1_000), Duration::from_secs(1));
     }
+
+    #[tokio::test]
+    async fn an_address_that_is_none_is_not_waited_for() {
+        let options = BusOptions::new("nats://no such host", "test");
+        let error = Bus::connect_patiently(&options).await.unwrap_err();
+        assert!(!error.is_retryable(), "{error:?}");
+    }
 }

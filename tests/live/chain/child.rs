@@ -1,22 +1,21 @@
-//! What a child does: it is a ledger, a publisher or a follower, until it is done or killed.
+//! What a child does: it is a ledger, a publisher or a projector, until it is done or killed.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{Read as _, Write as _},
+    fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use bytes::Bytes;
 use lotproof::{
     id::FeedId,
-    log::{checkpoint::SignedCheckpoint, note::VerifierKey},
+    log::note::VerifierKey,
     outbox::{Config as OutboxConfig, PinnedLog},
-    projector::Projector,
     shell::{
         nats::{Bus, BusOptions},
         publisher::{Publisher, PublisherConfig},
     },
+    trust::TrustFile,
 };
 use lotproof_ledger::{Config, Folder, Identity, run};
 use serde::{Deserialize, Serialize};
@@ -30,7 +29,7 @@ use crate::ledger::key;
 pub(crate) enum Order {
     Ledger(LedgerOrder),
     Publisher(PublisherOrder),
-    Follower(FollowerOrder),
+    Projector(ProjectorOrder),
 }
 
 /// Run this ledger.
@@ -38,6 +37,8 @@ pub(crate) enum Order {
 pub(crate) struct LedgerOrder {
     pub(crate) folder: PathBuf,
     pub(crate) url: String,
+    /// Where HTTP listens, if not on any free port.
+    pub(crate) http: Option<SocketAddr>,
     /// A step and the number of a commit, to abort before; nothing for a whole life.
     pub(crate) stop_at: Option<String>,
     /// Most bytes in EVENTS, and most messages of one feed, if not the usual ones.
@@ -57,16 +58,15 @@ pub(crate) struct PublisherOrder {
     pub(crate) allowed: PathBuf,
 }
 
-/// Follow a log over HTTP and fold it, until it is as long as the goal says.
+/// Be a projector of this log.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct FollowerOrder {
-    pub(crate) ledger: PathBuf,
-    /// What the ledger's process said: its address is in there.
-    pub(crate) said: PathBuf,
-    /// Holds a size once the log will not grow any more.
-    pub(crate) goal: PathBuf,
-    /// Every checkpoint seen is appended here, in hexadecimal digits.
-    pub(crate) seen: PathBuf,
+pub(crate) struct ProjectorOrder {
+    pub(crate) url: String,
+    pub(crate) ledger_url: String,
+    /// Where HTTP listens.
+    pub(crate) http: SocketAddr,
+    /// The trust file's content.
+    pub(crate) trust: String,
 }
 
 /// The child's side: does nothing unless it was given an order.
@@ -77,7 +77,7 @@ fn ordered() {
     let outcome = match serde_json::from_str(&order).unwrap() {
         Order::Ledger(order) => runtime.block_on(ledger(order)),
         Order::Publisher(order) => runtime.block_on(publisher(order)),
-        Order::Follower(order) => follower(&order),
+        Order::Projector(order) => runtime.block_on(projector(order)),
     };
     if let Err(error) = outcome {
         panic!("{error:#}");
@@ -91,14 +91,9 @@ async fn ledger(order: LedgerOrder) -> anyhow::Result<()> {
         config.limits.bytes_max = bytes;
         config.limits.messages_per_feed_max = messages;
     }
+    config.http = order.http.unwrap_or(config.http);
     let (_stop, shutdown) = watch::channel(false);
-    let (listening, address) = oneshot::channel();
-    tokio::spawn(async move {
-        if let Ok(address) = address.await {
-            println!("listening {address}");
-        }
-    });
-    run(config, shutdown, listening).await
+    run(config, shutdown, announced()).await
 }
 
 /// How a publisher of these tests behaves: as usual, but in less of a hurry to wait.
@@ -161,61 +156,23 @@ fn allowed(file: &Path) -> usize {
     text.parse().unwrap_or(0)
 }
 
-fn follower(order: &FollowerOrder) -> anyhow::Result<()> {
-    let identity = Folder::new(&order.ledger).identity()?;
-    let verifier: VerifierKey = identity.log_key.parse().unwrap();
-    let mut projector = Projector::new();
-    let mut seen = OpenOptions::new().create(true).append(true).open(&order.seen)?;
-    let agent = ureq::Agent::new_with_config(
-        ureq::Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(5)))
-            .build(),
-    );
-    let get = |path: &str| -> Option<Vec<u8>> {
-        let said = fs::read_to_string(&order.said).ok()?;
-        let (_, address) = said.split_once("listening ")?;
-        let (address, _) = address.split_once('\n')?;
-        let response = agent.get(&format!("http://{address}{path}")).call().ok()?;
-        let mut body = Vec::new();
-        response.into_body().into_reader().read_to_end(&mut body).ok()?;
-        Some(body)
-    };
-    loop {
-        let goal = fs::read_to_string(&order.goal).ok();
-        if goal.is_some_and(|goal| goal == projector.size().to_string()) {
-            break;
+async fn projector(order: ProjectorOrder) -> anyhow::Result<()> {
+    let trust = TrustFile::parse(order.trust.as_bytes())?;
+    let policies = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let mut config = lotproof_compliance::Config::new(order.url, order.ledger_url, trust, policies);
+    config.http = order.http;
+    config.follow.poll_interval = Duration::from_millis(100);
+    let (_stop, shutdown) = watch::channel(false);
+    lotproof_compliance::run(config, shutdown, announced()).await
+}
+
+/// Prints where a service listens, once it does.
+fn announced() -> oneshot::Sender<SocketAddr> {
+    let (listening, address) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Ok(address) = address.await {
+            println!("listening {address}");
         }
-        // The ledger may be down just now, or go down while it answers.
-        let Some(note) = get("/checkpoint") else {
-            std::thread::sleep(Duration::from_millis(20));
-            continue;
-        };
-        writeln!(seen, "{}", hex::encode(&note))?;
-        let origin = &identity.origin;
-        let signed = SignedCheckpoint::verify(note, origin, std::slice::from_ref(&verifier))?;
-        let size = signed.head().size;
-        if size <= projector.size() {
-            std::thread::sleep(Duration::from_millis(20));
-            continue;
-        }
-        let Some(body) = get(&format!("/v1/entries?start={}", projector.size())) else {
-            continue;
-        };
-        for entry in world::split(&body) {
-            if projector.size() < size {
-                projector.take(&Bytes::copy_from_slice(entry))?;
-            }
-        }
-        if projector.size() == size {
-            anyhow::ensure!(projector.head() == *signed.head(), "entries are not the log's");
-        }
-    }
-    let head = projector.head();
-    println!(
-        "folded {} {} {}",
-        head.size,
-        head.root,
-        projector.projection().state_digest()
-    );
-    Ok(())
+    });
+    listening
 }

@@ -1,5 +1,8 @@
-//! SIGKILL at random moments while events flow: of the ledger, of publishers, of a projector and of the NATS
+//! SIGKILL at random moments while events flow: of the ledger, of publishers, of the projector and of the NATS
 //! server; and the same with all of JetStream's storage deleted between kills, guard included.
+//!
+//! The projector is the compliance service, asked for its digests all the while: whatever it says at any size
+//! must be what an offline fold of the final log says there.
 
 use std::{fs, time::Duration};
 
@@ -11,9 +14,10 @@ use super::{
     check::Checked,
     dice::{Dice, is_long},
     process::Process,
+    watch::{self, Digests},
     world::{Chain, Flow},
 };
-use crate::fixture::DEADLINE;
+use crate::fixture::{DEADLINE, until};
 
 /// How many publishers there are, each for a maker of its own.
 const PUBLISHERS: u8 = 3;
@@ -23,11 +27,11 @@ const PUBLISHERS: u8 = 3;
 struct Deeds {
     ledger: u32,
     publisher: u32,
-    follower: u32,
+    projector: u32,
     bus: u32,
     storage: u32,
-    /// How often the ledger ended by itself and was started again, because the bus went away under it.
-    gave_up: u32,
+    /// How often the projector was asked for its digests, and had an answer.
+    digests: usize,
 }
 
 /// A chain in which everything is killed, and whoever has died is started again.
@@ -39,7 +43,9 @@ struct Battle {
     /// Lots of each publisher.
     events: usize,
     publishers: Vec<(u8, Process)>,
-    follower: Option<Process>,
+    projector: Process,
+    /// What it said, in all of its lives.
+    said: Vec<Digests>,
     /// Whose turn is still to come.
     deck: Vec<u8>,
 }
@@ -54,12 +60,13 @@ impl Battle {
             .collect();
         Self {
             flow: chain.flow(),
+            projector: chain.spawn_projector(),
+            said: Vec::new(),
             chain,
             dice,
             deeds: Deeds::default(),
             events,
             publishers,
-            follower: None,
             deck: Vec::new(),
         }
     }
@@ -71,7 +78,7 @@ impl Battle {
         let deadline = Instant::now() + DEADLINE;
         while self.taken_len() == before {
             assert!(Instant::now() < deadline, "nothing is taken any more");
-            self.start_what_ended();
+            self.nobody_gives_up();
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         self.dice.let_pass(Duration::from_millis(150)).await;
@@ -89,21 +96,15 @@ impl Battle {
             .sum()
     }
 
-    /// What a supervisor does. A ledger may end by itself because it found no bus at its start; never
-    /// because of what it found in its folder, or because it thinks that others are running.
-    fn start_what_ended(&mut self) {
-        if self.chain.ledger().has_ended().is_some() {
-            let why = self.chain.ledger().complaint();
-            let is_of_the_bus = [
-                "connecting to the bus",
-                "cannot be",
-                "subscribing",
-                "publishing to the bus",
-            ];
-            assert!(is_of_the_bus.iter().any(|reason| why.contains(reason)), "{why}");
-            self.deeds.gave_up += 1;
-            self.chain.begin_ledger(None);
-        }
+    /// Nobody ends by himself, however often the bus is not there, but for a publisher that is done.
+    fn nobody_gives_up(&mut self) {
+        let ended = self.chain.ledger().has_ended();
+        assert!(ended.is_none(), "{}", self.chain.ledger().complaint());
+        assert!(
+            self.projector.has_ended().is_none(),
+            "{}",
+            self.projector.complaint()
+        );
         for (n, publisher) in &mut self.publishers {
             if let Some(status) = publisher.has_ended() {
                 assert!(status.success(), "publisher {n}: {}", publisher.complaint());
@@ -111,10 +112,20 @@ impl Battle {
         }
     }
 
-    /// Kills one of them, and starts it again. In any eight rounds everybody gets his turn.
+    /// Asks the projector, if it listens already.
+    async fn ask_projector(&mut self) {
+        if let Some(address) = self.projector.line("listening ")
+            && let Some(digests) = Digests::asked(&address).await
+        {
+            self.said.push(digests);
+        }
+    }
+
+    /// Kills one of them, and starts it again. In any nine rounds everybody gets his turn.
     async fn kill_someone(&mut self) {
+        self.ask_projector().await;
         if self.deck.is_empty() {
-            self.deck = vec![0, 1, 2, 3, 4, 5, 6, 7];
+            self.deck = (0..9).collect();
         }
         let card = self.dice.place(self.deck.len());
         match self.deck.swap_remove(card) {
@@ -140,8 +151,10 @@ impl Battle {
                 self.deeds.bus += 1;
             }
             _ => {
-                self.follower = Some(self.chain.spawn_follower());
-                self.deeds.follower += 1;
+                // It stores nothing, so it begins with the first entry again.
+                self.projector.kill();
+                self.projector = self.chain.spawn_projector();
+                self.deeds.projector += 1;
             }
         }
     }
@@ -150,7 +163,7 @@ impl Battle {
         let deadline = Instant::now() + DEADLINE;
         while self.chain.ledger().line("listening ").is_none() {
             assert!(Instant::now() < deadline, "{}", self.chain.ledger().complaint());
-            self.start_what_ended();
+            self.nobody_gives_up();
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -189,6 +202,20 @@ impl Battle {
         self.wait_for_ledger().await;
     }
 
+    /// Waits until the projector is at this head, and says the same.
+    async fn projector_says(&mut self, offline: &Digests) {
+        let address = self.projector.wait_for("listening ").await;
+        let said = std::cell::Cell::new(None);
+        until(&format!("the projector at {}", offline.head.size), async || {
+            let digests = Digests::asked(&address).await;
+            let is_there = digests.as_ref().is_some_and(|said| said.head == offline.head);
+            said.set(digests);
+            is_there
+        })
+        .await;
+        assert_eq!(said.take().as_ref(), Some(offline));
+    }
+
     /// Lets the rest happen undisturbed, and checks everything.
     async fn end(mut self) -> (Checked, Deeds) {
         self.flow.raise(self.events);
@@ -199,10 +226,10 @@ impl Battle {
             .any(|(_, publisher)| publisher.has_ended().is_none())
         {
             assert!(Instant::now() < limit, "the publishers are not done");
-            self.start_what_ended();
+            self.nobody_gives_up();
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        self.start_what_ended();
+        self.nobody_gives_up();
         self.wait_for_ledger().await;
         let checked = self.chain.check().await;
         let lots = usize::from(PUBLISHERS) * self.events;
@@ -211,23 +238,13 @@ impl Battle {
             lots + 3 * usize::from(PUBLISHERS),
             "acts and lots"
         );
-        fs::write(
-            self.chain.root().join("goal"),
-            checked.log.head().size.to_string(),
-        )
-        .expect("written");
-        let mut follower = match self.follower.take() {
-            Some(follower) => follower,
-            None => self.chain.spawn_follower(),
-        };
-        let folded = follower.wait_for("folded ").await;
-        let head = checked.log.head();
-        let digest = checked.log.projector.projection().state_digest();
-        assert_eq!(folded, format!("{} {} {digest}", head.size, head.root));
-        let seen = self.chain.seen_over_http();
-        for signed in seen.iter().filter_map(|note| self.chain.signed(note)) {
-            assert!(checked.log.had(signed.head()), "{:?}", signed.head());
-        }
+        let offline = Digests::of(&checked.log.projector);
+        self.projector_says(&offline).await;
+        self.projector.kill();
+        self.projector = self.chain.spawn_projector();
+        self.projector_says(&offline).await;
+        self.deeds.digests = self.said.len();
+        watch::compare(&checked.log.entries, &self.said);
         (checked, self.deeds)
     }
 }
@@ -238,15 +255,13 @@ async fn kills_at_random_moments_lose_and_double_nothing() {
     let mut battle = Battle::prepare("kills", events).await;
     for round in 1..=rounds {
         battle.until_under_way(events * round / rounds).await;
-        if round == rounds / 2 {
-            battle.follower = Some(battle.chain.spawn_follower());
-        }
         battle.kill_someone().await;
     }
     let (checked, deeds) = battle.end().await;
     println!("{checked}; {deeds:?}");
-    let each = [deeds.ledger, deeds.publisher, deeds.follower, deeds.bus];
+    let each = [deeds.ledger, deeds.publisher, deeds.projector, deeds.bus];
     assert!(each.iter().all(|count| *count > 0), "{deeds:?}");
+    assert!(deeds.digests > 0, "the projector was never heard");
 }
 
 #[tokio::test(flavor = "multi_thread")]

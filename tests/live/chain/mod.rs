@@ -13,12 +13,15 @@ mod dice;
 mod ear;
 mod outboxes;
 mod process;
+mod watch;
 mod world;
 
 mod approvals;
 mod copies;
 mod full;
+mod guard_back;
 mod kill;
+mod late_bus;
 mod late_enrolment;
 mod line;
 mod lost_receipt;

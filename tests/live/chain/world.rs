@@ -3,11 +3,11 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use bytes::Bytes;
 use lotproof::{
     id::FeedId,
     log::{checkpoint::Origin, note::VerifierKey},
@@ -23,12 +23,12 @@ use lotproof_ledger::{Folder, Identity, InitOptions, default_parameters, init};
 use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
-    child::{FollowerOrder, LedgerOrder, Order, PublisherOrder, outbox_config},
+    child::{LedgerOrder, Order, ProjectorOrder, PublisherOrder, outbox_config},
     ear::Ear,
     process::Process,
 };
 use crate::{
-    fixture::{OwnBus, connect, soon},
+    fixture::{OwnBus, connect, own_address, soon},
     ledger::{AUTHORITY, key, now},
 };
 
@@ -133,8 +133,12 @@ pub(crate) struct Chain {
     pub(crate) outboxes: Vec<(String, PathBuf)>,
     pub(crate) room: Option<(u64, u64)>,
     ledger: Option<Process>,
-    /// How often a follower was started: each has its own names.
-    followers: u32,
+    /// Where the ledger listens, in every life.
+    pub(crate) http: SocketAddr,
+    /// Where its projector does, the only one at a time.
+    pub(crate) projector_http: SocketAddr,
+    /// How often a projector was started: each has its own names.
+    projectors: u32,
 }
 
 impl Chain {
@@ -169,7 +173,9 @@ impl Chain {
             outboxes: Vec::new(),
             room: None,
             ledger: None,
-            followers: 0,
+            http: own_address(),
+            projector_http: own_address(),
+            projectors: 0,
         }
     }
 
@@ -205,6 +211,7 @@ impl Chain {
         let order = LedgerOrder {
             folder: folder.to_owned(),
             url: self.own.server.url(),
+            http: (folder == self.folder).then_some(self.http),
             stop_at,
             room: self.room,
         };
@@ -294,28 +301,20 @@ impl Chain {
         Flow { cap, task }
     }
 
-    /// A projector in a process of its own.
-    pub(crate) fn spawn_follower(&mut self) -> Process {
-        self.followers += 1;
-        let order = FollowerOrder {
-            ledger: self.folder.clone(),
-            said: self.root().join("ledger.out"),
-            goal: self.root().join("goal"),
-            seen: self.root().join("seen"),
+    /// The compliance service in a process of its own, which has nothing but the trust file.
+    pub(crate) fn spawn_projector(&mut self) -> Process {
+        self.projectors += 1;
+        let order = ProjectorOrder {
+            url: self.own.server.url(),
+            ledger_url: format!("http://{}", self.http),
+            http: self.projector_http,
+            trust: self.trust().to_json(),
         };
         Process::start(
             self.root(),
-            &format!("follower-{}", self.followers),
-            &Order::Follower(order),
+            &format!("projector-{}", self.projectors),
+            &Order::Projector(order),
         )
-    }
-
-    /// Every checkpoint that followers saw over HTTP.
-    pub(crate) fn seen_over_http(&self) -> Vec<Bytes> {
-        let seen = fs::read_to_string(self.root().join("seen")).unwrap_or_default();
-        // A line may be cut short where a follower was killed.
-        let whole = seen.lines().filter_map(|line| hex::decode(line).ok());
-        whole.map(Bytes::from).collect()
     }
 
     /// Publishes acts with the first authority key, and waits until they are admitted.

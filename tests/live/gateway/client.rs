@@ -34,7 +34,7 @@ pub(super) struct Gateway {
     retry_after: Mutex<Option<String>>,
 }
 
-pub(super) fn config(world: &World, service: Service) -> Config {
+pub(crate) fn config(world: &World, service: Service) -> Config {
     let identity = &world.identity;
     let verifier: VerifierKey = identity.log_key.parse().unwrap();
     let trust = TrustFile::new(identity.origin.clone(), identity.log_id, vec![verifier]).unwrap();
@@ -63,6 +63,10 @@ impl Gateway {
             task,
             retry_after: Mutex::default(),
         }
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(super) async fn stop(self) {

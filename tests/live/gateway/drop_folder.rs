@@ -55,6 +55,52 @@ async fn files_are_taken_in_and_put_away_with_their_results() {
     ledger.stop().await;
 }
 
+/// A system that always writes to the same name must not lose what it wrote while the last file was in hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_written_over_while_it_is_taken_in_is_taken_in_again() {
+    let world = World::new().await;
+    let ledger = world.start().await;
+    world.enrol().await;
+    ledger.stop().await;
+    let folder = world.own.folder.path().join("drop");
+    let mut config = client::config(&world, Service::Manufacturing);
+    config.watch = Some(folder.clone());
+    config.publisher.outbox.backlog_len_max = commissioned_len("E1") * 3 / 2;
+    let gateway = Gateway::run(config).await;
+    fs::write(folder.join("first.json"), commissioned("E1").to_string()).unwrap();
+    until("the first file", async || folder.join("done/first.json").exists()).await;
+
+    // The outbox is full, so this one is in hand until the ledger is back: nobody else gets its id meanwhile.
+    fs::write(folder.join("next.json"), commissioned("E2").to_string()).unwrap();
+    until("the next file to be in hand", async || {
+        let asked = gateway.post_owned("/v1/events", commissioned("E2"));
+        tokio::time::timeout(Duration::from_millis(500), asked)
+            .await
+            .is_err()
+    })
+    .await;
+    fs::write(folder.join("next.json"), json!([commissioned("E3")]).to_string()).unwrap();
+    let ledger = world.start().await;
+    for id in ["E1", "E2", "E3"] {
+        gateway.proven(id).await;
+    }
+    until("the file to be put away", async || {
+        folder.join("done/next.json").exists()
+    })
+    .await;
+    let result = result(&folder.join("done/next.json.result.json"));
+    assert_eq!(result["events"][0]["id"], "E3");
+    assert!(admitted(&ledger, &world).await.values().all(|count| *count == 1));
+    gateway.stop().await;
+    ledger.stop().await;
+}
+
+/// Bytes of an event of [`commissioned`], as the outbox counts them.
+fn commissioned_len(id: &str) -> usize {
+    let read = lotproof::gateway::json::read(&commissioned(id), "", || unreachable!("it has an id"));
+    read.unwrap().event.encoded_len()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_while_files_are_taken_in_each_event_is_published_once() {
     let world = World::new().await;

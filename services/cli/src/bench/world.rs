@@ -31,7 +31,7 @@ use tokio::{
 };
 
 use super::cpu;
-use crate::{enrolling::enact, founding::trust_file, publishing::Session};
+use crate::{enrolling::enact, founding::trust_file, publishing::Session, waiting::Patience};
 
 const AUTHORITY: &str = "https://authority.example/";
 /// How many publishes wait for JetStream's acknowledgement at a time.
@@ -92,6 +92,7 @@ impl World {
             bus: world.bus.clone(),
             trust: world.trust.clone(),
             outbox: world.folder.join("outbox"),
+            patience: Patience::endless(),
         };
         enact(&session, AUTHORITY, vec![authority], simulation.governance()).await?;
         drop(session);

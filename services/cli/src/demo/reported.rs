@@ -76,7 +76,7 @@ pub(super) async fn publish_reported(
             publisher.submit_when_there_is_room(&events).await?;
         }
     }
-    let statements = drained(&publisher).await?;
+    let statements = drained(session, &publisher).await?;
     println!("{statements} statements of the importer, every receipt proven");
     let mut seen = BTreeSet::new();
     lots.retain(|lot| seen.insert(lot.clone()));

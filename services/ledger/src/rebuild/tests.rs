@@ -139,3 +139,39 @@ fn a_mirror_that_is_damaged_or_of_another_log_or_behind_the_checkpoint_changes_n
     assert_eq!(report.findings[0].kind, FindingKind::HashMismatch);
     assert!(!world.folder.store().exists());
 }
+
+#[test]
+fn nobody_opens_the_store_that_is_there_while_another_is_made() {
+    let world = spoken();
+    let mirror = mirror_of(&world);
+    let closed = world.closed();
+    let store = closed.folder.store();
+    let opened = std::sync::Mutex::new(Vec::new());
+    let try_to_open = |_| {
+        let found = Store::open(&store, &Options::default());
+        opened.lock().unwrap().push(found.map(drop));
+    };
+    let options = AuditOptions {
+        progress: Some(&try_to_open),
+        ..AuditOptions::default()
+    };
+    let rebuilt = rebuild(&closed.folder, &mirror, None, &options).unwrap();
+    assert!(
+        matches!(
+            rebuilt,
+            Rebuilt::Done {
+                replaced: Some(_),
+                ..
+            }
+        ),
+        "{rebuilt:?}"
+    );
+    let opened = opened.into_inner().unwrap();
+    assert!(!opened.is_empty());
+    assert!(
+        opened
+            .iter()
+            .all(|found| matches!(found, Err(StoreError::Locked(_)))),
+        "{opened:?}"
+    );
+}

@@ -1,0 +1,150 @@
+//! Waiting for proofs: with a word every few seconds, no longer than somebody likes, and not for what cannot
+//! come.
+//!
+//! A publisher goes on for ever: the ledger may be back tomorrow. A command that waits for it must say so
+//! meanwhile, and end where no proof can come any more: when its one key is closed in this outbox.
+
+use std::{future::Future, time::Duration};
+
+use anyhow::{Result, anyhow, bail};
+use lotproof::{
+    outbox::{AlarmKind, Status},
+    shell::publisher::{PublishError, Publisher},
+};
+use tokio::time::{Instant, interval_at, sleep_until};
+
+/// How often a command says what it waits for.
+const WORD_EVERY: Duration = Duration::from_secs(3);
+
+/// How long a command waits for proofs, all together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    end: Option<(Instant, Duration)>,
+}
+
+impl Patience {
+    /// However long it takes.
+    pub(crate) const fn endless() -> Self {
+        Self { end: None }
+    }
+
+    /// From now on for so long, or however long it takes.
+    pub(crate) fn from_now(limit: Option<Duration>) -> Self {
+        Self {
+            end: limit.map(|limit| (Instant::now() + limit, limit)),
+        }
+    }
+
+    /// Waits until something is done by a publisher of one key, and says on standard error what it waits for.
+    ///
+    /// # Errors
+    /// If the key is closed in this outbox and events wait for another, if time is up, or if the publisher
+    /// stops. What was handed over stays in the outbox.
+    pub(crate) async fn wait<T>(
+        self,
+        publisher: &Publisher,
+        done: impl Future<Output = Result<T, PublishError>>,
+    ) -> Result<T> {
+        let mut done = std::pin::pin!(done);
+        let mut status = publisher.watch_status();
+        let mut words = interval_at(Instant::now() + WORD_EVERY, WORD_EVERY);
+        let time_is_up = async {
+            match self.end {
+                Some((end, limit)) => {
+                    sleep_until(end).await;
+                    limit
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let mut time_is_up = std::pin::pin!(time_is_up);
+        loop {
+            let has_no_key = async { status.wait_for(waits_for_a_key).await.map(|status| status.queued) };
+            tokio::select! {
+                biased;
+                done = &mut done => return Ok(done?),
+                Ok(queued) = has_no_key => {
+                    let why = why_closed(publisher).await?;
+                    bail!("{why}; {queued} statements' events were not published")
+                }
+                limit = &mut time_is_up => bail!(
+                    "no proof within {} s: {}; they stay in the outbox, and go on when it is used again",
+                    limit.as_secs(),
+                    waits(&publisher.status())
+                ),
+                _ = words.tick() => eprintln!("{}", waits(&publisher.status())),
+            }
+        }
+    }
+}
+
+/// Whether events wait for a key that nobody will give.
+fn waits_for_a_key(status: &Status) -> bool {
+    status.feed.is_none() && status.queued > 0
+}
+
+/// How many statements wait, and for what.
+fn waits(status: &Status) -> String {
+    let count = status.queued + status.unreceipted;
+    let what = match (status.is_confirmed, status.stopped) {
+        (_, Some(refusal)) => format!("the register does not allow what they say ({refusal})"),
+        (false, None) => "the ledger has not answered yet".to_owned(),
+        (true, None) => "for their receipts".to_owned(),
+    };
+    format!("{count} statements wait: {what}")
+}
+
+/// That the one key of this publisher still signs.
+///
+/// # Errors
+/// Why it does not.
+pub(crate) async fn must_be_open(publisher: &Publisher) -> Result<()> {
+    match publisher.status().feed {
+        Some(_) => Ok(()),
+        None => Err(anyhow!(why_closed(publisher).await?)),
+    }
+}
+
+/// Why nothing more is signed with the one key of this publisher, and what helps.
+async fn why_closed(publisher: &Publisher) -> Result<&'static str> {
+    let alarms = publisher.alarms().await?;
+    Ok(alarms
+        .iter()
+        .rev()
+        .find_map(|alarm| closed_by(alarm.kind))
+        .unwrap_or(
+            "the ledger takes nothing more from this key (rotated, retired, compromised or closed): enrol a new key",
+        ))
+}
+
+/// What an alarm says of a feed that it closes.
+const fn closed_by(kind: AlarmKind) -> Option<&'static str> {
+    match kind {
+        AlarmKind::HeadAhead => Some(
+            "this key has signed statements that this outbox does not know: its feed is closed here; use the outbox \
+             that it was used with, or enrol a new key",
+        ),
+        AlarmKind::Diverged => Some(
+            "the log holds another statement where this outbox signed one: somebody else signs with this key, and its \
+             feed is closed here; find out who, and enrol a new key",
+        ),
+        AlarmKind::Restored => Some(
+            "this outbox was restored from a backup or lost its file, so that nobody knows what this key signed last: \
+             its feed is closed here; enrol a new key",
+        ),
+        AlarmKind::Forgotten => Some(
+            "the ledger lost statements of this key that this outbox no longer holds: its feed is closed here; enrol a \
+             new key",
+        ),
+        AlarmKind::HeadRegressed
+        | AlarmKind::TreeShrank
+        | AlarmKind::Forked
+        | AlarmKind::ChainBroken
+        | AlarmKind::NeverTaken
+        | AlarmKind::NoReceipt => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "waiting_tests.rs"]
+mod tests;

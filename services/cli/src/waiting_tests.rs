@@ -1,0 +1,160 @@
+//! Commands that wait, on a real bus.
+
+use std::path::Path;
+
+use lotproof::{
+    log::Origin,
+    shell::nats::{Bus, BusOptions, PrivateServer, ServerOptions},
+    signature::SigningKey,
+    time::RecordedAt,
+    wire::v1::{self, event::Kind},
+};
+use lotproof_ledger::{Config, Folder, InitOptions, Reading, default_parameters, init, run};
+use tempfile::TempDir;
+use tokio::{
+    sync::{oneshot, watch},
+    task::JoinHandle,
+};
+
+use super::*;
+use crate::{
+    enrolling::enact,
+    founding::trust_file,
+    publishing::{Session, proven},
+};
+
+const AUTHORITY: &str = "https://authority.example/";
+/// How long anything may take before a test fails.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A ledger's folder, and its bus.
+struct World {
+    folder: TempDir,
+    server: PrivateServer,
+    session: Session,
+}
+
+fn key() -> SigningKey {
+    SigningKey::from_seed(&[9; 32])
+}
+
+fn act(id: &str) -> Vec<v1::Event> {
+    let kind = Kind::PartyEnrolled(v1::PartyEnrolled {
+        party: format!("https://{id}.example/"),
+        legal_name: id.to_owned(),
+        ..Default::default()
+    });
+    vec![v1::Event {
+        id: id.to_owned(),
+        event_time: Reading::now().wall_nanos,
+        kind: Some(kind),
+        ..Default::default()
+    }]
+}
+
+impl World {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = InitOptions {
+            origin: Origin::new("ledger.example/cli").unwrap(),
+            purpose: v1::Purpose::Test,
+            authority: AUTHORITY.to_owned(),
+            authority_keys: vec![key().feed()],
+            threshold: 1,
+            parameters: default_parameters(),
+            follows: None,
+            created_at: RecordedAt::from_nanos(Reading::now().wall_nanos),
+        };
+        let identity = init(&Folder::new(folder.path().join("ledger")), &options).unwrap();
+        let server = PrivateServer::start(ServerOptions::new(folder.path().join("nats")))
+            .await
+            .expect("this test needs a nats-server");
+        let bus = Bus::connect(&BusOptions::new(server.url(), "test"))
+            .await
+            .unwrap();
+        let session = Session {
+            bus,
+            trust: trust_file(&identity).unwrap(),
+            outbox: folder.path().join("outbox"),
+            patience: Patience::endless(),
+        };
+        Self {
+            folder,
+            server,
+            session,
+        }
+    }
+
+    fn start_ledger(&self) -> (watch::Sender<bool>, JoinHandle<Result<()>>) {
+        let config = Config::new(Folder::new(self.folder.path().join("ledger")), self.server.url());
+        let (stop, shutdown) = watch::channel(false);
+        (stop, tokio::spawn(run(config, shutdown, oneshot::channel().0)))
+    }
+
+    /// The same, from a computer with an outbox of its own.
+    fn elsewhere(&self, outbox: &Path) -> Session {
+        Session {
+            bus: self.session.bus.clone(),
+            trust: self.session.trust.clone(),
+            outbox: outbox.to_owned(),
+            patience: Patience::endless(),
+        }
+    }
+}
+
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, future).await.expect("in time")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_another_outbox_used_ends_the_wait_and_says_what_to_do() {
+    let world = World::new().await;
+    let (stop, ledger) = world.start_ledger();
+    soon(enact(&world.session, AUTHORITY, vec![key()], act("first")))
+        .await
+        .unwrap();
+    let other = world.elsewhere(&world.folder.path().join("other"));
+    let error = soon(enact(&other, AUTHORITY, vec![key()], act("second")))
+        .await
+        .unwrap_err();
+    let text = format!("{error:#}");
+    assert!(
+        text.contains("signed statements that this outbox does not know"),
+        "{text}"
+    );
+    assert!(text.contains("use the outbox that it was used with"), "{text}");
+    assert!(text.contains("1 statements' events were not published"), "{text}");
+
+    // Nor is more taken there.
+    let publisher = soon(other.publisher(AUTHORITY, key())).await.unwrap();
+    let error = soon(proven(&other, &publisher, &act("third"))).await.unwrap_err();
+    assert!(format!("{error:#}").contains("does not know"), "{error:#}");
+    assert_eq!(publisher.status().queued, 1, "of the second");
+    // While the outbox that the key was used with goes on.
+    soon(enact(&world.session, AUTHORITY, vec![key()], act("fourth")))
+        .await
+        .unwrap();
+    stop.send_replace(true);
+    soon(ledger).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_are_waited_for_no_longer_than_asked_and_what_was_handed_over_stays() {
+    let world = World::new().await;
+    let mut hasty = world.elsewhere(&world.session.outbox);
+    hasty.patience = Patience::from_now(Some(Duration::from_secs(1)));
+    let error = soon(enact(&hasty, AUTHORITY, vec![key()], act("first")))
+        .await
+        .unwrap_err();
+    let text = format!("{error:#}");
+    assert!(
+        text.contains("no proof within 1 s: 1 statements wait: the ledger has not answered yet"),
+        "{text}"
+    );
+    let (stop, ledger) = world.start_ledger();
+    let publisher = soon(world.session.publisher(AUTHORITY, key())).await.unwrap();
+    let status = soon(publisher.drain(DEADLINE)).await.unwrap();
+    assert_eq!((status.queued, status.unreceipted, status.statements), (0, 0, 1));
+    stop.send_replace(true);
+    soon(ledger).await.unwrap().unwrap();
+}
