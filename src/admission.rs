@@ -292,6 +292,8 @@ pub struct LedgerState {
 pub struct Taken {
     /// Acts of the authority that took effect with this entry.
     pub effective_acts: Vec<(EventPlace, v1::Event)>,
+    /// The events of an admitted statement that was taken as an entry: checked on the way, so not once more.
+    pub events: Vec<CheckedEvent>,
 }
 
 impl LedgerState {
@@ -613,7 +615,8 @@ impl LedgerState {
             Outcome::Admitted => check_events(envelope.events())?,
             Outcome::Refused(_) => Vec::new(),
         };
-        Ok(self.take_statement(header, envelope.hash(), &events, *outcome, entry.recorded_at))
+        let taken = self.take_statement(header, envelope.hash(), &events, *outcome, entry.recorded_at);
+        Ok(Taken { events, ..taken })
     }
 
     fn take_statement(

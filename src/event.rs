@@ -202,17 +202,11 @@ pub fn check(bytes: &Bytes) -> Result<CheckedEvent, EventError> {
     if kind.is_authority() && seen.reported {
         return Err(EventError::ReportedAct);
     }
-    let decoded = seen
-        .needs_decoding
-        .then(|| v1::Event::decode(bytes.clone()))
-        .transpose();
-    let decoded = decoded
-        .map_err(|_| ShapeError::Encoding {
-            message: "Event",
-            why: "does not decode",
-            offset: 0,
-        })?
-        .unwrap_or_default();
+    let decoded = v1::Event::decode(&*seen.apart).map_err(|_| ShapeError::Encoding {
+        message: "Event",
+        why: "does not decode",
+        offset: 0,
+    })?;
     if let Some(certification) = &decoded.certification
         && !(1..=32).contains(&certification.scope.len())
     {
@@ -266,7 +260,8 @@ struct Seen<'a> {
     event_time: i64,
     kind: Option<EventKind>,
     reported: bool,
-    needs_decoding: bool,
+    /// Part, certification and seals as encoded: all that has to be decoded.
+    apart: Vec<u8>,
     facilities: Vec<&'a [u8]>,
     /// Prefix of the serial run being read.
     prefix: &'a [u8],
@@ -280,7 +275,7 @@ impl<'a> Seen<'a> {
             (0, 1) => self.id = met.value,
             (0, 2) => self.event_time = met.number().cast_signed(),
             (0, 4) => self.reported = true,
-            (0, 5 | 6 | 8) => self.needs_decoding = true,
+            (0, 5 | 6 | 8) => self.apart.extend_from_slice(met.encoded),
             (0, number) if number >= KIND_MIN => self.kind = Some(EventKind(number)),
             (1, _) if self.kind.is_some() => {
                 if is_own_facility(met.field) && self.kind != Some(EventKind(17)) {

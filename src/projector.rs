@@ -14,7 +14,7 @@ use crate::{
     code::Outcome,
     entry::{Body, Entry},
     envelope::{Envelope, Header},
-    event::{self, parts::join_parts},
+    event::parts::join_parts,
     id::{FeedId, TreeSize},
     log::{
         hash::leaf_hash,
@@ -91,30 +91,28 @@ impl Projector {
             return Ok(());
         }
         for (place, act) in &taken.effective_acts {
-            apply(&mut self.projection, *place, header, entry.recorded_at, true, act);
+            let applied = applied(*place, header, entry.recorded_at, true, act);
+            self.projection.apply(&applied);
         }
         if state.register().key(header.feed).is_some_and(|key| key.authority) {
             return Ok(());
         }
-        for (event_number, bytes) in (0..).zip(envelope.events()) {
-            let Ok(checked) = event::check(bytes) else {
-                continue;
-            };
-            let Some(event) = self.whole(header.feed, checked.decode()) else {
+        for (event_number, checked) in (0..).zip(&taken.events) {
+            let event = checked.decode();
+            let is_part = event.part.is_some();
+            let Some(event) = self.whole(header.feed, event) else {
                 continue;
             };
             let place = EventPlace {
                 leaf_index,
                 event_number,
             };
-            apply(
-                &mut self.projection,
-                place,
-                header,
-                entry.recorded_at,
-                false,
-                &event,
-            );
+            let applied = applied(place, header, entry.recorded_at, false, &event);
+            if is_part {
+                self.projection.apply(&applied);
+            } else {
+                self.projection.apply_encoded(&applied, checked.bytes());
+            }
         }
         Ok(())
     }
@@ -138,21 +136,20 @@ impl Projector {
     }
 }
 
-fn apply(
-    projection: &mut Projection,
+const fn applied<'a>(
     place: EventPlace,
-    header: &Header,
+    header: &'a Header,
     recorded_at: RecordedAt,
     by_authority: bool,
-    event: &v1::Event,
-) {
-    projection.apply(&AppliedEvent {
+    event: &'a v1::Event,
+) -> AppliedEvent<'a> {
+    AppliedEvent {
         place,
-        issuer: &header.issuer,
+        issuer: header.issuer.as_str(),
         feed: header.feed,
         recorded_at,
         issued_at: header.issued_at,
         by_authority,
         event,
-    });
+    }
 }

@@ -238,14 +238,14 @@ pub(super) fn kind_of(encoded: &[u8]) -> (u32, &[u8]) {
 }
 
 /// The encoded event without its serial lists.
-pub(super) fn without_serials(encoded: Vec<u8>) -> Box<[u8]> {
-    let (kind, content) = kind_of(&encoded);
+pub(super) fn without_serials(encoded: &[u8]) -> Box<[u8]> {
+    let (kind, content) = kind_of(encoded);
     let Some(ShapeKind::Message(shape)) = shape::EVENT.field(kind).map(|field| &field.kind) else {
-        return encoded.into_boxed_slice();
+        return encoded.into();
     };
     let sliced = |number: u32| shape.field(number).is_some_and(|field| field.sliced);
     if !fields(content).any(|(number, ..)| sliced(number)) {
-        return encoded.into_boxed_slice();
+        return encoded.into();
     }
     let mut kept = Vec::new();
     for (number, field, _) in fields(content) {
@@ -254,7 +254,7 @@ pub(super) fn without_serials(encoded: Vec<u8>) -> Box<[u8]> {
         }
     }
     let mut out = Vec::with_capacity(64 + kept.len());
-    for (number, field, _) in fields(&encoded) {
+    for (number, field, _) in fields(encoded) {
         if number == kind {
             prost::encoding::encode_key(number, prost::encoding::WireType::LengthDelimited, &mut out);
             prost::encoding::encode_varint(kept.len() as u64, &mut out);

@@ -139,20 +139,32 @@ impl Projection {
     /// # Panics
     /// After four billion facts.
     pub fn apply(&mut self, applied: &AppliedEvent<'_>) {
+        self.apply_encoded(applied, &applied.event.encode_to_vec());
+    }
+
+    /// [`apply`](Self::apply), where the event's canonical encoding is at hand.
+    ///
+    /// # Panics
+    /// After four billion facts.
+    pub fn apply_encoded(&mut self, applied: &AppliedEvent<'_>, encoded: &[u8]) {
+        debug_assert_eq!(
+            encoded,
+            applied.event.encode_to_vec(),
+            "the encoding is the event's"
+        );
         self.recall.forget();
         let event = applied.event;
         let issuer = self.symbols.intern(applied.issuer);
         let id = self.symbols.intern(&event.id);
         let target = fact::reference(event);
         let target_fact = target.and_then(|place| self.at_place(place));
-        let encoded = event.encode_to_vec();
         let digest = if target.is_some() {
             let named = target_fact.map_or(("", ""), |target| {
                 (self.issuer_of(target), self.event_id_of(target))
             });
             digest::of_fact(applied.issuer, &fact::without_reference(event), Some(named))
         } else {
-            digest::of_fact(applied.issuer, &encoded, None)
+            digest::of_fact(applied.issuer, encoded, None)
         };
         let number = u32::try_from(self.facts.len()).expect("fewer than four billion facts fit in memory");
         let outcome = self.identify(applied, (issuer, id), digest, number);
@@ -161,7 +173,7 @@ impl Projection {
         if outcome == Outcome::Repeated {
             return;
         }
-        let (kind, _) = fact::kind_of(&encoded);
+        let (kind, _) = fact::kind_of(encoded);
         let fact = Fact {
             place: applied.place,
             recorded_at: applied.recorded_at.as_nanos(),
