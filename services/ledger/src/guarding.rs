@@ -169,6 +169,7 @@ mod tests {
     }
 
     /// The store has nine entries.
+    #[expect(clippy::unnecessary_wraps, reason = "answers as a store does, which may fail")]
     fn of_store(size: TreeSize) -> Result<Option<Hash>, GuardFault> {
         Ok((size.get() <= 9).then(|| root(size.get())))
     }
