@@ -13,6 +13,8 @@ pub mod mirror;
 #[cfg(feature = "nats")]
 pub mod nats;
 pub mod outbox_file;
+#[cfg(feature = "http")]
+pub mod process;
 #[cfg(feature = "nats")]
 pub mod publisher;
 #[cfg(feature = "store")]

@@ -28,6 +28,7 @@ use lotproof::{
         key_file,
         mirror::{DirSource, mirror},
         nats::{Bus, BusOptions, PrivateServer, ServerOptions},
+        process::StopSignals,
     },
     signature::SigningKey,
     simulate::{Simulation, SimulationConfig},
@@ -51,7 +52,7 @@ use crate::{
     founding::trust_file,
     lots::project,
     publishing::Session,
-    running::{POLICIES_FOLDER, Services, StopSignals},
+    running::{POLICIES_FOLDER, Services},
     shipped::write_policies,
 };
 

@@ -5,17 +5,13 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use lotproof::shell::process;
 use lotproof_cli::{Arguments, Outcome, run};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn".into()),
-        )
-        .with_writer(std::io::stderr)
-        .init();
+    process::log_to_stderr("warn");
     match run(arguments).await {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),

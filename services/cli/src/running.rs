@@ -7,11 +7,13 @@ use clap::{Args, Subcommand};
 use lotproof::{
     audit::AuditOptions,
     gateway::Service,
-    shell::nats::{PrivateServer, ServerOptions},
+    shell::{
+        nats::{PrivateServer, ServerOptions},
+        process::StopSignals,
+    },
 };
 use lotproof_ledger::{Config, Folder, Rebuilt, rebuild};
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
     sync::{oneshot, watch},
     task::JoinSet,
 };
@@ -113,29 +115,6 @@ impl Services {
             }
         }
         first.map_or(Ok(()), |(name, result)| result.with_context(|| name.to_owned()))
-    }
-}
-
-/// SIGTERM and SIGINT, which no longer end the process from the moment that this is made.
-pub(crate) struct StopSignals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl StopSignals {
-    pub(crate) fn listen() -> Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Returns once either came.
-    pub(crate) async fn received(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
     }
 }
 

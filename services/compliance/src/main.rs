@@ -1,15 +1,11 @@
 //! `lotproof-compliance`: one projector, from the command line, until SIGTERM.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use lotproof::trust::TrustFile;
+use lotproof::{shell::process, trust::TrustFile};
 use lotproof_compliance::{Config, run};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::{oneshot, watch},
-};
 
 #[derive(Parser)]
 #[command(about = "Lotproof projector: where lots came from, and whether they meet a rule")]
@@ -34,38 +30,24 @@ struct Arguments {
     http: SocketAddr,
 }
 
+impl Arguments {
+    fn config(self) -> Result<Config> {
+        let json = std::fs::read(&self.trust)
+            .with_context(|| format!("reading the trust file {}", self.trust.display()))?;
+        let trust = TrustFile::parse(&json)
+            .with_context(|| format!("{} is not a trust file", self.trust.display()))?;
+        let mut config = Config::new(self.nats_url, self.ledger_url, trust, self.policies);
+        config.openings = self.openings;
+        config.http = self.http;
+        Ok(config)
+    }
+}
+
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
-        )
-        .with_writer(std::io::stderr)
-        .init();
-    let json = std::fs::read(&arguments.trust)
-        .with_context(|| format!("reading the trust file {}", arguments.trust.display()))?;
-    let trust = TrustFile::parse(&json)
-        .with_context(|| format!("{} is not a trust file", arguments.trust.display()))?;
-    let mut config = Config::new(
-        arguments.nats_url,
-        arguments.ledger_url,
-        trust,
-        arguments.policies,
-    );
-    config.openings = arguments.openings;
-    config.http = arguments.http;
-    let (stop, shutdown) = watch::channel(false);
-    let (listening, address) = oneshot::channel();
-    tokio::spawn(async move {
-        if let Ok(address) = address.await {
-            println!("listening on http://{address}");
-        }
-    });
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        stop.send_replace(true);
-    });
-    run(config, shutdown, listening).await
+    process::service("lotproof-compliance", |shutdown, listening| async {
+        run(arguments.config()?, shutdown, listening).await
+    })
+    .await
 }

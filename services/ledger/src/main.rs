@@ -1,14 +1,10 @@
 //! `lotproof-ledger`: one ledger, from the command line, until SIGTERM.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
 use clap::Parser;
+use lotproof::shell::process;
 use lotproof_ledger::{Config, Folder, StopAt, run};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::{oneshot, watch},
-};
 
 #[derive(Parser)]
 #[command(about = "Lotproof ledger: the single writer of one log, and its read side")]
@@ -28,28 +24,13 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into()),
-        )
-        .with_writer(std::io::stderr)
-        .init();
     let mut config = Config::new(Folder::new(arguments.folder), arguments.nats_url);
     config.http = arguments.http;
     config.stop_at = arguments.stop_at;
-    let (stop, shutdown) = watch::channel(false);
-    let (listening, address) = oneshot::channel();
-    tokio::spawn(async move {
-        if let Ok(address) = address.await {
-            println!("listening on http://{address}");
-        }
-    });
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn(async move {
-        tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        stop.send_replace(true);
-    });
-    run(config, shutdown, listening).await
+    process::service("lotproof-ledger", |shutdown, listening| {
+        run(config, shutdown, listening)
+    })
+    .await
 }
