@@ -26,7 +26,7 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
-pub use self::arguments::{Arguments, serve};
+pub use self::arguments::Arguments;
 use self::{metrics::Metrics, taking::Gateway};
 use crate::{
     gateway::Service,

@@ -28,7 +28,7 @@ use lotproof::{
         key_file,
         mirror::{DirSource, mirror},
         nats::{Bus, BusOptions, PrivateServer, ServerOptions},
-        process,
+        process::StopSignals,
     },
     signature::SigningKey,
     simulate::{Simulation, SimulationConfig},
@@ -248,9 +248,9 @@ impl Demo {
             println!("{:<14} {ledger_url}", "ledger");
             println!("{:<14} http://{compliance}", "compliance");
             println!("{:<14} {}", "trust file", folder.join("trust.json").display());
-            let mut told_to_stop = process::shutdown_on_signals()?;
+            let mut signals = StopSignals::listen()?;
             println!("running until Ctrl-C");
-            drop(told_to_stop.wait_for(|stop| *stop).await);
+            signals.received().await;
         }
         services.finish(None).await?;
         drop(session);

@@ -9,7 +9,7 @@ use lotproof::{
     gateway::Service,
     shell::{
         nats::{PrivateServer, ServerOptions},
-        process,
+        process::StopSignals,
     },
 };
 use lotproof_ledger::{Config, Folder, Rebuilt, rebuild};
@@ -120,7 +120,7 @@ impl Services {
 
 impl Up {
     pub(crate) async fn run(self) -> Result<Outcome> {
-        let mut told_to_stop = process::shutdown_on_signals()?;
+        let mut signals = StopSignals::listen()?;
         let folder = Folder::new(&self.folder);
         let trust = trust_file(&folder.identity()?)?;
         let mut settings = Vec::new();
@@ -179,7 +179,7 @@ impl Up {
             services.running.join_next().await
         };
         let ended = tokio::select! {
-            () = async { drop(told_to_stop.wait_for(|stop| *stop).await) } => Ok(None),
+            () = signals.received() => Ok(None),
             error = supervised => Err(error),
             ended = running => Ok(ended),
         };

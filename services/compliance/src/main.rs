@@ -1,6 +1,6 @@
 //! `lotproof-compliance`: one projector, from the command line, until SIGTERM.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -30,21 +30,24 @@ struct Arguments {
     http: SocketAddr,
 }
 
+impl Arguments {
+    fn config(self) -> Result<Config> {
+        let json = std::fs::read(&self.trust)
+            .with_context(|| format!("reading the trust file {}", self.trust.display()))?;
+        let trust = TrustFile::parse(&json)
+            .with_context(|| format!("{} is not a trust file", self.trust.display()))?;
+        let mut config = Config::new(self.nats_url, self.ledger_url, trust, self.policies);
+        config.openings = self.openings;
+        config.http = self.http;
+        Ok(config)
+    }
+}
+
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    process::log_to_stderr("info");
-    let json = std::fs::read(&arguments.trust)
-        .with_context(|| format!("reading the trust file {}", arguments.trust.display()))?;
-    let trust = TrustFile::parse(&json)
-        .with_context(|| format!("{} is not a trust file", arguments.trust.display()))?;
-    let mut config = Config::new(
-        arguments.nats_url,
-        arguments.ledger_url,
-        trust,
-        arguments.policies,
-    );
-    config.openings = arguments.openings;
-    config.http = arguments.http;
-    run(config, process::shutdown_on_signals()?, process::print_address()).await
+    process::service("lotproof-compliance", |shutdown, listening| async {
+        run(arguments.config()?, shutdown, listening).await
+    })
+    .await
 }

@@ -1,8 +1,7 @@
 //! `lotproof-ledger`: one ledger, from the command line, until SIGTERM.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use anyhow::Result;
 use clap::Parser;
 use lotproof::shell::process;
 use lotproof_ledger::{Config, Folder, StopAt, run};
@@ -25,11 +24,13 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    process::log_to_stderr("info");
     let mut config = Config::new(Folder::new(arguments.folder), arguments.nats_url);
     config.http = arguments.http;
     config.stop_at = arguments.stop_at;
-    run(config, process::shutdown_on_signals()?, process::print_address()).await
+    process::service("lotproof-ledger", |shutdown, listening| {
+        run(config, shutdown, listening)
+    })
+    .await
 }

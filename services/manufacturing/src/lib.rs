@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 
 use lotproof::gateway::Service;
-pub use lotproof::shell::gateway::{Arguments, Config, GatewayError, serve};
+pub use lotproof::shell::gateway::{Arguments, Config, GatewayError};
 use tokio::sync::{oneshot, watch};
 
 /// Which kinds of event this service takes.

@@ -1,9 +1,10 @@
 //! `lotproof-manufacturing`: the manufacturing gateway, from the command line, until SIGTERM.
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::Parser;
 use lotproof::shell::process;
-use lotproof_manufacturing::{Arguments, SERVICE, serve};
+use lotproof_manufacturing::{Arguments, SERVICE, run};
 
 #[derive(Parser)]
 #[command(about = "Lotproof manufacturing gateway: from a plant's MES and ERP to the ledger")]
@@ -13,8 +14,10 @@ struct CommandLine {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let line = CommandLine::parse();
-    process::log_to_stderr("info");
-    Ok(serve(line.arguments.config(SERVICE)?).await?)
+async fn main() -> ExitCode {
+    let CommandLine { arguments } = CommandLine::parse();
+    process::service("lotproof-manufacturing", |shutdown, listening| async {
+        run(arguments.config(SERVICE)?, shutdown, listening).await
+    })
+    .await
 }

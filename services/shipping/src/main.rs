@@ -1,9 +1,10 @@
 //! `lotproof-shipping`: the shipping gateway, from the command line, until SIGTERM.
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::Parser;
 use lotproof::shell::process;
-use lotproof_shipping::{Arguments, SERVICE, serve};
+use lotproof_shipping::{Arguments, SERVICE, run};
 
 #[derive(Parser)]
 #[command(about = "Lotproof shipping gateway: from a carrier's WMS and TMS to the ledger")]
@@ -13,8 +14,10 @@ struct CommandLine {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let line = CommandLine::parse();
-    process::log_to_stderr("info");
-    Ok(serve(line.arguments.config(SERVICE)?).await?)
+async fn main() -> ExitCode {
+    let CommandLine { arguments } = CommandLine::parse();
+    process::service("lotproof-shipping", |shutdown, listening| async {
+        run(arguments.config(SERVICE)?, shutdown, listening).await
+    })
+    .await
 }

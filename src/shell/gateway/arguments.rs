@@ -1,14 +1,9 @@
-//! The command line of a publishing service, and its life until SIGTERM.
+//! The command line of a publishing service.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{fs, net::SocketAddr, path::PathBuf};
 
-use super::{Config, GatewayError, run};
-use crate::{
-    gateway::Service,
-    identifier,
-    shell::{durable, key_file, process},
-    trust::TrustFile,
-};
+use super::{Config, GatewayError};
+use crate::{gateway::Service, identifier, shell::key_file, trust::TrustFile};
 
 /// What a publishing service is told; every setting is also an environment variable.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,11 +49,11 @@ impl Arguments {
         let setting = |what: String| {
             move |error: &dyn std::fmt::Display| GatewayError::Setting(format!("{what}: {error}"))
         };
-        let party =
-            identifier::normalise(&self.party).map_err(|error| setting(self.party.clone())(&error))?;
-        let path = self.trust.display().to_string();
-        let trust = durable::read(&self.trust).map_err(|error| setting(path.clone())(&error))?;
-        let trust = TrustFile::parse(&trust.unwrap_or_default()).map_err(|error| setting(path)(&error))?;
+        let party = identifier::normalise(&self.party)
+            .map_err(|error| setting(format!("--party {}", self.party))(&error))?;
+        let path = format!("the trust file {}", self.trust.display());
+        let trust = fs::read(&self.trust).map_err(|error| setting(format!("reading {path}"))(&error))?;
+        let trust = TrustFile::parse(&trust).map_err(|error| setting(path)(&error))?;
         let keys = self.keys.iter().map(|path| {
             key_file::read(path).map_err(|error| setting(format!("key {}", path.display()))(&error))
         });
@@ -76,14 +71,4 @@ impl Arguments {
         config.body_len_max = self.body_len_max;
         Ok(config)
     }
-}
-
-/// Runs a service until SIGTERM or SIGINT, and prints where it listens.
-///
-/// # Errors
-/// Why it could not run.
-pub async fn serve(config: Config) -> Result<(), GatewayError> {
-    let shutdown =
-        process::shutdown_on_signals().map_err(|error| GatewayError::Setting(format!("signals: {error}")))?;
-    run(config, shutdown, process::print_address()).await
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::*;
-use lotproof::shell::gateway::serve;
+use lotproof::shell::{gateway::run, process::until_stopped};
 
 /// Tells the re-executed test binary which gateway to run.
 const CHILD: &str = "LOTPROOF_TEST_GATEWAY_CHILD";
@@ -26,7 +26,8 @@ fn child_gateway() {
     config.publisher.outbox.wait_ms = 200;
     config.publisher.outbox.wait_ms_max = 1_000;
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(serve(config)).unwrap();
+    let running = until_stopped(|shutdown, listening| run(config, shutdown, listening));
+    runtime.block_on(running).unwrap().unwrap();
 }
 
 /// A gateway as a process of its own.
