@@ -12,6 +12,10 @@
 //! replay   decide, compare, go on
 //! ```
 //!
+//! Memory is bounded whatever the log's length: some batches of bundles, a row of hashes for each level of the
+//! tree, the register and the end of each feed, the rows of recent entries, and what was found and lost.
+//! Evidence about an older statement has that one's bundle read again, and compared with the tree again.
+//!
 //! After a fault the audit goes on where it can, so that several are each named, by kind and place. It stops
 //! at [`AuditOptions::findings_max`]. Everything here is pure but for the reads of a [`LogSource`].
 //!

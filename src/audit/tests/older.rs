@@ -10,7 +10,9 @@ use super::{
         source::{MemoryCopy, StaticCopy as _},
         *,
     },
-    at, files, found, replayed,
+    at,
+    files::{self, Expected},
+    found, replayed,
     world::{ALICE, NOW, World, commission, encode, event, key, nth},
 };
 use crate::{
@@ -81,7 +83,7 @@ fn naming(mut entry: Entry, first: u64) -> Entry {
 }
 
 /// A long log with everything that can be said about old statements, and what is to be found in it.
-fn about_old_statements() -> (World, Vec<(FindingKind, Option<u64>, Option<&'static str>)>) {
+fn about_old_statements() -> (World, Expected) {
     use FindingKind::{FalseEvidence, NoPlace};
     let mut world = World::of(600);
     let places = world.places(2);
@@ -168,18 +170,19 @@ fn every_log_with_something_wrong_is_found_the_same_for_a_small_window() {
     same_for_every_window("eventful", &world, &world.copy(), &[0, 20, 100]);
 }
 
+type Damage<'a> = &'a dyn Fn(&mut MemoryCopy);
+
 #[test]
 fn damage_does_not_change_what_is_found_about_old_statements() {
     let (world, _) = about_old_statements();
     let places = world.places(2);
     let key = world.log_key();
-    type Damage<'a> = &'a dyn Fn(&mut MemoryCopy);
     let damages: [(&str, Damage<'_>); 9] = [
         ("first lost", &|copy| {
-            damage::drop_entry(copy, LeafIndex::new(places[&50])).unwrap()
+            damage::drop_entry(copy, LeafIndex::new(places[&50])).unwrap();
         }),
         ("first flipped", &|copy| {
-            damage::flip_byte(copy, LeafIndex::new(places[&50])).unwrap()
+            damage::flip_byte(copy, LeafIndex::new(places[&50])).unwrap();
         }),
         ("first moved", &|copy| {
             damage::swap_entries(copy, LeafIndex::new(places[&50]), LeafIndex::new(places[&51])).unwrap();
