@@ -38,7 +38,7 @@ codes! {
     NotEpcis "not_epcis" 400,
     /// A query parameter that is not one, or has no such value.
     BadQuery "bad_query" 400,
-    /// No such resource, or method on it.
+    /// No such resource.
     NotFound "not_found" 404,
     /// No event with this id is known here.
     UnknownEvent "unknown_event" 404,

@@ -343,7 +343,9 @@ impl EventIndex {
             Some(Place::Signed { .. }) => EventState::Published,
             Some(Place::Proven { row, .. }) => match row.outcome {
                 Outcome::Admitted => EventState::Receipted,
-                Outcome::Refused(_) => EventState::DeadLetter,
+                // Whether it goes out again or becomes a letter stands in a record of the same batch: until that
+                // is applied the id is not free, or somebody could publish beside what goes out again.
+                Outcome::Refused(_) => EventState::Refused,
             },
             Some(Place::DeadLetter { .. }) => EventState::DeadLetter,
         }

@@ -152,6 +152,14 @@ pub async fn run(
         _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
         bus = Bus::connect_patiently(&options) => bus?,
     };
+    // First, so that nothing has begun to publish if the address is taken.
+    let listener = TcpListener::bind(config.http)
+        .await
+        .map_err(|source| GatewayError::Listen {
+            address: config.http,
+            source,
+        })?;
+    let address = listener.local_addr().unwrap_or(config.http);
     let gateway = Gateway::start(bus, config.publisher, service, metrics).await?;
     let dropping = match config.watch {
         Some(folder) => Some(drop_folder::start(
@@ -163,13 +171,6 @@ pub async fn run(
         None => None,
     };
     let separating = tokio::spawn(letters::separate(gateway.clone()));
-    let listener = TcpListener::bind(config.http)
-        .await
-        .map_err(|source| GatewayError::Listen {
-            address: config.http,
-            source,
-        })?;
-    let address = listener.local_addr().unwrap_or(config.http);
     let limits = http::Limits {
         body_len_max: config.body_len_max,
         body_patience: config.body_patience,

@@ -130,11 +130,13 @@ fn an_id_is_free_taken_by_the_same_or_taken_by_another() {
 fn what_the_register_refuses_goes_again_and_what_content_refuses_frees_its_id() {
     let events = [encoded("a", "urn:x:1")];
     let refused = Outcome::Refused(Refusal::UnknownFacility);
-    let mut records = vec![
-        signed(0, 1, &events),
-        receipted(1, 4, refused),
-        queued(0, 1, &events),
-    ];
+    let mut records = vec![signed(0, 1, &events), receipted(1, 4, refused)];
+    assert_eq!(
+        index(&records).standing("a", &[crate::event::content(&events[0])]),
+        Standing::Same,
+        "not free before it is known whether it goes again"
+    );
+    records.push(queued(0, 1, &events));
     let status = index(&records).status("a").unwrap();
     assert_eq!(status.state, EventState::Refused);
     assert_eq!(status.statements[0].code, Some("unknown_facility"));

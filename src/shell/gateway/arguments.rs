@@ -5,6 +5,10 @@ use std::{fs, net::SocketAddr, path::PathBuf};
 use super::{Config, GatewayError};
 use crate::{gateway::Service, identifier, shell::key_file, trust::TrustFile};
 
+/// Most bytes that may wait for receipts: all of them may be queued and signed in one batch of the outbox, whose
+/// length is bounded.
+const BACKLOG_LEN_MAX: usize = 100 << 20;
+
 /// What a publishing service is told; every setting is also an environment variable.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
@@ -32,7 +36,7 @@ pub struct Arguments {
     /// Drop folder: EPCIS documents and event files in it are taken in
     #[arg(long, env = "LOTPROOF_WATCH")]
     pub watch: Option<PathBuf>,
-    /// Bytes that may wait for receipts; more are answered 503
+    /// Bytes that may wait for receipts, 100 MiB at most; more are answered 503
     #[arg(long, env = "LOTPROOF_BACKLOG_LEN_MAX", default_value_t = 64 << 20)]
     pub backlog_len_max: usize,
     /// Longest body in bytes
@@ -58,6 +62,13 @@ impl Arguments {
             key_file::read(path).map_err(|error| setting(format!("key {}", path.display()))(&error))
         });
         let keys = keys.collect::<Result<_, _>>()?;
+        if self.backlog_len_max > BACKLOG_LEN_MAX {
+            let message = format!(
+                "--backlog-len-max is {BACKLOG_LEN_MAX} at most, got {}",
+                self.backlog_len_max
+            );
+            return Err(GatewayError::Setting(message));
+        }
         let mut config = Config::new(service, self.nats_url, &trust, party, keys, self.outbox)
             .map_err(|error| setting("the log's key".to_owned())(&error))?;
         if let Some(generation) = self.generation {
