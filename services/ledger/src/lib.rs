@@ -193,8 +193,7 @@ pub async fn run(
     let (to_writer, prepared) = mpsc::channel(1);
     let suspects = prepare::Suspects::load(&config.folder)?;
     suspects.install_hook(&config.folder);
-    let ended = shared.watch_health();
-    let reading = tokio::spawn(read(reader, to_prepare, shutdown.clone()));
+    let reading = tokio::spawn(read(reader, to_prepare, shared.watch_health(), shutdown.clone()));
     let preparing = tokio::task::spawn_blocking(move || prepare_all(to_be_prepared, &to_writer, &suspects));
     let writing = {
         let (shared, runtime) = (shared.clone(), Handle::current());
@@ -203,7 +202,6 @@ pub async fn run(
     };
 
     let outcome = writing.await.context("the writer panicked")?;
-    drop(ended);
     let read_outcome = if outcome.is_ok() {
         preparing.await.context("preparing a batch panicked")?;
         reading.await.context("the reader panicked")?
@@ -211,6 +209,9 @@ pub async fn run(
         Ok(())
     };
     asks.abort();
+    if let (Ok(()), Health::Halted(why)) = (&outcome, shared.health()) {
+        bail!("the ledger halts: {why}");
+    }
     if outcome.is_ok() && read_outcome.is_ok() {
         // The writer ends only when the reader has; wait for the word that ended it.
         let _ = shutdown.wait_for(|stop| *stop).await;
@@ -227,16 +228,18 @@ impl<T> Drop for AbortOnDrop<T> {
     }
 }
 
-/// Reads EVENTS until told to stop.
+/// Reads EVENTS until told to stop, or until the ledger halts.
 async fn read(
     mut reader: EventsReader,
     to_prepare: mpsc::Sender<EventsBatch>,
+    mut health: watch::Receiver<Health>,
     mut shutdown: watch::Receiver<bool>,
 ) -> Result<()> {
     loop {
         let batch = tokio::select! {
             biased;
             _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
+            _ = health.wait_for(|health| matches!(health, Health::Halted(_))) => return Ok(()),
             batch = reader.next_batch() => batch,
         };
         let batch = match batch {
