@@ -3,7 +3,7 @@
 //! A decimal has at most 28 digits behind the point and the finest factor to a base unit adds eight
 //! (`quantity`), so every quantity that the wire can carry is a whole number here.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -28,13 +28,13 @@ impl Exact {
 
     /// A whole number.
     pub fn whole(number: u64) -> Self {
-        Self(BigInt::from(number) * BigInt::from(10).pow(SCALE))
+        Self(BigInt::from(number) * power_of_ten(SCALE))
     }
 
     /// `value` times `factor`, exactly.
     fn product(value: Decimal, factor: Decimal) -> Self {
         let digits = SCALE.saturating_sub(value.scale() + factor.scale());
-        Self(BigInt::from(value.mantissa()) * BigInt::from(factor.mantissa()) * BigInt::from(10).pow(digits))
+        Self(BigInt::from(value.mantissa()) * BigInt::from(factor.mantissa()) * power_of_ten(digits))
     }
 
     /// This number `times` over.
@@ -47,7 +47,7 @@ impl Exact {
     /// pieces have; digits beyond the fortieth are cut off.
     #[must_use]
     pub fn multiplied(&self, other: &Self) -> Self {
-        Self(&self.0 * &other.0 / Self::divisor())
+        Self(&self.0 * &other.0 / power_of_ten(SCALE))
     }
 
     /// Whether it is below zero.
@@ -62,12 +62,25 @@ impl Exact {
 
     /// As a fraction.
     pub fn to_rational(&self) -> BigRational {
-        BigRational::new(self.0.clone(), Self::divisor())
+        // Few quantities have many digits behind the point: without the zeros at the end both numbers are short.
+        let (mut number, mut digits) = (self.0.clone(), SCALE);
+        for zeros in [32, 16, 8, 4, 2, 1] {
+            let power = power_of_ten(zeros);
+            if digits >= zeros && (&number % power).is_zero() {
+                (number, digits) = (number / power, digits - zeros);
+            }
+        }
+        BigRational::new(number, power_of_ten(digits).clone())
     }
+}
 
-    fn divisor() -> BigInt {
-        BigInt::from(10).pow(SCALE)
-    }
+/// 10^`digits`, of at most [`SCALE`].
+fn power_of_ten(digits: u32) -> &'static BigInt {
+    static POWERS: LazyLock<Vec<BigInt>> = LazyLock::new(|| {
+        let powers = std::iter::successors(Some(BigInt::from(1)), |power| Some(power * 10));
+        powers.take(SCALE as usize + 1).collect()
+    });
+    &POWERS[digits as usize]
 }
 
 impl std::ops::AddAssign<&Exact> for Exact {
@@ -186,6 +199,20 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fraction_is_the_same_number_whatever_its_zeros() {
+        let whole = BigInt::from(10).pow(SCALE);
+        for mantissa in [0_u64, 1, 5, 10, 120, 1_000_000, 10_u64.pow(19)] {
+            for digits in 0..=SCALE {
+                for sign in [-1_i64, 1] {
+                    let number = BigInt::from(mantissa) * BigInt::from(10).pow(digits) * BigInt::from(sign);
+                    let expected = BigRational::new(number.clone(), whole.clone());
+                    assert_eq!(Exact(number).to_rational(), expected);
+                }
+            }
+        }
+    }
 
     #[test]
     fn sums_are_exact_across_units_and_scales() {

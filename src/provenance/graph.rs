@@ -4,7 +4,10 @@
 //! first, siblings in the order of facts and then of identifiers, so that the same facts give the same
 //! answer, cut off at the same place.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
@@ -225,13 +228,17 @@ impl Projection {
     }
 
     /// What is declared of a product.
-    pub(super) fn product_declaration(&self, product: Symbol) -> Option<v1::ProductDeclared> {
+    pub(super) fn product_declaration(&self, product: Symbol) -> Option<Arc<v1::ProductDeclared>> {
         self.declared(product).map(|(_, declared)| declared)
     }
 
     /// What is declared of a product, and by which fact: by the owner of its identifier if he did, else by
     /// anybody; and the newest.
-    pub(super) fn declared(&self, product: Symbol) -> Option<(u32, v1::ProductDeclared)> {
+    pub(super) fn declared(&self, product: Symbol) -> Option<(u32, Arc<v1::ProductDeclared>)> {
+        self.recall.product(product, || self.find_declaration(product))
+    }
+
+    fn find_declaration(&self, product: Symbol) -> Option<(u32, v1::ProductDeclared)> {
         let owner = self.directory.owner(&self.symbols, self.symbols.name(product));
         let fact = self
             .directory
@@ -352,7 +359,7 @@ impl Walk<'_> {
             depth,
             kind: product
                 .and_then(|product| projection.product_declaration(product))
-                .map(|declared| declared.kind),
+                .map(|declared| declared.kind.clone()),
             product: product.and_then(|product| projection.text(product)),
             class_lot: projection.class_of(history).map(|class| projection.name(class)),
             makers,

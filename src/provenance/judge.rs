@@ -34,6 +34,22 @@ impl Projection {
         report.found.dedup();
         report.found
     }
+
+    /// How much more came out of a step than went in, in words; nothing if it did not, or if that is not known.
+    fn exceeded_yield(&self, fact: u32) -> Option<String> {
+        let (mut masses_in, mut masses_out) = (Tally::default(), Tally::default());
+        for leg in &self.fact(fact).reading.legs {
+            let tally = match leg.role {
+                Role::Input => &mut masses_in,
+                Role::Output => &mut masses_out,
+                _ => continue,
+            };
+            tally.add(self.mass(leg).as_ref());
+        }
+        let kilograms = |tally: &Tally| tally.sums.get("KGM").cloned().unwrap_or_else(Exact::zero);
+        let (went_in, came_out) = (kilograms(&masses_in), kilograms(&masses_out));
+        (!masses_in.unknown && came_out > went_in).then(|| format!("{came_out} KGM out of {went_in} KGM"))
+    }
 }
 
 /// Collects the anomalies of one piece.
@@ -328,24 +344,11 @@ impl Report<'_> {
             {
                 continue;
             }
-            let (mut masses_in, mut masses_out) = (Tally::default(), Tally::default());
-            for leg in &reading.legs {
-                let tally = match leg.role {
-                    Role::Input => &mut masses_in,
-                    Role::Output => &mut masses_out,
-                    _ => continue,
-                };
-                tally.add(projection.mass(leg).as_ref());
-            }
-            let kilograms = |tally: &Tally| tally.sums.get("KGM").cloned().unwrap_or_else(Exact::zero);
-            let (went_in, came_out) = (kilograms(&masses_in), kilograms(&masses_out));
-            if !masses_in.unknown && came_out > went_in {
-                self.add(
-                    AnomalyKind::YieldExceeded,
-                    fact,
-                    vec![fact],
-                    format!("{came_out} KGM out of {went_in} KGM"),
-                );
+            let exceeded = projection
+                .recall
+                .step_yield(fact, || projection.exceeded_yield(fact));
+            if let Some(detail) = exceeded {
+                self.add(AnomalyKind::YieldExceeded, fact, vec![fact], detail);
             }
         }
     }

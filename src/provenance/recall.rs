@@ -10,12 +10,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::policy::view::LotFacts;
+use crate::{policy::view::LotFacts, wire::v1};
 
 use super::{
     Anomaly, Projection,
     history::History,
     span::{LotKey, Span},
+    symbol::Symbol,
 };
 
 /// Most moments and inputs that are kept, about 100 MB; with more, remembering starts anew.
@@ -31,6 +32,9 @@ struct Kept {
     judged: HashMap<Span, Arc<[Anomaly]>>,
     /// By lot and clock.
     facts: HashMap<(LotKey, i64), Arc<LotFacts>>,
+    products: HashMap<Symbol, Option<(u32, Arc<v1::ProductDeclared>)>>,
+    /// By step: what is wrong with its masses.
+    yields: HashMap<u32, Option<String>>,
     /// Lots behind which there is no circle.
     acyclic: HashSet<LotKey>,
     used: usize,
@@ -57,6 +61,34 @@ impl Recall {
     /// What is in there is whole, whoever panicked.
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What `ask` says of a product, asked once.
+    pub(super) fn product(
+        &self,
+        product: Symbol,
+        ask: impl FnOnce() -> Option<(u32, v1::ProductDeclared)>,
+    ) -> Option<(u32, Arc<v1::ProductDeclared>)> {
+        if let Some(known) = self.kept().products.get(&product) {
+            return known.clone();
+        }
+        let declared = ask().map(|(fact, declared)| (fact, Arc::new(declared)));
+        let mut kept = self.kept();
+        kept.make_room(1);
+        kept.products.insert(product, declared.clone());
+        declared
+    }
+
+    /// What `ask` says of the masses of a step, asked once: it has many outputs.
+    pub(super) fn step_yield(&self, step: u32, ask: impl FnOnce() -> Option<String>) -> Option<String> {
+        if let Some(known) = self.kept().yields.get(&step) {
+            return known.clone();
+        }
+        let found = ask();
+        let mut kept = self.kept();
+        kept.make_room(1);
+        kept.yields.insert(step, found.clone());
+        found
     }
 
     /// Whether it was found before that the lot cannot be among its own ancestors.

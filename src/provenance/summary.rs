@@ -145,7 +145,7 @@ impl Projection {
             lot: lot.to_owned(),
             kind: product
                 .and_then(|product| self.product_declaration(product))
-                .map(|declared| declared.kind),
+                .map(|declared| declared.kind.clone()),
             product: product.and_then(|product| self.text(product)),
             class_lot: self.class_of(&history).map(|class| self.name(class)),
             owner_of_identifier: history.owner.and_then(|owner| self.text(owner)),

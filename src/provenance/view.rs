@@ -137,7 +137,7 @@ fn complete(amounts: &mut Amounts, product: Option<&Product>) {
 /// What is declared of a lot's product.
 #[derive(Debug)]
 struct Product {
-    declared: v1::ProductDeclared,
+    declared: Arc<v1::ProductDeclared>,
     mass: Option<Amount>,
     energy: Option<Amount>,
     assurance: Assurance,
