@@ -194,10 +194,11 @@ impl Sequencer {
 
     /// [`commit_with`](Self::commit_with), for a state that never let go of a row.
     pub fn commit(&mut self, batch: Vec<Submission>, recorded_at: RecordedAt) -> Commit {
-        self.commit_with(batch, recorded_at, &OlderRows::NONE)
+        self.commit_with(batch, recorded_at, &OlderRows::NONE, &mut |_| {})
     }
 
-    /// Decides a batch at `recorded_at`, in the order given.
+    /// Decides a batch at `recorded_at`, in the order given. `in_work` hears each message before anything is
+    /// decided about it, so that a shell can tell afterwards which one stopped it.
     ///
     /// # Panics
     /// If `older` lacks a row of [`older_rows_for`](Self::older_rows_for).
@@ -206,6 +207,7 @@ impl Sequencer {
         batch: Vec<Submission>,
         recorded_at: RecordedAt,
         older: &OlderRows,
+        in_work: &mut dyn FnMut(&Bytes),
     ) -> Commit {
         let recorded_at = recorded_at.max(self.state.recorded_at());
         let mut commit = Commit::default();
@@ -216,6 +218,7 @@ impl Sequencer {
             prepared,
         } in batch
         {
+            in_work(&bytes);
             let (feed, sequence) = match &prepared {
                 Ok(prepared) => (Some(prepared.header().feed), prepared.header().sequence),
                 Err(_) => (subject_feed, FeedSequence::NONE),

@@ -1,6 +1,6 @@
 //! Looking at a batch on all cores before the writer sees it, and setting aside what stopped the ledger twice.
 //!
-//! If handling a message panics, a hook writes its hash to `suspects.json` before the process ends. A message
+//! If looking at a message or deciding about it panics, a hook writes its hash to `suspects.json` before the process ends. A message
 //! that is there twice is answered `poison` and not looked at again.
 
 use std::{cell::RefCell, collections::BTreeMap, panic, sync::Arc};
@@ -25,8 +25,13 @@ use crate::{folder::Folder, writer::message_hash};
 const STOPS_MAX: u32 = 2;
 
 thread_local! {
-    /// The message that this thread is looking at.
+    /// The message that this thread is looking at or deciding about.
     static IN_WORK: RefCell<Option<Bytes>> = const { RefCell::new(None) };
+}
+
+/// Says which message this thread is working on, for the hook that a panic calls.
+pub(crate) fn in_work(message: Option<&Bytes>) {
+    IN_WORK.set(message.cloned());
 }
 
 /// A batch that needs nothing but the ledger's state.
@@ -138,13 +143,13 @@ pub(crate) fn prepare(batch: EventsBatch, suspects: &Suspects) -> Prepared {
 
 fn look_at(message: BusMessage, suspects: &Suspects) -> Submission {
     let bytes = message.bytes;
-    IN_WORK.set(Some(bytes.clone()));
+    in_work(Some(&bytes));
     let prepared = if suspects.is_poison(&bytes) {
         Err(NoPlace::Poison)
     } else {
         admission::Prepared::from_bytes(bytes.clone())
     };
-    IN_WORK.set(None);
+    in_work(None);
     Submission {
         subject_feed: message.feed,
         bytes,
@@ -181,6 +186,35 @@ mod tests {
         };
         let mut gather = Gather::new(receive, limits);
         std::iter::from_fn(|| gather.next().map(|batch| batch.submissions.len())).collect()
+    }
+
+    #[test]
+    fn a_message_that_stops_the_ledger_twice_is_poison_and_others_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Folder::new(folder.path());
+        let stops = |message: &'static [u8]| {
+            Suspects::load(&folder).unwrap().install_hook(&folder);
+            let stopped = std::thread::spawn(move || {
+                in_work(Some(&Bytes::from_static(message)));
+                panic!("a fault in deciding, made for a test");
+            });
+            assert!(stopped.join().is_err());
+            // A process has one ledger and one life: the next one starts without this hook.
+            drop(panic::take_hook());
+            Suspects::load(&folder).unwrap()
+        };
+        assert!(!stops(b"bad").is_poison(b"bad"), "once may be chance");
+        let suspects = stops(b"bad");
+        assert!(suspects.is_poison(b"bad") && !suspects.is_poison(b"good"));
+        // A panic while no message is in work says nothing about one.
+        suspects.install_hook(&folder);
+        assert!(
+            std::thread::spawn(|| panic!("elsewhere, made for a test"))
+                .join()
+                .is_err()
+        );
+        drop(panic::take_hook());
+        assert_eq!(Suspects::load(&folder).unwrap().0, suspects.0);
     }
 
     #[test]

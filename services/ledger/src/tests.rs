@@ -195,7 +195,7 @@ impl World {
         let older = self.kept.rows(older).unwrap();
         let commit = self
             .shared
-            .with_sequencer(|sequencer| sequencer.commit_with(batch, at, &older));
+            .with_sequencer(|sequencer| sequencer.commit_with(batch, at, &older, &mut |_| {}));
         self.store.append(&commit.entries).unwrap();
         commit
     }

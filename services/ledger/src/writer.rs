@@ -43,6 +43,7 @@ use crate::{
     folder::{Folder, Identity, LogKey},
     guarding::{Next, Swap},
     metrics::Metrics,
+    prepare::in_work,
     shared::{Health, Published, Shared, StoreHashes},
 };
 
@@ -393,9 +394,10 @@ impl Writer {
         let statements = batch.len();
         let older = self.shared.look(|sequencer| sequencer.older_rows_for(&batch));
         let older = self.kept.rows(older).context("looking older statements up")?;
-        let commit = self
-            .shared
-            .with_sequencer(|sequencer| sequencer.commit_with(batch, recorded_at, &older));
+        let commit = self.shared.with_sequencer(|sequencer| {
+            sequencer.commit_with(batch, recorded_at, &older, &mut |message| in_work(Some(message)))
+        });
+        in_work(None);
         if !commit.entries.is_empty() {
             self.commits += 1;
             self.stop_before(Step::Persist);
