@@ -4,32 +4,17 @@
 
 use std::fs;
 
-use lotproof::{shell::publisher::Publisher, wire::v1};
+use lotproof::wire::v1;
 use prost::Message as _;
 
 use super::{
     dice::{Dice, is_long},
-    world::{Chain, lot_event, maker},
+    world::{Chain, drained, maker, submit},
 };
 use crate::{
-    fixture::{DEADLINE, connect, soon},
+    fixture::{connect, soon},
     ledger::{copy_folder, key},
 };
-
-async fn submit(publisher: &Publisher, numbers: std::ops::Range<usize>) {
-    for number in numbers {
-        soon("room", publisher.submit(&[lot_event(1, number)]))
-            .await
-            .expect("taken");
-    }
-}
-
-async fn drained(publisher: &Publisher) {
-    let status = soon("receipts", publisher.drain(DEADLINE))
-        .await
-        .expect("running");
-    assert_eq!((status.queued, status.unreceipted), (0, 0), "{status:?}");
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_folder_promises_nothing_where_the_guard_is_outside() {

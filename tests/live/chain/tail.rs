@@ -4,13 +4,9 @@
 use std::{fs, path::PathBuf};
 
 use async_nats::jetstream::stream::State;
-use lotproof::shell::publisher::Publisher;
 
-use super::world::{Chain, lot_event, maker};
-use crate::{
-    fixture::{soon, until},
-    ledger::copy_folder,
-};
+use super::world::{Chain, drained, maker, submit};
+use crate::{fixture::until, ledger::copy_folder};
 
 /// EVENTS as JetStream describes it.
 pub(crate) async fn events_state(chain: &Chain) -> State {
@@ -50,21 +46,6 @@ async fn cut_power(chain: &mut Chain, events_alone: bool) {
     fs::remove_dir_all(&place).expect("removed");
     copy_folder(&chain.root().join("saved"), &place);
     chain.own.server.restart().await.expect("the server again");
-}
-
-async fn submit(publisher: &Publisher, numbers: std::ops::Range<usize>) {
-    for number in numbers {
-        soon("room", publisher.submit(&[lot_event(1, number)]))
-            .await
-            .expect("taken");
-    }
-}
-
-async fn drained(publisher: &Publisher) {
-    let status = soon("receipts", publisher.drain(crate::fixture::DEADLINE))
-        .await
-        .expect("running");
-    assert_eq!((status.queued, status.unreceipted), (0, 0), "{status:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,7 +28,7 @@ use super::{
     process::Process,
 };
 use crate::{
-    fixture::{OwnBus, connect, own_address, soon},
+    fixture::{DEADLINE, OwnBus, connect, own_address, soon},
     ledger::{AUTHORITY, key, now},
 };
 
@@ -52,6 +52,23 @@ fn plant(n: u8) -> String {
 /// The lot that a maker's event of this number makes.
 pub(crate) fn lot(n: u8, number: usize) -> String {
     format!("https://id.gs1.org/01/09521231100013/10/m{n}-{number}")
+}
+
+/// Hands maker 1's events of these numbers to its publisher.
+pub(crate) async fn submit(publisher: &Publisher, numbers: std::ops::Range<usize>) {
+    for number in numbers {
+        soon("room", publisher.submit(&[lot_event(1, number)]))
+            .await
+            .expect("taken");
+    }
+}
+
+/// Waits until everything that was handed over has its receipt.
+pub(crate) async fn drained(publisher: &Publisher) {
+    let status = soon("receipts", publisher.drain(DEADLINE))
+        .await
+        .expect("running");
+    assert_eq!((status.queued, status.unreceipted), (0, 0), "{status:?}");
 }
 
 /// A maker's event of this number.
