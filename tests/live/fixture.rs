@@ -13,7 +13,7 @@ use lotproof::{
 use tempfile::TempDir;
 
 /// How long anything may take before a test fails.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 
 /// A private server and a connection to it; gone, with its folder, when dropped.
 pub(crate) struct OwnBus {
