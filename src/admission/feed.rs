@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::OpenEvent;
+use super::parts::OpenEvent;
 use crate::{
     code::Outcome,
     id::{FeedId, FeedSequence, Hash, LeafIndex},

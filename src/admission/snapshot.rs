@@ -16,8 +16,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{
-    Feed, FeedRow, LedgerState, OpenEvent, Window,
-    feed::{CHUNK_ROWS, RowChunk},
+    Feed, FeedRow, LedgerState,
+    feed::{CHUNK_ROWS, RowChunk, Window},
+    parts::OpenEvent,
 };
 use crate::{
     code::Outcome,

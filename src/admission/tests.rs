@@ -1,13 +1,17 @@
 //! Admission as tables: who says what at which sequence, and what becomes of it.
 
+use bytes::Bytes;
 use prost::Message as _;
 
 use super::*;
 use crate::{
+    code::{Outcome, Refusal},
+    entry::{Body, Entry},
+    id::{FeedSequence, Hash, LeafIndex},
     publish::{FeedSigner, PackLimits, pack_within},
     signature::SigningKey,
-    time::IssuedAt,
-    wire::v1::{EventReference, Part, Sealed, SerialRun},
+    time::{IssuedAt, RecordedAt},
+    wire::v1::{self, EventReference, Part, Sealed, SerialRun, event::Kind},
 };
 
 mod authority;
