@@ -1,15 +1,11 @@
 //! The outbox on disk: an append-only file of batches, durable before anything is promised.
 //!
 //! ```text
-//! outbox        header  "lpoutbx1" | u64be generation | u64be batches before this file | u32be crc
-//!               frame   u32be length | u32be crc | a batch of records       one after the other
+//! outbox        a header, and frames one after the other: see `format`
 //! outbox.new    the next generation, while it is being written
-//! generation    two slots of 512 bytes, written in turn, kept apart from the outbox
-//!               slot    "lpoutgen" | u64be generation | u64be batches | feed[32] | u32be crc
+//! generation    two slots, written in turn, kept apart from the outbox
 //! lock          held for as long as the outbox is open
 //! ```
-//!
-//! A crc is CRC-32 (IEEE) over the bytes before it in a header or slot, and over length and batch in a frame.
 //!
 //! * **Durable before promised.** [`append`](OutboxFile::append) returns once the frame is synced. After any
 //!   failure the file is unusable until it is opened anew, because nobody knows what a failed sync left.
@@ -25,6 +21,8 @@
 //! * **Compaction** writes what is still of use to a new file, syncs it and renames it over the old one.
 //! * **One at a time.** The lock ends with the process, however that ends.
 
+mod format;
+
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write as _},
@@ -34,6 +32,10 @@ use std::{
 
 use bytes::Bytes;
 
+use self::format::{
+    BATCH_LEN_MAX, Count, HEADER_LEN, Oversize, SLOT_LEN, SLOT_STRIDE, decode_header, decode_slot,
+    encode_header, encode_slot, frame, read_array, read_frame,
+};
 use crate::{
     envelope::Envelope,
     id::{FeedId, FeedSequence},
@@ -41,14 +43,6 @@ use crate::{
     shell::durable,
 };
 
-const MAGIC: &[u8; 8] = b"lpoutbx1";
-const SLOT_MAGIC: &[u8; 8] = b"lpoutgen";
-const HEADER_LEN: usize = 28;
-const SLOT_LEN: usize = 60;
-const SLOT_STRIDE: u64 = 512;
-/// Longest batch that is written or read, in bytes. A batch is what one turn of the publisher brings about,
-/// bounded by what may wait for receipts.
-const BATCH_LEN_MAX: usize = 256 * 1024 * 1024;
 /// A compacted file's batches are about this long, in bytes.
 const COMPACTED_BATCH_LEN: usize = 1024 * 1024;
 /// How often, and how long between, a lock is tried.
@@ -132,16 +126,14 @@ pub struct OpenedOutbox {
     pub continuity: Continuity,
 }
 
-/// How far somebody counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Count {
-    batches: u64,
-    generation: u64,
-    feed: FeedId,
-}
-
 /// No feed yet.
 const NO_FEED: FeedId = FeedId::new([0; 32]);
+
+impl From<Oversize> for OutboxFileError {
+    fn from(Oversize(len): Oversize) -> Self {
+        Self::Oversize(len)
+    }
+}
 
 impl OutboxFile {
     /// Opens the outbox in `folder`, creating it if there is none, with its generation number in
@@ -417,49 +409,6 @@ fn open_for_writing(path: &Path) -> Result<File, OutboxFileError> {
     options.open(path).map_err(at("opening", path))
 }
 
-fn encode_header(generation: u64, before: u64) -> [u8; HEADER_LEN] {
-    let mut header = [0; HEADER_LEN];
-    header[..8].copy_from_slice(MAGIC);
-    header[8..16].copy_from_slice(&generation.to_be_bytes());
-    header[16..24].copy_from_slice(&before.to_be_bytes());
-    let crc = crc32(&[&header[..24]]);
-    header[24..].copy_from_slice(&crc.to_be_bytes());
-    header
-}
-
-fn decode_header(header: &[u8; HEADER_LEN]) -> Option<(u64, u64)> {
-    let rest = header.strip_prefix(MAGIC)?;
-    let (generation, rest) = rest.split_first_chunk()?;
-    let (before, crc) = rest.split_first_chunk()?;
-    let is_whole = crc == crc32(&[&header[..24]]).to_be_bytes();
-    is_whole.then(|| (u64::from_be_bytes(*generation), u64::from_be_bytes(*before)))
-}
-
-fn encode_slot(count: &Count) -> [u8; SLOT_LEN] {
-    let mut slot = [0; SLOT_LEN];
-    slot[..8].copy_from_slice(SLOT_MAGIC);
-    slot[8..16].copy_from_slice(&count.generation.to_be_bytes());
-    slot[16..24].copy_from_slice(&count.batches.to_be_bytes());
-    slot[24..56].copy_from_slice(count.feed.as_bytes());
-    let crc = crc32(&[&slot[..56]]);
-    slot[56..].copy_from_slice(&crc.to_be_bytes());
-    slot
-}
-
-fn decode_slot(slot: &[u8]) -> Option<Count> {
-    let slot = slot.first_chunk::<SLOT_LEN>()?;
-    let rest = slot.strip_prefix(SLOT_MAGIC)?;
-    let (generation, rest) = rest.split_first_chunk()?;
-    let (batches, rest) = rest.split_first_chunk()?;
-    let (feed, crc) = rest.split_first_chunk()?;
-    let is_whole = crc == crc32(&[&slot[..56]]).to_be_bytes();
-    is_whole.then(|| Count {
-        batches: u64::from_be_bytes(*batches),
-        generation: u64::from_be_bytes(*generation),
-        feed: FeedId::new(*feed),
-    })
-}
-
 /// The slot written last, if there is a whole one.
 fn read_slots(file: &mut File) -> io::Result<Option<Count>> {
     let mut bytes = Vec::new();
@@ -473,17 +422,6 @@ fn read_slots(file: &mut File) -> io::Result<Option<Count>> {
         .flatten()
         .filter_map(decode_slot)
         .max_by_key(|count| (count.generation, count.batches)))
-}
-
-fn frame(batch: &[u8]) -> Result<Vec<u8>, OutboxFileError> {
-    if batch.len() > BATCH_LEN_MAX {
-        return Err(OutboxFileError::Oversize(batch.len()));
-    }
-    let len = u32::try_from(batch.len())
-        .map_err(|_| OutboxFileError::Oversize(batch.len()))?
-        .to_be_bytes();
-    let crc = crc32(&[&len, batch]).to_be_bytes();
-    Ok([&len, &crc, batch].concat())
 }
 
 /// What reading a file from its beginning came to.
@@ -530,33 +468,6 @@ fn replay(
         replayed.end += 8 + len;
     }
     Ok(replayed)
-}
-
-/// Exactly `N` bytes, or nothing if fewer are left.
-fn read_array<const N: usize>(reader: &mut impl Read) -> io::Result<Option<[u8; N]>> {
-    let mut bytes = [0; N];
-    match reader.read_exact(&mut bytes) {
-        Ok(()) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The next frame's batch, or nothing if it is not whole.
-fn read_frame(reader: &mut impl Read) -> io::Result<Option<Bytes>> {
-    let Some(head) = read_array::<8>(reader)? else {
-        return Ok(None);
-    };
-    let [l0, l1, l2, l3, crc @ ..] = head;
-    let len = [l0, l1, l2, l3];
-    let wanted = u64::from(u32::from_be_bytes(len));
-    if wanted == 0 || wanted > BATCH_LEN_MAX as u64 {
-        return Ok(None);
-    }
-    let mut batch = Vec::new();
-    reader.take(wanted).read_to_end(&mut batch)?;
-    let is_whole = batch.len() as u64 == wanted && crc32(&[&len, &batch]).to_be_bytes() == crc;
-    Ok(is_whole.then(|| batch.into()))
 }
 
 /// A generation while it is being written; it takes the old one's place when finished.
@@ -626,35 +537,5 @@ fn sync_folder_of(path: &Path) -> Result<(), OutboxFileError> {
     durable::sync_parent(path).map_err(at("syncing the folder of", path))
 }
 
-/// CRC-32 (IEEE 802.3, reflected) over the concatenation of `parts`.
-fn crc32(parts: &[&[u8]]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut at = 0;
-        while at < 256 {
-            #[expect(clippy::cast_possible_truncation, reason = "at most 255")]
-            let mut crc = at as u32;
-            let mut bit = 0;
-            while bit < 8 {
-                crc = if crc & 1 == 1 {
-                    crc >> 1 ^ 0xedb8_8320
-                } else {
-                    crc >> 1
-                };
-                bit += 1;
-            }
-            table[at] = crc;
-            at += 1;
-        }
-        table
-    };
-    let bytes = parts.iter().copied().flatten();
-    !bytes.fold(!0, |crc: u32, byte| {
-        let [low, ..] = crc.to_le_bytes();
-        TABLE[usize::from(low ^ byte)] ^ crc >> 8
-    })
-}
-
 #[cfg(test)]
-#[path = "outbox_file_tests.rs"]
 mod tests;

@@ -83,12 +83,6 @@ fn parcels(state: &State) -> usize {
 }
 
 #[test]
-fn crc_is_the_one_everybody_knows() {
-    assert_eq!(crc32(&[b"123456789"]), 0xcbf4_3926);
-    assert_eq!(crc32(&[b"12345", b"", b"6789"]), 0xcbf4_3926);
-}
-
-#[test]
 fn what_was_appended_is_there_when_opened_anew() {
     let place = Place::filled(10);
     for _ in 0..3 {
