@@ -31,6 +31,7 @@ mod stream;
 pub use cast::{Cast, DeclaredProduct, Facility, Party, PartyIndex};
 pub use governance::{FIXTURE_EDITION, FIXTURE_LIST};
 pub use mix::{EventMix, KindMix};
+pub use random::Random;
 pub use story::{ExpectedAnomaly, ExpectedVerdict, LotKind, Story};
 pub use stream::Events;
 
@@ -38,7 +39,6 @@ use crate::{time::EventTime, wire::v1};
 
 use chain::Stage;
 use plan::Plan;
-use random::Random;
 use scene::{DAY, MINUTE};
 
 /// Most pack lots of a simulation: what the numbers in its identifiers have room for.
@@ -156,7 +156,7 @@ impl Simulation {
         let story = usize::try_from(lot).ok().and_then(|lot| story::FIRST.get(lot));
         match story {
             Some(kind) => *kind,
-            None if Random::new(self.config.seed, lot, KIND_TOPIC).chance(TAINTED) => LotKind::Tainted,
+            None if Random::of(self.config.seed, lot, KIND_TOPIC).chance(TAINTED) => LotKind::Tainted,
             None => LotKind::Honest,
         }
     }

@@ -16,6 +16,7 @@ use crate::{
     id::{FeedSequence, Hash},
     log::{Checkpoint, LogHead, MemoryTree, Origin, leaf_hash, multiproof, note::NoteSigner},
     publish::pack,
+    simulate::Random,
     time::{IssuedAt, RecordedAt},
     wire::{
         ANSWER_TYPE, HEAD_TYPE,
@@ -35,21 +36,17 @@ pub(super) fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])
 }
 
-/// Splitmix64: enough to choose faults by.
+/// What faults are chosen by.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(super) struct Dice(Random);
 
 impl Dice {
     pub(super) const fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(Random::from_seed(seed))
     }
 
-    pub(super) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        x ^ (x >> 31)
+    pub(super) const fn roll(&mut self) -> u64 {
+        self.0.next_bits()
     }
 
     pub(super) fn below(&mut self, end: usize) -> usize {

@@ -74,7 +74,7 @@ impl Stage {
         let mut scene = Scene {
             cast,
             plan,
-            random: Random::new(seed, plan.number, topic + 1),
+            random: Random::of(seed, plan.number, topic + 1),
             start,
             leg: topic * 8,
             drafts: Vec::new(),

@@ -197,7 +197,7 @@ impl Refining {
 impl Plan {
     /// The plan of pack lot `number`.
     pub(super) fn new(cast: &Cast, seed: u64, number: u32, kind: LotKind) -> Self {
-        let mut random = Random::new(seed, number, 0);
+        let mut random = Random::of(seed, number, 0);
         let random = &mut random;
         let recipe = Recipe { cast, number };
         let (cell_place, products) = match kind {

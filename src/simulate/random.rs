@@ -1,22 +1,29 @@
-//! The generator of a simulation: splitmix64, seeded by what it decides about.
+//! Chance that repeats itself: splitmix64, for simulations and for tests that choose faults.
 //!
-//! Every lot and stage draws from a stream of its own, so that what happens to one lot does not depend on how
-//! many others there are, nor on the order in which they are looked at. Not for keys or secrets.
+//! In a simulation it is seeded by what it decides about: every lot and stage draws from a stream of its own,
+//! so that what happens to one lot does not depend on how many others there are, nor on the order in which
+//! they are looked at. Not for keys or secrets.
 
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A stream of numbers, the same for the same seed.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
+    /// The stream of this seed.
+    pub const fn from_seed(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// The stream that decides about `topic` of `lot` in the simulation with this seed.
-    pub(super) fn new(seed: u64, lot: u32, topic: u32) -> Self {
+    pub(super) fn of(seed: u64, lot: u32, topic: u32) -> Self {
         let place = u64::from(lot) << 32 | u64::from(topic);
         Self(mix(seed.wrapping_add(GOLDEN)) ^ mix(place.wrapping_mul(GOLDEN)))
     }
 
-    fn next(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub const fn next_bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(GOLDEN);
         mix(self.0)
     }
@@ -27,7 +34,7 @@ impl Random {
     /// If `bound` is not above zero.
     pub(super) fn below(&mut self, bound: i64) -> i64 {
         // Half of the range, so that it fits.
-        let half = i64::try_from(self.next() >> 1).expect("63 bits fit");
+        let half = i64::try_from(self.next_bits() >> 1).expect("63 bits fit");
         half % bound
     }
 
@@ -50,9 +57,9 @@ mod tests {
     #[test]
     fn the_mixing_is_that_of_splitmix64() {
         // First outputs for seed 1234567, as published with the algorithm.
-        let mut random = Random(1_234_567);
+        let mut random = Random::from_seed(1_234_567);
         assert_eq!(
-            [random.next(), random.next(), random.next()],
+            [random.next_bits(), random.next_bits(), random.next_bits()],
             [
                 6_457_827_717_110_365_317,
                 3_203_168_211_198_807_973,
@@ -63,7 +70,7 @@ mod tests {
 
     #[test]
     fn lots_and_topics_have_streams_of_their_own() {
-        let first = |seed, lot, topic| Random::new(seed, lot, topic).next();
+        let first = |seed, lot, topic| Random::of(seed, lot, topic).next_bits();
         let mut seen = std::collections::BTreeSet::new();
         for seed in 0..4 {
             for lot in 0..16 {

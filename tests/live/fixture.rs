@@ -12,6 +12,8 @@ use lotproof::{
 };
 use tempfile::TempDir;
 
+use crate::dice::Dice;
+
 /// How long anything may take before a test fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 
@@ -102,4 +104,10 @@ pub(crate) async fn until(what: &str, condition: impl AsyncFn() -> bool) {
         }
     })
     .await;
+}
+
+/// Lets a random time pass: not a wait for anything, but the random moment itself.
+pub(crate) async fn let_pass(dice: &mut Dice, most: Duration) {
+    let micros = u64::try_from(most.as_micros()).expect("a short time");
+    tokio::time::sleep(Duration::from_micros(dice.below(micros))).await;
 }

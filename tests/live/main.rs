@@ -7,6 +7,8 @@
 mod bus;
 mod chain;
 mod compliance;
+#[path = "../dice.rs"]
+mod dice;
 mod fixture;
 mod gateway;
 mod ledger;

@@ -13,7 +13,10 @@ use lotproof::{
 };
 use tempfile::TempDir;
 
-use crate::support::{Dice, append, check, copy_folder, long, options, seed};
+use crate::{
+    dice::{Dice, is_long},
+    support::{append, check, copy_folder, options},
+};
 
 const SIZE: u64 = 3_000;
 
@@ -120,13 +123,13 @@ fn index_deleted_emptied_replaced_or_of_an_older_moment_is_made_complete() {
 #[test]
 fn index_with_any_file_missing_or_cut_is_made_complete() {
     let (sample, _) = sample();
-    let mut dice = Dice::new(seed());
+    let mut dice = Dice::thrown_for("damage");
     let count = index_files(&sample.path().join("index")).len();
     for at in 0..count {
         open_damaged(sample.path(), &format!("file {at} missing"), |index| {
             fs::remove_file(&index_files(index)[at]).unwrap();
         });
-        for _ in 0..if long() { 100 } else { 12 } {
+        for _ in 0..if is_long() { 100 } else { 12 } {
             let path = &index_files(&sample.path().join("index"))[at];
             let len = dice.below(fs::metadata(path).unwrap().len());
             open_damaged(sample.path(), &format!("file {at} cut at {len}"), |index| {
@@ -144,14 +147,14 @@ fn index_with_any_file_missing_or_cut_is_made_complete() {
 #[test]
 fn index_with_flipped_bits_is_made_complete() {
     let (sample, _) = sample();
-    let mut dice = Dice::new(seed());
-    for round in 0..if long() { 2_000 } else { 120 } {
+    let mut dice = Dice::thrown_for("damage");
+    for round in 0..if is_long() { 2_000 } else { 120 } {
         let files = index_files(&sample.path().join("index"));
         // Small files as often as large ones.
-        let at = usize::try_from(dice.below(u64::try_from(files.len()).unwrap())).unwrap();
+        let at = dice.place(files.len());
         let mut bytes = fs::read(&files[at]).unwrap();
         for _ in 0..=dice.below(3) {
-            let byte = usize::try_from(dice.below(u64::try_from(bytes.len()).unwrap())).unwrap();
+            let byte = dice.place(bytes.len());
             bytes[byte] ^= 1 << dice.below(8);
         }
         open_damaged(
@@ -189,7 +192,7 @@ fn half_written_snapshots_are_survived() {
 #[test]
 fn value_log_damaged_in_any_earlier_segment_is_never_silently_cut() {
     let (sample, _) = sample();
-    let mut dice = Dice::new(seed());
+    let mut dice = Dice::thrown_for("damage");
     let mut segments: Vec<PathBuf> = fs::read_dir(sample.path().join("values"))
         .unwrap()
         .map(|item| item.unwrap().path())
@@ -203,7 +206,7 @@ fn value_log_damaged_in_any_earlier_segment_is_never_silently_cut() {
             let copy = tempfile::tempdir().unwrap();
             copy_folder(sample.path(), copy.path());
             let mut flipped = bytes.clone();
-            let at = usize::try_from(dice.below(u64::try_from(bytes.len()).unwrap())).unwrap();
+            let at = dice.place(bytes.len());
             flipped[at] ^= 1;
             let path = copy.path().join("values").join(path.file_name().unwrap());
             fs::write(&path, &flipped).unwrap();
@@ -241,7 +244,7 @@ fn tail_torn_anywhere_keeps_all_that_was_acknowledged_before_it() {
     store.close().unwrap();
     let whole = fs::read(path(folder.path())).unwrap();
     for len in usize::try_from(before).unwrap()..=whole.len() {
-        if !long() && len % 23 != 0 && len != whole.len() {
+        if !is_long() && len % 23 != 0 && len != whole.len() {
             continue;
         }
         let copy = tempfile::tempdir().unwrap();

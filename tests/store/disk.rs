@@ -12,7 +12,7 @@ use std::{
     path::Path,
 };
 
-use crate::{support::Dice, trace::Op};
+use crate::{dice::Dice, trace::Op};
 
 /// What happens to writes that were not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Model {
     /// What it means for one file or folder.
     fn for_one(self, dice: &mut Dice) -> Self {
         match self {
-            Self::Mixed => Self::ALL[usize::try_from(dice.below(4)).unwrap()],
+            Self::Mixed => Self::ALL[dice.place(4)],
             Self::Kept | Self::Dropped | Self::Torn | Self::Reordered => self,
         }
     }
@@ -105,7 +105,7 @@ pub(crate) fn stop_while(
     let mut disk = Disk::new(lie);
     for at in 0..=ops.len() {
         while moments.next_if_eq(&at).is_some() {
-            let model = Model::ALL[usize::try_from(dice.below(5)).unwrap()];
+            let model = Model::ALL[dice.place(5)];
             let image = tempfile::tempdir().unwrap();
             disk.stop(model, dice, image.path());
             judge(at, model, image.path(), dice);
@@ -345,5 +345,5 @@ impl Rename {
 }
 
 fn up_to(dice: &mut Dice, all: usize) -> usize {
-    usize::try_from(dice.below(u64::try_from(all).unwrap() + 1)).unwrap()
+    dice.place(all + 1)
 }

@@ -10,7 +10,8 @@ use std::{
 use lotproof::{port::EntryStore as _, shell::store::Store};
 
 use crate::{
-    support::{Dice, check, long, options, seed},
+    dice::{Dice, is_long},
+    support::{check, options},
     worker,
 };
 
@@ -19,8 +20,8 @@ const SIZE_MAX: u64 = 30_000;
 
 #[test]
 fn nothing_acknowledged_is_lost_to_sigkill() {
-    let rounds = if long() { 300 } else { 30 };
-    let mut dice = Dice::new(seed());
+    let rounds = if is_long() { 300 } else { 30 };
+    let mut dice = Dice::thrown_for("kill");
     let mut folder = tempfile::tempdir().unwrap();
     let (mut acknowledged, mut rebuilt, mut total) = (0, 0, 0);
     for round in 0..rounds {

@@ -5,6 +5,8 @@
 //! `LOTPROOF_SEED=n` repeats one.
 
 mod damage;
+#[path = "../dice.rs"]
+mod dice;
 mod disk;
 mod kill;
 mod outbox;

@@ -6,8 +6,9 @@ use std::path::Path;
 use lotproof::{port::EntryStore as _, shell::store::Store};
 
 use crate::{
+    dice::{Dice, is_long},
     disk::{self, Lie},
-    support::{Dice, append, check, long, options, seed},
+    support::{append, check, options},
     trace::{self, Op},
     worker,
 };
@@ -84,8 +85,8 @@ fn open_image(image: &Path, acknowledged: u64, dice: &mut Dice) -> Result<bool, 
 
 #[test]
 fn nothing_acknowledged_is_lost_to_a_power_cut() {
-    let mut dice = Dice::new(seed());
-    let (count, images) = if long() { (24, 400) } else { (6, 80) };
+    let mut dice = Dice::thrown_for("power_cut");
+    let (count, images) = if is_long() { (24, 400) } else { (6, 80) };
     let mut findings = Findings::default();
     for ops in traces(&mut dice, count) {
         stop_and_open(&ops, images, Lie::None, false, &mut dice, &mut findings);
@@ -108,7 +109,7 @@ fn nothing_acknowledged_is_lost_to_a_power_cut() {
 
 #[test]
 fn power_cut_test_notices_syncs_that_do_nothing_and_promises_made_too_early() {
-    let mut dice = Dice::new(seed());
+    let mut dice = Dice::thrown_for("power_cut");
     let ops = traces(&mut dice, 1).remove(0);
     for (what, lie, early) in [
         ("syncs of files that do nothing", Lie::FileSync, false),

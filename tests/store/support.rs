@@ -1,4 +1,4 @@
-//! Entries that can be recognised, a check of everything that can be read, and a seeded dice.
+//! Entries that can be recognised, and a check of everything that can be read.
 
 use std::{fs, path::Path};
 
@@ -8,6 +8,8 @@ use lotproof::{
     port::{EntryStore as _, StoreError},
     shell::store::{Options, Reader, Store},
 };
+
+use crate::dice::Dice;
 
 /// Entry `index`: recognisable, of a length between 0 and 700 bytes that follows from the index.
 pub(crate) fn entry(index: u64) -> Bytes {
@@ -98,47 +100,5 @@ pub(crate) fn copy_folder(from: &Path, to: &Path) {
         } else {
             fs::copy(item.path(), target).unwrap();
         }
-    }
-}
-
-/// Whether the full counts are asked for.
-pub(crate) fn long() -> bool {
-    std::env::var("LOTPROOF_LONG").is_ok_and(|value| value == "1")
-}
-
-/// The seed of this run, printed so that it can be repeated.
-pub(crate) fn seed() -> u64 {
-    let given = std::env::var("LOTPROOF_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seed = given.unwrap_or_else(|| u64::from(std::process::id()));
-    println!("LOTPROOF_SEED={seed}");
-    seed
-}
-
-/// `SplitMix64`: small, and the same everywhere.
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `end`, which is not zero.
-    pub(crate) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    /// True once in `of` times.
-    pub(crate) fn one_in(&mut self, of: u64) -> bool {
-        self.below(of) == 0
     }
 }

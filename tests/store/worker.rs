@@ -10,7 +10,10 @@ use std::{
 use bytes::Bytes;
 use lotproof::{port::EntryStore as _, shell::store::Store};
 
-use crate::support::{Dice, append, options};
+use crate::{
+    dice::Dice,
+    support::{append, options},
+};
 
 const FOLDER: &str = "LOTPROOF_WORKER_FOLDER";
 const SEED: &str = "LOTPROOF_WORKER_SEED";

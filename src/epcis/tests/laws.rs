@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     epcis::{fields, render},
+    simulate::Random,
     wire::{
         form::Form,
         shape::{self, Presence, Shape},
@@ -19,18 +20,11 @@ use crate::{
 };
 
 /// Chooses which fields are there and what is in them.
-struct Chooser {
-    bits: u64,
-}
+struct Chooser(Random);
 
 impl Chooser {
-    fn next(&mut self, below: u64) -> u64 {
-        // A linear congruential generator is random enough to leave fields out.
-        self.bits = self
-            .bits
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.bits >> 33) % below
+    const fn next(&mut self, below: u64) -> u64 {
+        self.0.next_bits() % below
     }
 }
 
@@ -101,7 +95,7 @@ fn text(form: Form, choose: &mut Chooser) -> String {
 }
 
 fn event(name: &str, bits: u64, all: bool) -> v1::Event {
-    let mut choose = Chooser { bits };
+    let mut choose = Chooser(Random::from_seed(bits));
     let mut frame = Map::new();
     frame.insert("id".to_owned(), format!("urn:uuid:e-{bits}").into());
     frame.insert(

@@ -21,8 +21,8 @@ use lotproof_ledger::{Config, Folder, Identity, run};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{oneshot, watch};
 
-use super::{dice::Dice, outboxes, process::ORDER, world};
-use crate::ledger::key;
+use super::{outboxes, process::ORDER, world};
+use crate::{dice::Dice, ledger::key};
 
 /// What a child is told.
 #[derive(Debug, Serialize, Deserialize)]

@@ -2,17 +2,15 @@
 //! each other leave the processes; where bus and folder go back together, the first who shows a newer
 //! checkpoint halts the ledger before it has promised anything else.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use lotproof::wire::v1;
 use prost::Message as _;
 
-use super::{
-    dice::{Dice, is_long},
-    world::{Chain, drained, maker, submit},
-};
+use super::world::{Chain, drained, maker, submit};
 use crate::{
-    fixture::{connect, soon},
+    dice::{Dice, is_long},
+    fixture::{connect, let_pass, soon},
     ledger::{copy_folder, key},
 };
 
@@ -75,7 +73,7 @@ async fn of_two_ledgers_on_copies_of_one_folder_one_goes_on() {
         while has_lost.is_none() {
             submit(&publisher, next..next + 1).await;
             next += 1;
-            dice.let_pass(std::time::Duration::from_millis(20)).await;
+            let_pass(&mut dice, Duration::from_millis(20)).await;
             has_lost = match (chain.ledger().has_ended(), second.has_ended()) {
                 (Some(_), Some(_)) => panic!("{}\n{}", chain.ledger().complaint(), second.complaint()),
                 (Some(_), None) => Some((true, chain.ledger().complaint())),

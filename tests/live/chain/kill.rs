@@ -12,12 +12,14 @@ use tokio::time::Instant;
 
 use super::{
     check::Checked,
-    dice::{Dice, is_long},
     process::Process,
     watch::{self, Digests},
     world::{Chain, Flow},
 };
-use crate::fixture::{DEADLINE, until};
+use crate::{
+    dice::{Dice, is_long},
+    fixture::{DEADLINE, let_pass, until},
+};
 
 /// How many publishers there are, each for a maker of its own.
 const PUBLISHERS: u8 = 3;
@@ -81,7 +83,7 @@ impl Battle {
             self.nobody_gives_up();
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        self.dice.let_pass(Duration::from_millis(150)).await;
+        let_pass(&mut self.dice, Duration::from_millis(150)).await;
     }
 
     /// How long the outboxes are, all together, in bytes.
@@ -146,7 +148,7 @@ impl Battle {
             }
             5..7 => {
                 self.chain.own.server.kill().await;
-                self.dice.let_pass(Duration::from_millis(300)).await;
+                let_pass(&mut self.dice, Duration::from_millis(300)).await;
                 self.chain.own.server.restart().await.expect("the server again");
                 self.deeds.bus += 1;
             }

@@ -9,7 +9,6 @@
 
 mod check;
 mod child;
-mod dice;
 mod ear;
 mod outboxes;
 mod process;

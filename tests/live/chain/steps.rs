@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, os::unix::process::ExitStatusExt as _, time::Du
 use lotproof::sequencer::Step;
 use tokio::time::Instant;
 
-use super::{
+use super::world::Chain;
+use crate::{
     dice::{Dice, is_long},
-    world::Chain,
+    fixture::{DEADLINE, until},
 };
-use crate::fixture::{DEADLINE, until};
 
 /// How a process ends that stopped itself.
 const SIGABRT: i32 = 6;

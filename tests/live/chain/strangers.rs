@@ -15,11 +15,9 @@ use lotproof::{
 };
 use prost::Message as _;
 
-use super::{
-    dice::{Dice, is_long},
-    world::{Chain, lot_event, maker},
-};
+use super::world::{Chain, lot_event, maker};
 use crate::{
+    dice::{Dice, is_long},
     fixture::{DEADLINE, connect, soon, until},
     ledger::{key, now},
 };
@@ -306,7 +304,7 @@ async fn a_stranger_on_the_bus_brands_nobody_deletes_nothing_and_occupies_nothin
         ] {
             stranger.say(subject.clone(), forged).await;
         }
-        if stranger.dice.below(8) == 0 {
+        if stranger.dice.one_in(8) {
             stranger.flush().await;
         }
     }

@@ -17,7 +17,7 @@ use lotproof::{
 };
 
 use super::ledger::{ISSUER, Ledger, PLANT, START, event, key};
-use crate::support::Dice;
+use crate::dice::Dice;
 
 /// What somebody outside gets to see of a publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]

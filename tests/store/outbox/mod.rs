@@ -21,8 +21,8 @@ use self::{
     ledger::Ledger,
 };
 use crate::{
+    dice::{Dice, is_long},
     disk::{self, Lie},
-    support::{Dice, long, seed},
     trace::{self, Op},
 };
 
@@ -188,8 +188,8 @@ fn stop_and_go_on(trace: &Trace, images: u64, lie: Lie, early: bool, dice: &mut 
 
 #[test]
 fn nothing_published_is_lost_or_signed_anew_after_a_power_cut() {
-    let mut dice = Dice::new(seed());
-    let (count, images) = if long() { (24, 250) } else { (6, 60) };
+    let mut dice = Dice::thrown_for("outbox");
+    let (count, images) = if is_long() { (24, 250) } else { (6, 60) };
     let mut failures = Vec::new();
     let mut published = 0;
     for trace in traces(&mut dice, count, 60) {
@@ -208,7 +208,7 @@ fn nothing_published_is_lost_or_signed_anew_after_a_power_cut() {
 
 #[test]
 fn outbox_power_cut_test_notices_syncs_that_do_nothing_and_statements_that_left_too_early() {
-    let mut dice = Dice::new(seed());
+    let mut dice = Dice::thrown_for("outbox");
     let trace = traces(&mut dice, 1, 60).remove(0);
     for (what, lie, early) in [
         ("syncs of files that do nothing", Lie::FileSync, false),

@@ -12,7 +12,7 @@ use super::{
     desk::{Desk, Said, places},
     ledger::Ledger,
 };
-use crate::support::Dice;
+use crate::dice::Dice;
 
 const FOLDER: &str = "LOTPROOF_OUTBOX_FOLDER";
 const SEED: &str = "LOTPROOF_OUTBOX_SEED";
