@@ -39,6 +39,7 @@ use crate::{
     trust::TrustFile,
 };
 
+mod accounts;
 mod bundle;
 pub mod damage;
 mod older;

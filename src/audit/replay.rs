@@ -16,11 +16,14 @@ use super::{
     older::{OlderStatements, SOMEWHERE, Statement},
 };
 use crate::{
-    admission::{Decided, FoldError, LedgerState, NoPlace, OlderRows, Prepared, resume::UNSEEN},
+    admission::{
+        Decided, FoldError, LedgerState, NoPlace, OlderRows, Prepared,
+        resume::{FeedEnd, UNSEEN},
+    },
     code::{Outcome, Refusal},
     entry::{Body, Entry},
     envelope::{Envelope, Header},
-    id::{FeedId, LeafIndex, LogId},
+    id::{FeedId, FeedSequence, Hash, LeafIndex, LogId},
     log::checkpoint::Origin,
     time::RecordedAt,
 };
@@ -56,6 +59,8 @@ pub(super) struct Replay {
     unaccounted: usize,
     /// An authority key's statement is lost: the register may lack an act from here on.
     authority_lost: bool,
+    /// Feeds whose last statement has no valid signature: that one, and where the feed stood before.
+    unsigned: BTreeMap<FeedId, (LeafIndex, Header, FeedEnd)>,
     /// Feeds of which a statement is missing, so that an open event of theirs may be.
     resumed: BTreeSet<FeedId>,
     /// Feeds of keys that nobody is known to have enrolled, while that is in doubt.
@@ -112,6 +117,7 @@ impl Replay {
             lost: Vec::new(),
             unaccounted: 0,
             authority_lost: false,
+            unsigned: BTreeMap::new(),
             resumed: BTreeSet::new(),
             strangers: 0,
             limits,
@@ -230,7 +236,7 @@ impl Replay {
                         findings.at(FindingKind::InvalidSignature, index, chain(&error));
                         // The feed may well go on from it; who made it is another question.
                         match header(envelope.clone()) {
-                            Some(header) => self.follow(&recorded(header.feed)),
+                            Some(header) => self.follow_unsigned(&recorded(header.feed), header),
                             None => self.lose(index, Whose::Anybodys),
                         }
                     }
@@ -256,7 +262,9 @@ impl Replay {
                 if state.log_id() != self.log_id {
                     let detail = format!("expected log id {}, got {}", self.log_id, state.log_id());
                     findings.at(FindingKind::OtherLog, index, detail);
-                } else if genesis.origin != self.origin.as_str() {
+                    return;
+                }
+                if genesis.origin != self.origin.as_str() {
                     let detail = format!("expected origin {}, got {}", self.origin, genesis.origin);
                     findings.at(FindingKind::OtherLog, index, detail);
                 }
@@ -389,6 +397,7 @@ impl Replay {
         if recorded.outcome == Outcome::Admitted {
             self.tally.events += prepared.statement().events().len() as u64;
         }
+        self.take_back_unsigned(prepared.header());
         let older = self.older_rows(prepared.header(), None);
         let Some(state) = &mut self.state else {
             self.tally.undecided += 1;
@@ -431,6 +440,14 @@ impl Replay {
                 self.strangers += usize::from(known.is_none());
                 self.follow(recorded);
             }
+            NoPlace::UnknownKey | NoPlace::FeedClosed => {
+                findings.at(FindingKind::NoPlace, index, chain(&no_place));
+                // Nothing that the register could lack is lost if this cannot be taken.
+                let Some(state) = &mut self.state else { return };
+                if state.take_entry(recorded.bytes).is_err() {
+                    state.pass_over();
+                }
+            }
             _ => {
                 findings.at(FindingKind::NoPlace, index, chain(&no_place));
                 self.follow(recorded);
@@ -444,9 +461,12 @@ impl Replay {
         let about_parts = decided.outcome() == out_of_place || recorded.outcome == out_of_place;
         let in_doubt = self.is_in_doubt() || (about_parts && self.resumed.contains(&recorded.feed));
         let Some(state) = &mut self.state else { return };
-        if decided.outcome() == recorded.outcome || !recorded.in_time {
+        if decided.outcome() == recorded.outcome {
             self.resumed.remove(&recorded.feed);
             state.take(decided);
+        } else if !recorded.in_time {
+            // Of what was decided at a time that is wrong itself, nothing is said.
+            self.follow(recorded);
         } else if in_doubt {
             self.tally.undecided += 1;
             self.follow(recorded);
@@ -477,20 +497,27 @@ impl Replay {
         self.authority_lost |= !self.is_party(header.feed);
         self.resumed.insert(header.feed);
         let Some(state) = &mut self.state else { return };
-        let last = state.feed(header.feed).map(|feed| {
-            let row = feed.row(feed.last());
-            (feed.last(), row.map_or(UNSEEN, |row| row.index))
-        });
+        let last = state
+            .feed(header.feed)
+            .map_or((FeedSequence::NONE, Hash::ZERO), |feed| {
+                (feed.last(), feed.last_hash())
+            });
         if !state.resume_feed(header.feed, header.sequence, header.previous) {
             return self.pass(recorded.index, header.feed);
         }
-        self.older.resumed(last, header);
+        self.older.resumed(last.0, header);
         let prepared = Prepared::from_bytes(envelope);
         match prepared.and_then(|prepared| state.decide(prepared, recorded.recorded_at)) {
             // An event that was left open may have been closed by what is missing.
             Ok(decided) => {
                 self.compare(recorded, &decided, findings);
                 self.resumed.insert(header.feed);
+                // Evidence is about statements as they stand in the log, whatever their successors name.
+                if let Some(state) = &mut self.state
+                    && last.0.next() == Some(header.sequence)
+                {
+                    state.restore_hash(header.feed, last.0, last.1);
+                }
             }
             Err(_) => self.pass(recorded.index, header.feed),
         }
@@ -528,6 +555,40 @@ impl Replay {
             Whose::Anybodys
         };
         self.lose(index, whose);
+    }
+
+    /// Takes a statement without a valid signature as the log has it: who made it is another question, and the
+    /// feed may well go on from it.
+    fn follow_unsigned(&mut self, recorded: &Logged<'_>, header: Header) {
+        let Some(state) = &self.state else { return };
+        let end = state.feed_end(header.feed);
+        self.follow(recorded);
+        let last = self.state.as_ref().and_then(|state| state.feed(header.feed));
+        let row = last.and_then(|feed| feed.row(feed.last()));
+        if row.is_some_and(|row| row.index == recorded.index) {
+            self.unsigned.insert(header.feed, (recorded.index, header, end));
+        }
+    }
+
+    /// Takes the last statement of a feed back that has no valid signature, if a signed one stands where it
+    /// stood.
+    fn take_back_unsigned(&mut self, header: &Header) {
+        if self
+            .unsigned
+            .get(&header.feed)
+            .is_none_or(|(_, unsigned, _)| header.sequence < unsigned.sequence)
+        {
+            return;
+        }
+        let Some((index, unsigned, end)) = self.unsigned.remove(&header.feed) else {
+            return;
+        };
+        if (unsigned.sequence, unsigned.previous) == (header.sequence, header.previous)
+            && let Some(state) = &mut self.state
+        {
+            state.take_back(header.feed, end);
+            self.older.repeated(index);
+        }
     }
 
     /// Takes a statement as the log has it, outcome included.
