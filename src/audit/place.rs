@@ -6,7 +6,7 @@ use super::{
     Finding, FindingKind, Findings, accounts,
     bundle::{Bundle, Leaf, Read},
     replay::Slot,
-    source::{LogSource, SourceError},
+    source::{CHECKPOINT, LogSource, SourceError},
     tree::TreeCheck,
 };
 use crate::id::{Hash, LeafIndex};
@@ -177,12 +177,7 @@ impl Accounts<'_> {
         } else {
             self.report_count(findings);
         }
-        let confirmed: Vec<Option<Hash>> = self
-            .found
-            .iter()
-            .enumerate()
-            .map(|(place, found)| found.filter(|found| self.stated_at(place) == Some(*found)))
-            .collect();
+        let confirmed = self.confirmed();
         if confirmed.contains(&None) {
             confirmed
         } else {
@@ -190,9 +185,8 @@ impl Accounts<'_> {
         }
     }
 
-    /// Nothing above is proven, and neither account leads there.
+    /// Nothing above is proven, and neither account leads there: entries that the tile contradicts do not count.
     fn compare(&self, findings: &mut Findings) -> Vec<Option<Hash>> {
-        let is_aligned = self.stated.is_some() || self.leaves.len() == self.found.len();
         if !matches!(self.bundle.leaves, Read::Missing) {
             self.report_count(findings);
         }
@@ -203,16 +197,26 @@ impl Accounts<'_> {
         if self.stated.is_some()
             && let Some(place) = (0..self.found.len()).find(differs)
         {
+            let (bundle, tile) = (self.bundle.name, self.bundle.tile);
             let index = index(self.bundle, place);
-            let detail = format!("hash {place} is not that of entry {index}, and neither leads to the root");
-            findings.in_file(FindingKind::TileMismatch, self.bundle.tile, detail);
+            let detail = format!(
+                "{bundle} and {tile} contradict each other from entry {index} on, and neither leads to the root"
+            );
+            findings.in_file(FindingKind::RootMismatch, CHECKPOINT, detail);
         }
-        let counts = |(place, found): (usize, &Option<Hash>)| found.or(self.stated_at(place));
-        if is_aligned {
-            self.found.iter().enumerate().map(counts).collect()
-        } else {
-            vec![None; self.found.len()]
+        match self.stated {
+            Some(_) => self.confirmed(),
+            None if self.leaves.len() == self.found.len() => self.found.clone(),
+            None => vec![None; self.found.len()],
         }
+    }
+
+    /// The entries that the tile confirms.
+    fn confirmed(&self) -> Vec<Option<Hash>> {
+        let confirm = |(place, found): (usize, &Option<Hash>)| {
+            found.filter(|found| self.stated_at(place) == Some(*found))
+        };
+        self.found.iter().enumerate().map(confirm).collect()
     }
 
     /// Names entries that are too many, or too few.
