@@ -55,6 +55,8 @@ pub(super) struct Replay {
     state: Option<LedgerState>,
     /// Entries that nothing could be taken from, ascending by index.
     lost: Vec<Lost>,
+    /// Those since the last entry that was read whose bytes say whose they were, and when: by number in `lost`.
+    hinted: Vec<(usize, RecordedAt)>,
     /// How many of them may have been anybody's, and no feed has been found to miss.
     unaccounted: usize,
     /// An authority key's statement is lost: the register may lack an act from here on.
@@ -115,6 +117,7 @@ impl Replay {
             origin,
             state: None,
             lost: Vec::new(),
+            hinted: Vec::new(),
             unaccounted: 0,
             authority_lost: false,
             unsigned: BTreeMap::new(),
@@ -192,8 +195,11 @@ impl Replay {
     ) {
         let (bytes, checked) = match slot {
             Slot::Lost(hint) => {
-                let whose = hint.map_or(Whose::Anybodys, |hint| self.whose(&hint));
-                return self.lose(index, whose);
+                let said = hint.and_then(|hint| self.whose(&hint));
+                if let Some((_, recorded_at)) = said {
+                    self.hinted.push((self.lost.len(), recorded_at));
+                }
+                return self.lose(index, said.map_or(Whose::Anybodys, |(whose, _)| whose));
             }
             Slot::Sound(bytes, checked) => (bytes, checked),
         };
@@ -283,26 +289,40 @@ impl Replay {
         self.unaccounted += usize::from(whose == Whose::Anybodys);
     }
 
-    /// Whose a lost entry was, if the bytes in its place say so plausibly.
-    fn whose(&self, hint: &Checked) -> Whose {
-        let Some(state) = &self.state else {
-            return Whose::Anybodys;
-        };
-        match hint {
-            Checked::Invalid(_) => Whose::Anybodys,
-            Checked::Record(_) | Checked::Evidence(..) => Whose::Settled,
-            Checked::Statement { envelope, .. } => {
-                let Some(header) = header(envelope.clone()) else {
-                    return Whose::Anybodys;
-                };
-                let continues = state.feed(header.feed).is_some_and(|feed| {
-                    feed.last().next() == Some(header.sequence) && feed.last_hash() == header.previous
-                });
-                if continues && self.is_party(header.feed) {
-                    Whose::Feed(header.feed)
-                } else {
-                    Whose::Anybodys
+    /// Whose a lost entry was and when, if the bytes in its place say so plausibly: they continue what comes
+    /// before. [`doubt_hints`](Self::doubt_hints) compares them with what comes after.
+    fn whose(&self, hint: &Checked) -> Option<(Whose, RecordedAt)> {
+        let state = self.state.as_ref()?;
+        let (whose, recorded_at) = match hint {
+            Checked::Invalid(_) => return None,
+            Checked::Record(entry) | Checked::Evidence(entry, _) => (Whose::Settled, entry.recorded_at),
+            Checked::Statement {
+                envelope,
+                recorded_at,
+                ..
+            } => {
+                let header = header(envelope.clone())?;
+                let feed = state.feed(header.feed)?;
+                let continues =
+                    feed.last().next() == Some(header.sequence) && feed.last_hash() == header.previous;
+                if !continues || !self.is_party(header.feed) {
+                    return None;
                 }
+                (Whose::Feed(header.feed), *recorded_at)
+            }
+        };
+        (recorded_at >= state.recorded_at()).then_some((whose, recorded_at))
+    }
+
+    /// Bytes in the place of a lost entry that are of a later time than the entry behind them come from
+    /// elsewhere.
+    fn doubt_hints(&mut self, recorded_at: RecordedAt) {
+        for (number, said) in std::mem::take(&mut self.hinted) {
+            if said > recorded_at
+                && let Some(lost) = self.lost.get_mut(number)
+            {
+                lost.whose = Whose::Anybodys;
+                self.unaccounted += 1;
             }
         }
     }
@@ -315,6 +335,7 @@ impl Replay {
 
     /// Whether recorded time goes on; if not, it goes on from here.
     fn check_time(&mut self, index: LeafIndex, recorded_at: RecordedAt, findings: &mut Findings) -> bool {
+        self.doubt_hints(recorded_at);
         let Some(state) = &mut self.state else { return true };
         let last = state.recorded_at();
         if recorded_at >= last {

@@ -312,6 +312,44 @@ fn evidence_false_doubled_and_left_out() {
     expect("before the first", &world, &vec![at(FalseEvidence, 190)]);
 }
 
+#[test]
+fn bytes_of_another_entry_in_the_place_of_a_lost_one_do_not_say_whose_it_was() {
+    // In the place of one of Bob's: Alice's next statement, and a record of the ledger's own.
+    let mut world = World::of(200);
+    world.record(Record::ClockAccepted(v1::ClockAccepted {
+        clock: NOW,
+        reason: "leap".into(),
+    }));
+    world.grow_to(600);
+    let lost = world.places(2)[&20];
+    let next = *world.places(1).values().find(|index| **index > lost).unwrap();
+    for other in [next, 200] {
+        let bytes = world
+            .copy()
+            .read("tile/entries/000", usize::MAX)
+            .unwrap()
+            .unwrap();
+        let bundle = EntryBundle::new(0, 256).unwrap();
+        let mut entries: Vec<Vec<u8>> = bundle
+            .entries(&bytes)
+            .unwrap()
+            .into_iter()
+            .map(<[u8]>::to_vec)
+            .collect();
+        entries[nth(lost)] = world.entries[nth(other)].to_vec();
+        let bytes = crate::log::tile::encode_bundle(&entries).unwrap();
+        let mut copy = world.copy();
+        copy.write("tile/entries/000", &bytes).unwrap();
+        let report = world.audit(&copy);
+        assert_eq!(
+            found(&report),
+            [at(FindingKind::HashMismatch, lost)],
+            "{:#?}",
+            report.findings
+        );
+    }
+}
+
 fn with_checkpoint(world: &World, checkpoint: impl AsRef<[u8]>) -> MemoryCopy {
     let mut copy = world.copy();
     copy.write(CHECKPOINT, checkpoint.as_ref()).unwrap();
@@ -339,7 +377,20 @@ fn checkpoints_of_another_size_root_origin_or_key() {
     let line = good.windows(2).position(|pair| pair == b"\n\n").unwrap() + 2;
     twice.extend_from_slice(&good[line..]);
     let text = String::from_utf8(good.clone()).unwrap();
+    let text_of_another = Checkpoint {
+        origin: Origin::new("ledger.example/other").unwrap(),
+        head,
+    }
+    .to_string();
     let cases: Vec<(&str, Vec<u8>, Expected)> = vec![
+        (
+            "another origin",
+            crate::log::note::Note::sign(&text_of_another, &[&world.log_key()])
+                .unwrap()
+                .to_string()
+                .into_bytes(),
+            in_checkpoint(OtherLog),
+        ),
         (
             "of another name",
             sign("ledger.example/other", head, [200; 32]).to_vec(),

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+
 use super::{
     super::{source::MemoryCopy, *},
+    found,
     world::World,
 };
 use crate::audit::source::StaticCopy as _;
@@ -79,6 +82,90 @@ fn damage_once(copy: &mut MemoryCopy, random: &mut Random) -> String {
     }
     copy.write(&path, &bytes).unwrap();
     format!("{path} {kind}")
+}
+
+/// One fault in what the log says, which the ledger then signs.
+fn forge_once(entries: &mut Vec<Bytes>, random: &mut Random) -> String {
+    let one = 1 + random.below(entries.len() - 1);
+    let other = 1 + random.below(entries.len() - 1);
+    let mut bytes = entries[one].to_vec();
+    let kind = random.below(9);
+    match kind {
+        0 => {
+            let at = random.below(bytes.len());
+            bytes[at] ^= 1 << random.below(8);
+        }
+        1 => {
+            let outcomes = [0_u16, 101, 105, 106, 107, 201, 202, 203, 402];
+            bytes[2..4].copy_from_slice(&outcomes[random.below(outcomes.len())].to_be_bytes());
+        }
+        2 => {
+            let by = random.below(2_000_000).to_be_bytes();
+            bytes[8..12].copy_from_slice(&by[4..]);
+        }
+        3 => {
+            entries.remove(one);
+            return format!("{one} removed");
+        }
+        4 => {
+            entries.swap(one, other);
+            return format!("{one} and {other} swapped");
+        }
+        5 => {
+            let mut copy = entries[other].to_vec();
+            copy[4..12].copy_from_slice(&entries[one][4..12]);
+            entries.insert(one, copy.into());
+            return format!("{other} again before {one}");
+        }
+        6 => *bytes.last_mut().unwrap() ^= 1,
+        7 => bytes.truncate(random.below(bytes.len())),
+        _ => {
+            let mut copy = entries[other].to_vec();
+            copy[4..12].copy_from_slice(&bytes[4..12]);
+            bytes = copy;
+        }
+    }
+    entries[one] = bytes.into();
+    format!("{one} {kind}")
+}
+
+#[test]
+fn whatever_the_ledger_signs_is_found_the_same_however_much_is_remembered() {
+    let honest = World::eventful();
+    let mut random = Random(0x2545_F491_4F6C_DD1D);
+    for round in 0..std::env::var("ROUNDS").map_or(60, |r| r.parse().unwrap()) {
+        let mut world = World::eventful();
+        let faults: Vec<String> = (0..=round % 4)
+            .map(|_| forge_once(&mut world.entries, &mut random))
+            .collect();
+        let copy = world.copy();
+        let report = world.audit(&copy);
+        let limits = Limits {
+            window: 0,
+            ..Limits::default()
+        };
+        let again = audit_within(&copy, &world.trust(), &AuditOptions::default(), limits).unwrap();
+        assert_eq!(found(&again), found(&report), "{faults:?}");
+        if let Ok(folder) = std::env::var("DUMP") {
+            let hexed: Vec<String> = world.entries.iter().map(hex::encode).collect();
+            let findings: Vec<_> = report
+                .findings
+                .iter()
+                .map(|f| (f.kind.name(), f.index.map(LeafIndex::get), f.detail.clone()))
+                .collect();
+            let json = serde_json::json!({"log_id": world.state.log_id().to_string(), "faults": faults, "entries": hexed, "findings": findings, "undecided": report.tally.undecided});
+            std::fs::write(format!("{folder}/{round}.json"), json.to_string()).unwrap();
+        }
+        // Nothing is found before the first entry that is not as it was.
+        let same = honest
+            .entries
+            .iter()
+            .zip(&world.entries)
+            .take_while(|(old, new)| old == new);
+        let same = same.count() as u64;
+        let before = report.findings.iter().filter_map(|finding| finding.index);
+        assert!(before.into_iter().all(|index| index.get() >= same), "{faults:?}");
+    }
 }
 
 #[test]
