@@ -23,7 +23,7 @@ impl LedgerState {
         self.advance(self.recorded_at);
     }
 
-    /// Lets recorded time go on from what an entry says, although it is before the newest one's.
+    /// Lets recorded time go on from what an entry says, even if it is before the newest one's.
     pub(crate) fn set_clock(&mut self, recorded_at: RecordedAt) {
         self.recorded_at = recorded_at;
     }

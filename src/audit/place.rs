@@ -7,7 +7,7 @@ use super::{
     bundle::{Bundle, Leaf, Read},
     replay::Slot,
     source::{CHECKPOINT, LogSource, SourceError},
-    tree::TreeCheck,
+    tree::{Target, TreeCheck},
 };
 use crate::id::{Hash, LeafIndex};
 
@@ -90,7 +90,7 @@ pub(super) fn judge<S: LogSource + ?Sized>(
     Ok(match accounts::choose(&two.rows(), |row| target.is_met_by(row)) {
         Some(row) => two.compare_with(row, findings),
         None if target.is_proven() => two.give_up(findings),
-        None => two.compare(findings),
+        None => two.compare(&target, findings),
     })
 }
 
@@ -186,7 +186,7 @@ impl Accounts<'_> {
     }
 
     /// Nothing above is proven, and neither account leads there: entries that the tile contradicts do not count.
-    fn compare(&self, findings: &mut Findings) -> Vec<Option<Hash>> {
+    fn compare(&self, target: &Target, findings: &mut Findings) -> Vec<Option<Hash>> {
         if !matches!(self.bundle.leaves, Read::Missing) {
             self.report_count(findings);
         }
@@ -204,10 +204,18 @@ impl Accounts<'_> {
             );
             findings.in_file(FindingKind::RootMismatch, CHECKPOINT, detail);
         }
-        match self.stated {
-            Some(_) => self.confirmed(),
-            None if self.leaves.len() == self.found.len() => self.found.clone(),
-            None => vec![None; self.found.len()],
+        let is_whole = self.leaves.len() == self.found.len();
+        match (self.stated, target) {
+            (Some(_), _) => self.confirmed(),
+            (None, Target::Unknown) if is_whole => self.found.clone(),
+            (None, Target::Over(..)) if is_whole => {
+                let name = self.bundle.name;
+                let detail =
+                    format!("{name} and the tile above contradict each other, and neither leads to the root");
+                findings.in_file(FindingKind::RootMismatch, CHECKPOINT, detail);
+                vec![None; self.found.len()]
+            }
+            (None, _) => vec![None; self.found.len()],
         }
     }
 

@@ -333,11 +333,13 @@ impl Replay {
         key.is_some_and(|key| !key.authority)
     }
 
-    /// Whether recorded time goes on; if not, it goes on from here.
+    /// Whether recorded time goes on. It goes on from here in any case.
     fn check_time(&mut self, index: LeafIndex, recorded_at: RecordedAt, findings: &mut Findings) -> bool {
         self.doubt_hints(recorded_at);
         let Some(state) = &mut self.state else { return true };
         let last = state.recorded_at();
+        // Whether or not anything else of the entry is taken.
+        state.set_clock(recorded_at);
         if recorded_at >= last {
             return true;
         }
@@ -347,7 +349,6 @@ impl Replay {
         }
         .to_string();
         findings.at(FindingKind::TimeReversed, index, detail);
-        state.set_clock(recorded_at);
         false
     }
 

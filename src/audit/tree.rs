@@ -274,8 +274,11 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         };
         if computed.is_some_and(|computed| computed != stated) && !tile.proven && !tile.reported {
             tile.reported = true;
-            let detail = format!("hash {slot} is not that of the tile below it");
-            findings.in_file(FindingKind::TileMismatch, tile.name, detail);
+            let detail = format!(
+                "{} and the tile below its hash {slot} contradict each other, and neither leads to the root",
+                tile.name
+            );
+            findings.in_file(FindingKind::RootMismatch, super::source::CHECKPOINT, detail);
         }
         Ok(if tile.proven {
             Some(stated)

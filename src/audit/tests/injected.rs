@@ -168,6 +168,20 @@ fn entries_doubled_moved_and_of_another_ledger_are_named() {
     world.entries.remove(places[20]);
     expect("dropped", &world, &vec![at(FeedBroken, places[21] as u64 - 1)]);
 
+    // A statement that takes no place leaves its time in the log nevertheless.
+    let mut world = World::of(300);
+    let again = stamp(
+        &world.entries[places[20]],
+        4,
+        &(recorded_at(&world.entries[299]) + HOUR).to_be_bytes(),
+    );
+    world.entries.insert(150, again);
+    expect(
+        "doubled, of a time to come",
+        &world,
+        &vec![at(NoPlace, 150), at(FindingKind::TimeReversed, 151)],
+    );
+
     // Of a ledger with another genesis, otherwise the same.
     for in_place in [true, false] {
         let mut world = World::of(300);
