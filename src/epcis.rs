@@ -67,7 +67,7 @@ pub enum EpcisError {
         max: usize,
     },
     /// Not JSON, nested too deep, or with a member named twice.
-    #[error("not JSON with each member once: {0}")]
+    #[error("not JSON that can be read: {0}")]
     NotJson(String),
     /// JSON, but none of the shapes that EPCIS travels in.
     #[error("not an EPCIS document, event or list of events: {0}")]

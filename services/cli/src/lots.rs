@@ -25,7 +25,7 @@ use lotproof::{
 use crate::{
     Outcome,
     auditing::{open_source, read_trust},
-    tree::tree,
+    tree::{tree, word},
 };
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -65,7 +65,13 @@ impl Lot {
         let mut projector = project(open_source(&self.log).as_ref(), &trust)?;
         if let Some(path) = &self.openings {
             let json = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-            let openings: std::collections::BTreeMap<String, Vec<Opening>> = serde_json::from_slice(&json)?;
+            let openings: std::collections::BTreeMap<String, Vec<Opening>> = serde_json::from_slice(&json)
+                .with_context(|| {
+                    format!(
+                        "{} has no openings as `publish --openings` writes them",
+                        path.display()
+                    )
+                })?;
             for opening in openings.into_values().flatten() {
                 projector.projection_mut().open(opening);
             }
@@ -88,8 +94,11 @@ impl Lot {
             print!("{}", tree(&walk));
             for anomaly in &summary.anomalies {
                 println!(
-                    "anomaly  {:?}, weighs on {:?}: {}",
-                    anomaly.kind, anomaly.weighs_on, anomaly.detail
+                    "anomaly  {} at {}, weighs on the {}: {}",
+                    anomaly.kind.as_str(),
+                    anomaly.lot,
+                    word(&anomaly.weighs_on)?,
+                    anomaly.detail
                 );
             }
         }

@@ -12,7 +12,7 @@ use lotproof::{
 use serde_json::Value;
 
 use super::desks::{Desks, Place, service_of};
-use crate::{enrolling::Assignment, publishing::print_import};
+use crate::{enrolling::Assignment, stating::print_import};
 
 /// Publishes a document's events, each by its own party, as a document of its own.
 pub(super) async fn publish_document(
