@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use lotproof::{
     epcis::ErrorDeclaration,
     event,
@@ -44,8 +44,8 @@ pub(crate) struct Plan {
     new: Vec<v1::Event>,
     /// Events that are in the outbox or the log already.
     known: usize,
-    /// Whether some of those are not proven yet.
-    waits: bool,
+    /// Those of them that are not proven yet.
+    waiting: Vec<v1::Event>,
     wrong: Vec<Wrong>,
     /// Which events cannot be published, and why.
     refused: Vec<String>,
@@ -113,10 +113,13 @@ impl Desk {
                 }
                 Standing::Same => {
                     plan.known += usize::from(declaration.is_none());
-                    plan.waits |= index
-                        .status(&id)
-                        .is_some_and(|status| status.state != EventState::Receipted);
+                    let status = index.status(&id);
+                    if status.is_some_and(|status| status.state != EventState::Receipted) {
+                        plan.waiting.extend(ready.parts);
+                    }
                 }
+                // What is said now of an event that was wrong need not be what was said then.
+                Standing::Other if declaration.is_some() => {}
                 Standing::Other => {
                     plan.refused.push(format!(
                         "event {position} refused: {id} was published from this outbox with other content, or stands \
@@ -146,8 +149,8 @@ impl Desk {
             declared: 0,
             refused: plan.refused,
         };
-        if plan.waits {
-            drained(session, &self.publisher).await?;
+        if !plan.waiting.is_empty() {
+            drained(session, &self.publisher, &plan.waiting).await?;
         }
         let mut corrections = Vec::new();
         for wrong in plan.wrong {
@@ -194,7 +197,7 @@ impl Desk {
 /// An event as it will be admitted, cut into parts if it is long.
 fn ready(event: v1::Event) -> Result<Ready> {
     let id = event.id.clone();
-    let parts = split_into_parts(event, EVENT_LEN_MAX)?;
+    let parts = split_into_parts(event, EVENT_LEN_MAX).context("state it as several events")?;
     let mut contents = Vec::with_capacity(parts.len());
     for part in &parts {
         contents.push(event::check(&part.encode_to_vec().into())?.content());

@@ -12,7 +12,7 @@ use lotproof::{
     code::Outcome as Decision,
     entry::{Body, Entry},
     envelope::Envelope,
-    epcis::{EpcFormat, ExportOptions, export, name_by_uri},
+    epcis::{EpcFormat, ExportOptions, NotExportable, export, name_by_uri},
     event::parts::join_parts,
     gateway::json,
     id::FeedId,
@@ -61,7 +61,7 @@ pub(crate) struct Export {
 impl Export {
     pub(crate) fn run(self) -> Result<Outcome> {
         let trust = read_trust(&self.trust)?;
-        let source = open_source(&self.log);
+        let source = open_source(&self.log)?;
         let report = audit(source.as_ref(), &trust, &AuditOptions::default())?;
         if !report.is_clean() {
             print_report(&report, false)?;
@@ -72,6 +72,7 @@ impl Export {
             let lot = identifier::normalise(sent).with_context(|| format!("lot {sent}"))?;
             let lots = lots_of(&projector, &lot, self.provenance)?;
             events.retain(|event| names_one_of(&json::write(event), &lots));
+            ensure!(!events.is_empty(), "the log has no event about {lot}");
         }
         let options = ExportOptions {
             epc_format: if self.as_sent {
@@ -82,15 +83,7 @@ impl Export {
             created_at: None,
         };
         let exported = export(&events, &options);
-        for event in &exported.not_exportable {
-            let why: Vec<String> = event.findings.iter().map(ToString::to_string).collect();
-            eprintln!(
-                "not in the document: {} {}, which EPCIS has no form for {}",
-                event.kind,
-                event.id,
-                why.join("; ")
-            );
-        }
+        tell_left_out(&exported.not_exportable);
         let count = events.len() - exported.not_exportable.len();
         eprintln!("{count} of {} events are in the document", events.len());
         let text = serde_json::to_string_pretty(&exported.document)?;
@@ -100,6 +93,27 @@ impl Export {
             None => println!("{text}"),
         }
         Ok(Outcome::Clean)
+    }
+}
+
+/// Says which events are not in the document: whole kinds as counts, others each by itself.
+fn tell_left_out(left_out: &[NotExportable]) {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for event in left_out {
+        if event.findings.is_empty() {
+            *kinds.entry(event.kind.as_ref()).or_default() += 1;
+            continue;
+        }
+        let why: Vec<String> = event.findings.iter().map(ToString::to_string).collect();
+        eprintln!(
+            "not in the document: {} {}: {}",
+            event.kind,
+            event.id,
+            why.join("; ")
+        );
+    }
+    for (kind, count) in kinds {
+        eprintln!("not in the document: {count} {kind}, which EPCIS has no form for");
     }
 }
 

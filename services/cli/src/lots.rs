@@ -1,6 +1,6 @@
 //! `lot`: what a log says about one lot, computed here from the log's own files.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -62,7 +62,7 @@ impl Lot {
         let lot =
             identifier::normalise(&self.identifier).with_context(|| format!("lot {}", self.identifier))?;
         let trust = read_trust(&self.trust)?;
-        let mut projector = project(open_source(&self.log).as_ref(), &trust)?;
+        let mut projector = project(open_source(&self.log)?.as_ref(), &trust)?;
         if let Some(path) = &self.openings {
             let json = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
             let openings: std::collections::BTreeMap<String, Vec<Opening>> = serde_json::from_slice(&json)
@@ -92,14 +92,19 @@ impl Lot {
             println!("{}", serde_json::to_string_pretty(&json)?);
         } else {
             print!("{}", tree(&walk));
+            let mut lines = BTreeSet::new();
             for anomaly in &summary.anomalies {
-                println!(
+                let line = format!(
                     "anomaly  {} at {}, weighs on the {}: {}",
                     anomaly.kind.as_str(),
                     anomaly.lot,
                     word(&anomaly.weighs_on)?,
                     anomaly.detail
                 );
+                // Several steps may lack the same.
+                if lines.insert(line.clone()) {
+                    println!("{line}");
+                }
             }
         }
         Ok(if summary.anomalies.is_empty() {
@@ -119,7 +124,9 @@ pub(crate) fn project(source: &dyn LogSource, trust: &TrustFile) -> Result<Proje
     let mut projector = Projector::new();
     each_entry(source, signed.head().size, |entry| {
         let index = projector.size();
-        projector.take(entry).with_context(|| format!("entry {index}"))
+        projector.take(entry).with_context(|| {
+            format!("entry {index} is not as it was: run `lotproof audit` to see what is wrong")
+        })
     })?;
     ensure!(
         projector.head() == *signed.head(),

@@ -1,10 +1,11 @@
 //! `publish`, and what every command that publishes needs: a statement is believed only when its receipt verifies.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use lotproof::{
+    gateway::json,
     id::FeedId,
     identifier,
     outbox::{Config, DeadLetter, PinnedLog, ProvenRow},
@@ -116,6 +117,7 @@ pub(crate) async fn proven(
         return Ok(Vec::new());
     }
     must_be_open(publisher).await?;
+    let places = || facilities_in(events);
     let mut rows = Vec::new();
     let mut tickets = Vec::new();
     for some in events.chunks(AT_ONCE) {
@@ -125,7 +127,7 @@ pub(crate) async fn proven(
     for ticket in tickets {
         let settled = session
             .patience
-            .wait(publisher, publisher.wait_receipted(ticket))
+            .wait_telling(publisher, publisher.wait_receipted(ticket), &places)
             .await?;
         for settled in settled {
             match settled {
@@ -136,6 +138,31 @@ pub(crate) async fn proven(
         }
     }
     Ok(rows)
+}
+
+/// The facilities that events name, for people who look for the one that is not registered.
+fn facilities_in(events: &[v1::Event]) -> String {
+    const NAMED_MAX: usize = 8;
+    let mut found = BTreeSet::new();
+    for event in events {
+        let event = json::write(event);
+        let members = event.as_object().into_iter().flatten();
+        for (name, value) in members.flat_map(|(_, kind)| kind.as_object().into_iter().flatten()) {
+            if let (true, Some(place)) = (name.ends_with("facility"), value.as_str()) {
+                found.insert(place.to_owned());
+            }
+        }
+    }
+    if found.is_empty() {
+        return String::new();
+    }
+    let more = if found.len() > NAMED_MAX {
+        " and others"
+    } else {
+        ""
+    };
+    let named: Vec<String> = found.into_iter().take(NAMED_MAX).collect();
+    format!("; the events name {}{more}", named.join(", "))
 }
 
 /// What was refused, why, and what helps.
@@ -159,13 +186,15 @@ fn refused(letter: &DeadLetter) -> String {
     )
 }
 
-/// Waits until everything that was handed over is proven; how many statements the outbox holds then.
+/// Waits until everything that was handed over is proven, `events` among it; how many statements the outbox holds
+/// then.
 ///
 /// # Errors
 /// As [`proven`].
-pub(crate) async fn drained(session: &Session, publisher: &Publisher) -> Result<usize> {
+pub(crate) async fn drained(session: &Session, publisher: &Publisher, events: &[v1::Event]) -> Result<usize> {
     let drained = publisher.drain(Duration::MAX);
-    let status = session.patience.wait(publisher, drained).await?;
+    let places = || facilities_in(events);
+    let status = session.patience.wait_telling(publisher, drained, &places).await?;
     if let Some(letter) = publisher.letters().await?.first() {
         bail!(refused(letter));
     }
@@ -215,6 +244,7 @@ impl Publish {
             write_openings(path, &openings)?;
         }
         let done = desk.carry_out(&session, plan).await?;
+        desk.publisher.stop().await?;
         for row in &done.rows {
             println!("statement {} is entry {}, proven", row.sequence, row.index);
         }

@@ -272,7 +272,7 @@ pub(crate) struct Rebuild {
 impl Rebuild {
     fn run(self) -> Result<Outcome> {
         let trust = self.trust.as_deref().map(read_trust).transpose()?;
-        let mirror = open_source(&self.from);
+        let mirror = open_source(&self.from)?;
         let meter = Meter::new();
         let show = |progress| meter.show(progress);
         let options = AuditOptions {

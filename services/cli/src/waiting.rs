@@ -8,7 +8,7 @@ use std::{future::Future, time::Duration};
 
 use anyhow::{Result, anyhow, bail};
 use lotproof::{
-    code::AnswerCode,
+    code::{AnswerCode, Refusal},
     outbox::Status,
     shell::publisher::{PublishError, Publisher},
 };
@@ -46,6 +46,19 @@ impl Patience {
         publisher: &Publisher,
         done: impl Future<Output = Result<T, PublishError>>,
     ) -> Result<T> {
+        self.wait_telling(publisher, done, &String::new).await
+    }
+
+    /// The same; `places` says which facilities the events name, should one not be registered.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub(crate) async fn wait_telling<T>(
+        self,
+        publisher: &Publisher,
+        done: impl Future<Output = Result<T, PublishError>>,
+        places: &dyn Fn() -> String,
+    ) -> Result<T> {
         let mut done = std::pin::pin!(done);
         let mut status = publisher.watch_status();
         let mut words = interval_at(Instant::now() + WORD_EVERY, WORD_EVERY);
@@ -71,9 +84,9 @@ impl Patience {
                 limit = &mut time_is_up => bail!(
                     "no proof within {} s: {}; they stay in the outbox, and go on when it is used again",
                     limit.as_secs(),
-                    waits(&publisher.status())
+                    waits(&publisher.status(), places)
                 ),
-                _ = words.tick() => eprintln!("{}", waits(&publisher.status())),
+                _ = words.tick() => eprintln!("{}", waits(&publisher.status(), places)),
             }
         }
     }
@@ -85,9 +98,12 @@ fn waits_for_a_key(status: &Status) -> bool {
 }
 
 /// How many statements wait, and for what.
-fn waits(status: &Status) -> String {
+fn waits(status: &Status, places: &dyn Fn() -> String) -> String {
     let count = status.queued + status.unreceipted;
     let what = match (status.is_confirmed, status.stopped, status.answered) {
+        (_, Some(refusal @ Refusal::UnknownFacility), _) => {
+            format!("{} ({refusal}{})", refusal.advice(), places())
+        }
         (_, Some(refusal), _) => format!("{} ({refusal})", refusal.advice()),
         (_, None, Some(AnswerCode::UnknownKey)) => {
             "the ledger does not know this key: the authority must enrol it first".to_owned()
