@@ -44,7 +44,7 @@ pub use import::{
 pub use normal::normal_form;
 pub(crate) use normal::{decimal_text, means_pieces};
 pub(crate) use residue::keep_spellings;
-pub use residue::name_by_uri;
+pub use residue::{declare_wrong, name_by_uri};
 
 pub(crate) fn parse_json(bytes: &[u8]) -> Result<serde_json::Value, EpcisError> {
     document::parse(bytes)

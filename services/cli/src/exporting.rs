@@ -12,7 +12,7 @@ use lotproof::{
     code::Outcome as Decision,
     entry::{Body, Entry},
     envelope::Envelope,
-    epcis::{EpcFormat, ExportOptions, NotExportable, export, name_by_uri},
+    epcis::{EpcFormat, ErrorDeclaration, ExportOptions, NotExportable, declare_wrong, export, name_by_uri},
     event::parts::join_parts,
     gateway::json,
     id::FeedId,
@@ -21,7 +21,7 @@ use lotproof::{
     projector::Projector,
     provenance::{Bounds, Direction},
     shell::durable,
-    wire::v1,
+    wire::v1::{self, event::Kind},
 };
 use prost::Message as _;
 use serde_json::Value;
@@ -117,13 +117,15 @@ fn tell_left_out(left_out: &[NotExportable]) {
     }
 }
 
-/// The admitted events of an audited log, long ones joined, with ids that are URIs; and what they add up to.
+/// The admitted events of an audited log, long ones joined, with ids that are URIs; and what they add up to. Where an
+/// event was taken back or corrected stands what EPCIS has for that.
 fn read_events(source: &dyn LogSource, report: &Report) -> Result<(Vec<v1::Event>, Projector)> {
     let (size, root) = report.size.zip(report.root).context("the audit saw no head")?;
     let mut frontier = Frontier::new();
     let mut projector = Projector::new();
     let mut events = Vec::new();
     let mut open: BTreeMap<FeedId, Vec<v1::Event>> = BTreeMap::new();
+    let mut stated = Places::new();
     let log_id = report.log_id;
     each_entry(source, size, |bytes| {
         let index = projector.size();
@@ -154,6 +156,12 @@ fn read_events(source: &dyn LogSource, report: &Report) -> Result<(Vec<v1::Event
                 }
             };
             name_by_uri(&mut event, || format!("urn:lotproof:{log_id}:{index}:{number}"));
+            let place = (index.get(), u32::try_from(number)?);
+            let issuer = &envelope.header().issuer;
+            if let Some(again) = stated_again(&events, &stated, issuer, &event) {
+                event = again;
+            }
+            stated.insert(place, (issuer.clone(), events.len()));
             events.push(event);
         }
         Ok(())
@@ -164,6 +172,34 @@ fn read_events(source: &dyn LogSource, report: &Report) -> Result<(Vec<v1::Event
         "the log served other entries than those that were audited"
     );
     Ok((events, projector))
+}
+
+/// By place in the log: who stated an event, and which of the events read it is.
+type Places = BTreeMap<(u64, u32), (String, usize)>;
+
+/// Of an event that takes back or corrects another of its issuer's: the other, as EPCIS has it, with an error
+/// declaration.
+fn stated_again(events: &[v1::Event], stated: &Places, issuer: &str, event: &v1::Event) -> Option<v1::Event> {
+    let (wrong, reason, corrective_ids) = match event.kind.as_ref()? {
+        Kind::Corrected(corrected) => (
+            corrected.event?,
+            &corrected.reason,
+            corrected.corrective_ids.clone(),
+        ),
+        Kind::Voided(voided) => (voided.event?, &voided.reason, Vec::new()),
+        _ => return None,
+    };
+    let (_, wrong) = stated
+        .get(&(wrong.leaf_index, wrong.event_number))
+        .filter(|(by, _)| by == issuer)?;
+    let mut again = events.get(*wrong)?.clone();
+    let declaration = ErrorDeclaration {
+        declaration_time: event.event_time,
+        reason: reason.clone(),
+        corrective_ids,
+    };
+    declare_wrong(&mut again, &declaration);
+    Some(again)
 }
 
 /// The lot, and what it was made from if that is wanted.
