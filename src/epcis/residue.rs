@@ -60,8 +60,9 @@ impl Residue {
             }
             let expanded = context.expand(key);
             let held = match normal.get(&expanded) {
-                // The server's own time is no part of the event, but it is not ours to throw away.
-                None => key != "recordTime",
+                // The server's own time is no part of the event, but it is not ours to throw away; nor is an
+                // extension that is empty.
+                None => key != "recordTime" && !expanded.contains(':'),
                 Some(value) => rendered.get(&expanded) == Some(value),
             };
             if !held {

@@ -18,6 +18,7 @@ use lotproof::{
         index::{EventIndex, EventState, Standing},
         intake::{self, Ready},
     },
+    id::Hash,
     outbox::ProvenRow,
     publish::EVENT_LEN_MAX,
     shell::publisher::Publisher,
@@ -35,6 +36,8 @@ use crate::{
 pub(crate) struct Desk {
     pub(crate) publisher: Publisher,
     index: Arc<Mutex<EventIndex>>,
+    /// What was planned in this run, by id: the contents, whoever reported them from where.
+    planned: Mutex<BTreeMap<String, Hash>>,
 }
 
 /// What is to be done with a document's events.
@@ -73,20 +76,31 @@ struct Wrong {
     declaration: ErrorDeclaration,
 }
 
+impl Plan {
+    /// Whether nothing of it is published now.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.new.is_empty()
+    }
+}
+
 impl Desk {
     pub(crate) async fn open(session: &Session, party: &str, key: SigningKey) -> Result<Self> {
         let index = Arc::new(Mutex::new(EventIndex::default()));
         let fed = index.clone();
         let watch = Box::new(move |record: &_| locked(&fed).apply(record));
         let publisher = session.watched(party, key, watch).await?;
-        Ok(Self { publisher, index })
+        Ok(Self {
+            publisher,
+            index,
+            planned: Mutex::default(),
+        })
     }
 
     /// Sorts a document's events into what is new, known, wrong and cannot be published.
     pub(crate) fn plan(&self, stated: Vec<Stated>) -> Plan {
         let index = locked(&self.index);
         let mut plan = Plan::default();
-        let mut here: BTreeMap<String, Vec<lotproof::id::Hash>> = BTreeMap::new();
+        let mut planned = locked(&self.planned);
         for Stated {
             position,
             event,
@@ -94,6 +108,7 @@ impl Desk {
         } in stated
         {
             let (id, utc_offset_minutes) = (event.id.clone(), event.utc_offset_minutes);
+            let said = said(&event);
             let ready = match ready(event) {
                 Ok(ready) => ready,
                 Err(error) => {
@@ -101,14 +116,14 @@ impl Desk {
                     continue;
                 }
             };
-            let standing = match here.get(&id) {
-                Some(contents) if *contents == ready.contents => Standing::Same,
+            let standing = match planned.get(&id) {
+                Some(before) if *before == said => Standing::Same,
                 Some(_) => Standing::Other,
                 None => index.standing(&id, &ready.contents),
             };
             match standing {
                 Standing::New => {
-                    here.insert(id.clone(), ready.contents);
+                    planned.insert(id.clone(), said);
                     plan.new.extend(ready.parts);
                 }
                 Standing::Same => {
@@ -194,6 +209,15 @@ impl Desk {
     }
 }
 
+/// What an event says, apart from who reports it from which document.
+fn said(event: &v1::Event) -> Hash {
+    let own = v1::Event {
+        reported: None,
+        ..event.clone()
+    };
+    Hash::of(&[&own.encode_to_vec()])
+}
+
 /// An event as it will be admitted, cut into parts if it is long.
 fn ready(event: v1::Event) -> Result<Ready> {
     let id = event.id.clone();
@@ -205,6 +229,6 @@ fn ready(event: v1::Event) -> Result<Ready> {
     Ok(Ready { id, parts, contents })
 }
 
-fn locked(index: &Mutex<EventIndex>) -> MutexGuard<'_, EventIndex> {
-    index.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

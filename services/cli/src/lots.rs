@@ -72,8 +72,15 @@ impl Lot {
                         path.display()
                     )
                 })?;
-            for opening in openings.into_values().flatten() {
-                projector.projection_mut().open(opening);
+            let opened = openings.into_values().flatten();
+            let idle = opened
+                .filter(|opening| projector.projection_mut().open(opening.clone()) == 0)
+                .count();
+            if idle > 0 {
+                eprintln!(
+                    "{idle} openings in {} fit nothing that is sealed in this log",
+                    path.display()
+                );
             }
         }
         let direction = match self.direction {

@@ -239,7 +239,7 @@ impl Publish {
         let session = self.target.open().await?;
         let desk = Desk::open(&session, &party, key).await?;
         let plan = desk.plan(events);
-        if let Some(path) = &self.openings {
+        if let (Some(path), false) = (&self.openings, plan.is_empty()) {
             // Before anything is published: an opening that is lost cannot be made again.
             write_openings(path, &openings)?;
         }
@@ -250,7 +250,7 @@ impl Publish {
         }
         if done.known > 0 {
             println!(
-                "{} events were published from this outbox before, and are not published again",
+                "{} events stand twice or were published from this outbox before, and are not published again",
                 done.known
             );
         }

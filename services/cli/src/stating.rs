@@ -134,7 +134,7 @@ fn own_json(bytes: &[u8]) -> Result<Statements> {
 }
 
 /// What an import mended, carried, derived or refused: one line each, those of refused events all of them.
-pub(crate) fn print_import(imported: &Import) {
+fn print_import(imported: &Import) {
     let notes = imported.events.iter().flat_map(|event| &event.findings);
     print_notes(imported.findings.iter().chain(notes));
     for refused in &imported.refused {
@@ -162,10 +162,21 @@ fn print_notes<'a>(notes: impl Iterator<Item = &'a Finding>) {
             *untold.entry(note.code.as_str()).or_default() += 1;
             continue;
         }
-        let event = note
-            .position
-            .map_or_else(|| "document".to_owned(), |position| format!("event {position}"));
-        eprintln!("{event}: {} at {}: {}", note.code, place(&note.path), note.detail);
+        match note.position {
+            Some(position) => {
+                eprintln!(
+                    "event {position}: {} at {}: {}",
+                    note.code,
+                    place(&note.path),
+                    note.detail
+                );
+            }
+            // Members beside the events belong to none, and so do not go into the log.
+            None => eprintln!(
+                "document, not published: {} at {}: {}",
+                note.code, note.path, note.detail
+            ),
+        }
     }
     if !untold.is_empty() {
         let counts: Vec<String> = untold
