@@ -84,6 +84,34 @@ codes! {
     }
 }
 
+impl Refusal {
+    /// What is wrong, and what helps, for people.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::MalformedEvent => "an event breaks a form or bound of the wire format",
+            Self::UnknownEvent => "an event has a kind or field that this ledger does not know",
+            Self::IdentifierNotNormal => "an identifier is not in normal form",
+            Self::SealedAndPresent => "a field is both sealed and present",
+            Self::WrongParty => {
+                "the key does not speak for this party, or the event says something of another party that only that \
+                 one may say; use the key that is enrolled for it"
+            }
+            Self::PartOutOfPlace => "a part of a long event does not follow the one before it",
+            Self::OverLimit => {
+                "the statement is longer than this ledger's limits: publish fewer events at once"
+            }
+            Self::Unauthorised => {
+                "the register does not let this key publish this kind of event, or the act that it approves is not \
+                 there; the authority can allow it"
+            }
+            Self::UnknownFacility => "a facility is not registered; the authority can register it",
+            Self::TimeAhead => {
+                "an event's time lies too far in the future; it is taken once that time has come"
+            }
+        }
+    }
+}
+
 codes! {
     /// Why a message took no place in the log. Answered, signed.
     AnswerCode {

@@ -44,7 +44,7 @@ pub use import::{
 pub use normal::normal_form;
 pub(crate) use normal::{decimal_text, means_pieces};
 pub(crate) use residue::keep_spellings;
-pub use residue::name_by_uri;
+pub use residue::{declare_wrong, name_by_uri};
 
 pub(crate) fn parse_json(bytes: &[u8]) -> Result<serde_json::Value, EpcisError> {
     document::parse(bytes)
@@ -67,7 +67,7 @@ pub enum EpcisError {
         max: usize,
     },
     /// Not JSON, nested too deep, or with a member named twice.
-    #[error("not JSON with each member once: {0}")]
+    #[error("not JSON that can be read: {0}")]
     NotJson(String),
     /// JSON, but none of the shapes that EPCIS travels in.
     #[error("not an EPCIS document, event or list of events: {0}")]

@@ -69,7 +69,7 @@ pub use self::{
     state::{State, StateError},
 };
 use crate::{
-    code::Refusal,
+    code::{AnswerCode, Refusal},
     id::{FeedId, LeafIndex, TreeSize},
     log::SignedCheckpoint,
     publish::FeedSigner,
@@ -104,6 +104,7 @@ pub struct Outbox {
     seen: BTreeMap<TreeSize, SignedCheckpoint>,
     mirrored: LeafIndex,
     raised: BTreeSet<(AlarmKind, FeedId)>,
+    answered: Option<AnswerCode>,
     ignored: Ignored,
     jitter: u16,
     housekeeping_ms: u64,
@@ -131,6 +132,7 @@ impl Outbox {
             seen: BTreeMap::new(),
             mirrored: LeafIndex::GENESIS,
             raised: BTreeSet::new(),
+            answered: None,
             ignored: Ignored::default(),
             jitter: 0,
             housekeeping_ms: now.steady_ms,
@@ -269,6 +271,7 @@ impl Outbox {
             alarms: self.state.alarms.len(),
             backlog_len: self.state.backlog_len,
             stopped: self.stop.map(|stop| stop.refusal),
+            answered: self.answered,
             ignored: self.ignored,
             tree_size: self.highest().map_or(TreeSize::EMPTY, |seen| seen.head().size),
         }
@@ -276,6 +279,9 @@ impl Outbox {
 
     /// Changes the durable state: the only way to.
     fn commit(&mut self, record: Record, effects: &mut Effects) {
+        if matches!(record, Record::Receipted { .. } | Record::DeadLettered(_)) {
+            self.answered = None;
+        }
         self.state
             .apply(&record)
             .expect("a record of our own making follows the ones before");

@@ -27,11 +27,26 @@ pub(super) struct Opened<'a> {
     pub(super) is_document: bool,
 }
 
-/// Reads JSON, numbers as they are written.
+/// Reads JSON, numbers as they are written. A byte order mark, as some editors write it, is passed over.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, EpcisError> {
-    let not_json = |error: serde_json::Error| EpcisError::NotJson(error.to_string());
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let not_json = |error: serde_json::Error| EpcisError::NotJson(looks_like(bytes, &error));
     serde_json::from_slice::<NamedOnce>(bytes).map_err(not_json)?;
     serde_json::from_slice(bytes).map_err(not_json)
+}
+
+/// Why bytes are no JSON; what they look like instead, if they are something that people have.
+fn looks_like(bytes: &[u8], error: &serde_json::Error) -> String {
+    let start = bytes.trim_ascii_start();
+    if start.is_empty() {
+        "nothing in it".to_owned()
+    } else if start.starts_with(b"<") {
+        "it looks like XML, and EPCIS is taken as JSON-LD".to_owned()
+    } else if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
+        "it looks like UTF-16, and JSON is UTF-8".to_owned()
+    } else {
+        error.to_string()
+    }
 }
 
 /// Finds the events in a document.
@@ -74,6 +89,15 @@ pub(super) fn open(document: &Value) -> Result<Opened<'_>, EpcisError> {
             if let Some(Value::Object(results)) = results {
                 let about_query = results.iter().filter(|(key, _)| *key != "resultsBody");
                 header.extend(about_query.map(|(key, value)| (key.clone(), value.clone())));
+                keep_rest(
+                    &mut header,
+                    "resultsBody",
+                    results.get("resultsBody"),
+                    "eventList",
+                );
+                keep_rest(&mut header, "epcisBody", Some(body), "queryResults");
+            } else {
+                keep_rest(&mut header, "epcisBody", Some(body), "eventList");
             }
             Ok(Opened {
                 header,
@@ -84,6 +108,16 @@ pub(super) fn open(document: &Value) -> Result<Opened<'_>, EpcisError> {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             Err(EpcisError::NotEpcis("not an object or a list"))
         }
+    }
+}
+
+/// Keeps in the header what stands in `object` beside the member that leads to the events.
+fn keep_rest(header: &mut Map<String, Value>, name: &str, object: Option<&Value>, taken: &str) {
+    let members = object.and_then(Value::as_object).into_iter().flatten();
+    let rest = members.filter(|(key, _)| *key != taken);
+    let rest: Map<String, Value> = rest.map(|(key, value)| (key.clone(), value.clone())).collect();
+    if !rest.is_empty() {
+        header.insert(name.to_owned(), Value::Object(rest));
     }
 }
 
@@ -183,6 +217,35 @@ mod tests {
         }
         assert!(open(&serde_json::json!({"a": 1})).is_err());
         assert!(open(&serde_json::json!("a")).is_err());
+    }
+
+    #[test]
+    fn what_stands_beside_the_events_is_kept() {
+        let document = parse(
+            br#"{"type": "EPCISQueryDocument", "epcisBody": {"x:a": 1, "queryResults": {"queryName": "q",
+                "resultsBody": {"eventList": [], "x:b": 2}}}}"#,
+        )
+        .unwrap();
+        let header = open(&document).unwrap().header;
+        assert_eq!(header["epcisBody"], serde_json::json!({"x:a": 1}));
+        assert_eq!(header["resultsBody"], serde_json::json!({"x:b": 2}));
+        let document = parse(br#"{"epcisBody": {"eventList": [], "x:a": 1}}"#).unwrap();
+        assert_eq!(
+            open(&document).unwrap().header["epcisBody"],
+            serde_json::json!({"x:a": 1})
+        );
+    }
+
+    #[test]
+    fn says_what_other_files_look_like() {
+        let said = |bytes: &[u8]| parse(bytes).unwrap_err().to_string();
+        assert!(said(b"\n<?xml version='1.0'?>").contains("XML"));
+        assert!(said(b"\xff\xfe{\0}\0").contains("UTF-16"));
+        assert!(said(b" ").contains("nothing in it"));
+        assert!(
+            parse(b"\xef\xbb\xbf{}").is_ok(),
+            "a byte order mark is passed over"
+        );
     }
 
     #[test]

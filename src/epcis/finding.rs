@@ -160,10 +160,13 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(position) = self.position {
-            write!(f, "event {position} ")?;
+        match (self.position, self.path.as_str()) {
+            (Some(position), "") => write!(f, "event {position}: ")?,
+            (Some(position), path) => write!(f, "event {position} {path}: ")?,
+            (None, "") => {}
+            (None, path) => write!(f, "{path}: ")?,
         }
-        write!(f, "{}: {}: {}", self.path, self.code, self.detail)
+        write!(f, "{}: {}", self.code, self.detail)
     }
 }
 

@@ -205,6 +205,12 @@ fn check_header(header: &mut Map<String, Value>, findings: &mut Findings) {
                     findings.add(Code::BadTime, path, &value.to_string());
                 }
             }
+            ("epcisBody" | "resultsBody", _) => {
+                for (key, value) in value.as_object().into_iter().flatten() {
+                    let (code, path) = (beside(key), pointer(&path, key));
+                    findings.add(code, path, &value.to_string());
+                }
+            }
             ("id", text) => {
                 if !text.is_some_and(is_uri) {
                     findings.add(Code::NotUri, path, &value.to_string());
@@ -219,6 +225,15 @@ fn check_header(header: &mut Map<String, Value>, findings: &mut Findings) {
             _ if is_uri(key) => findings.add(Code::HeaderCarried, path, &value.to_string()),
             _ => findings.add(Code::UnknownMember, path, "an extension has a prefix"),
         }
+    }
+}
+
+/// What a member beside the events is: carried in the header if it is an extension.
+fn beside(key: &str) -> Code {
+    if is_uri(key) {
+        Code::HeaderCarried
+    } else {
+        Code::UnknownMember
     }
 }
 

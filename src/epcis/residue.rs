@@ -21,7 +21,9 @@ use super::{
     check::pointer,
     context::Context,
     finding::{Code, Findings},
+    import::ErrorDeclaration,
     normal,
+    vocabulary::{Family, Word},
 };
 use crate::wire::{form, v1};
 
@@ -58,8 +60,9 @@ impl Residue {
             }
             let expanded = context.expand(key);
             let held = match normal.get(&expanded) {
-                // The server's own time is no part of the event, but it is not ours to throw away.
-                None => key != "recordTime",
+                // The server's own time is no part of the event, but it is not ours to throw away; nor is an
+                // extension that is empty.
+                None => key != "recordTime" && !expanded.contains(':'),
                 Some(value) => rendered.get(&expanded) == Some(value),
             };
             if !held {
@@ -219,6 +222,42 @@ pub fn name_by_uri(event: &mut v1::Event, uri: impl FnOnce() -> String) {
     view.residue = residue.to_text().unwrap_or_default();
 }
 
+/// Makes of an event the report that EPCIS has for one that was wrong: the same event again, with
+/// `errorDeclaration`. A reason that is neither a word of CBV nor a URI travels as our extension `reason`.
+pub fn declare_wrong(event: &mut v1::Event, declaration: &ErrorDeclaration) {
+    let text = |text: &str| Value::String(text.to_owned());
+    let mut members = Map::new();
+    members.insert(
+        "declarationTime".to_owned(),
+        Value::String(normal::utc(declaration.declaration_time)),
+    );
+    if !declaration.reason.is_empty() {
+        let is_word = Family::ErrorReason.read(&declaration.reason, &Context::default()) != Word::Unknown;
+        let key = if is_word {
+            "reason".to_owned()
+        } else {
+            format!("{}reason", super::NAMESPACE)
+        };
+        members.insert(key, text(&declaration.reason));
+    }
+    let ids = &declaration.corrective_ids;
+    if !ids.is_empty() {
+        let uris: Vec<Value> = ids.iter().map(|id| text(id)).collect();
+        let key = if ids.iter().all(|id| super::is_uri(id)) {
+            "correctiveEventIDs".to_owned()
+        } else {
+            format!("{}correctiveEventIDs", super::NAMESPACE)
+        };
+        members.insert(key, Value::Array(uris));
+    }
+    let view = event.epcis.get_or_insert_default();
+    let mut residue = Residue::from_text(&view.residue);
+    residue
+        .members
+        .insert("errorDeclaration".to_owned(), Value::Object(members));
+    view.residue = residue.to_text().unwrap_or_default();
+}
+
 /// The longest known beginning of an identifier replaced by the sender's.
 fn respelled(spelling: &BTreeMap<String, String>, normal: &str) -> String {
     (1..=normal.len())
@@ -300,5 +339,35 @@ mod tests {
         assert_eq!(findings.into_list().len(), 1);
         let text = residue.to_text().unwrap();
         assert_eq!(Residue::from_text(&text).to_text().unwrap(), text);
+    }
+
+    #[test]
+    fn what_was_wrong_goes_out_and_comes_in_as_an_error_declaration() {
+        let document = br#"{"type": "ObjectEvent", "eventID": "urn:x:1", "eventTime": "2026-02-02T08:00:00Z",
+            "eventTimeZoneOffset": "+00:00", "action": "OBSERVE", "epcList": ["urn:epc:id:sscc:9521230.0000000001"]}"#;
+        let import =
+            |bytes: &[u8]| crate::epcis::import(bytes, &crate::epcis::ImportOptions::default()).unwrap();
+        let event = import(document).events.remove(0).event;
+        for (reason, corrective_ids, kept) in [
+            ("did_not_occur", vec![], true),
+            ("", vec!["urn:x:2".to_owned()], true),
+            ("a clerk's mistake", vec!["MES-2".to_owned()], false),
+        ] {
+            let declaration = ErrorDeclaration {
+                declaration_time: event.event_time + 1_000_000_000,
+                reason: reason.to_owned(),
+                corrective_ids,
+            };
+            let mut wrong = event.clone();
+            declare_wrong(&mut wrong, &declaration);
+            let exported = crate::epcis::export(&[wrong], &crate::epcis::ExportOptions::default());
+            assert_eq!(exported.not_exportable, []);
+            let back = import(exported.document.to_string().as_bytes());
+            assert_eq!(back.refused, []);
+            let read = back.events[0].error_declaration.clone().unwrap();
+            assert_eq!(read == declaration, kept, "{read:?}");
+            assert_eq!(read.declaration_time, declaration.declaration_time);
+            assert!(exported.document.to_string().contains(reason));
+        }
     }
 }

@@ -21,7 +21,7 @@ use serde_json::Value;
 
 use super::fault::{FIELDS_MAX, FieldFault};
 use crate::{
-    epcis::{ErrorDeclaration, keep_spellings},
+    epcis::{EpcisError, ErrorDeclaration, keep_spellings, parse_json},
     time,
     wire::v1,
 };
@@ -38,6 +38,14 @@ pub struct ReadEvent {
     pub event: v1::Event,
     /// The event is reported again, as wrong.
     pub error_declaration: Option<ErrorDeclaration>,
+}
+
+/// Parses JSON, numbers as they are written; objects that name a member twice are refused.
+///
+/// # Errors
+/// If it is none.
+pub fn parse(bytes: &[u8]) -> Result<Value, EpcisError> {
+    parse_json(bytes)
 }
 
 /// Reads one event, which stands at `path` of its request. An event without id gets `id`.

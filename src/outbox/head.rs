@@ -442,6 +442,7 @@ impl Outbox {
             self.ignored.answers += 1;
             return;
         };
+        self.answered = Some(answer.code);
         let kind = match answer.code {
             AnswerCode::Gap | AnswerCode::FeedClosed => {
                 if let Some(line) = self.lines.get_mut(&answer.feed) {

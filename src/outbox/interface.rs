@@ -7,7 +7,7 @@ use super::{
     record::{Alarm, DeadLetter, ParcelId, ProvenRow, Record},
 };
 use crate::{
-    code::Refusal,
+    code::{AnswerCode, Refusal},
     id::{FeedId, FeedSequence, TreeSize},
     signature::SigningKey,
 };
@@ -272,6 +272,8 @@ pub struct Status {
     pub backlog_len: usize,
     /// Why only single statements go out, if so.
     pub stopped: Option<Refusal>,
+    /// What the ledger answered last, in this run, instead of taking a statement; none once one was settled since.
+    pub answered: Option<AnswerCode>,
     /// What was ignored in this run.
     pub ignored: Ignored,
     /// Size of the largest checkpoint seen.

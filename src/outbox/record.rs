@@ -103,6 +103,55 @@ impl AlarmKind {
         Self::Forgotten,
         Self::NoReceipt,
     ];
+
+    /// What has happened and what to do, for people.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::HeadAhead => {
+                "this key has signed statements that this outbox does not know: its feed is closed here; use the \
+                 outbox that it was used with, or enrol a new key"
+            }
+            Self::Diverged => {
+                "the log holds another statement where this outbox signed one: somebody else signs with this key, \
+                 and its feed is closed here; find out who, and enrol a new key"
+            }
+            Self::Restored => {
+                "this outbox was restored from a backup or lost its file, so that nobody knows what this key signed \
+                 last: its feed is closed here; enrol a new key"
+            }
+            Self::Forgotten => {
+                "the ledger lost statements of this key that this outbox no longer holds: its feed is closed here; \
+                 enrol a new key"
+            }
+            Self::HeadRegressed => {
+                "the ledger's newest head lies below a statement that it receipted: it lost entries or was restored; \
+                 show the evidence to its operator"
+            }
+            Self::TreeShrank => {
+                "the log is smaller than it was: it was restored from an older copy; show the evidence to its operator"
+            }
+            Self::Forked => {
+                "the log shows two histories: keep the evidence, and show it to its operator and auditors"
+            }
+            Self::ChainBroken => {
+                "the ledger says that a statement does not follow the one before it; show the evidence to its operator"
+            }
+            Self::NeverTaken => {
+                "the ledger will never take this statement, nor those after it; show the evidence to its operator"
+            }
+            Self::NoReceipt => {
+                "the ledger holds a statement for which it gives no receipt; show the evidence to its operator"
+            }
+        }
+    }
+
+    /// Whether it closed the feed in this outbox.
+    pub const fn closes(self) -> bool {
+        matches!(
+            self,
+            Self::HeadAhead | Self::Diverged | Self::Restored | Self::Forgotten
+        )
+    }
 }
 
 /// An alarm, with what proves it to others.

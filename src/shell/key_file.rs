@@ -59,11 +59,29 @@ pub fn read(path: &Path) -> io::Result<SigningKey> {
             format!("{} is not a key file: {why}", path.display()),
         )
     };
-    let file: KeyFile =
-        serde_json::from_slice(&fs::read(path)?).map_err(|error| invalid(error.to_string()))?;
+    let bytes = fs::read(path)?;
+    warn_if_others_can_read(path);
+    let file: KeyFile = serde_json::from_slice(&bytes).map_err(|error| invalid(error.to_string()))?;
     let key = SigningKey::from_seed(file.seed.as_bytes());
     if key.feed() != file.public {
         return Err(invalid("seed and public key do not belong together".to_owned()));
     }
     Ok(key)
 }
+
+/// A key that others can read is theirs, too.
+#[cfg(unix)]
+fn warn_if_others_can_read(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    if let Ok(about) = fs::metadata(path)
+        && about.permissions().mode() & 0o077 != 0
+    {
+        tracing::warn!(
+            "{} is open to other users of this machine, and with it whatever the key signs: chmod 600",
+            path.display()
+        );
+    }
+}
+
+#[cfg(not(unix))]
+const fn warn_if_others_can_read(_path: &Path) {}

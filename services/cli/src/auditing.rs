@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use lotproof::{
     audit::{AuditOptions, LogSource, Progress, Report, audit},
@@ -45,7 +45,7 @@ impl Audit {
             .as_deref()
             .map(|path| read_checkpoint(path, &trust))
             .transpose()?;
-        let source = open_source(&self.log);
+        let source = open_source(&self.log)?;
         let meter = Meter::new();
         let show = |progress| meter.show(progress);
         let options = AuditOptions {
@@ -106,12 +106,18 @@ impl Mirror {
 }
 
 /// A log by its URL, or the folder of its mirror.
-pub(crate) fn open_source(log: &str) -> Box<dyn LogSource> {
+///
+/// # Errors
+/// If it is neither: a name misspelled is no finding about a log.
+pub(crate) fn open_source(log: &str) -> Result<Box<dyn LogSource>> {
     if log.starts_with("http://") || log.starts_with("https://") {
-        Box::new(HttpSource::new(log))
-    } else {
-        Box::new(DirSource::new(log))
+        return Ok(Box::new(HttpSource::new(log)));
     }
+    ensure!(
+        Path::new(log).is_dir(),
+        "{log} is neither the folder of a mirror nor an address that starts with http:// or https://"
+    );
+    Ok(Box::new(DirSource::new(log)))
 }
 
 /// Reads a trust file.

@@ -27,7 +27,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Outcome,
-    publishing::{Session, Target, proven},
+    publishing::{AT_ONCE, Session, Target, proven},
 };
 
 /// What a register file holds, as JSON has it; each row in the words of `event.proto`.
@@ -271,15 +271,24 @@ impl Enroll {
         let now_nanos = Reading::now().wall_nanos;
         let authority = identifier::normalise(&self.authority)
             .with_context(|| format!("authority {}", self.authority))?;
+        let named = self.file.clone();
         let register = self
             .file
             .map(|path| Register::read(&path, now_nanos))
             .transpose()?;
+        let acts = register.map(|register| register.into_acts(now_nanos));
+        if let (Some(acts), Some(path)) = (&acts, &named) {
+            ensure!(
+                !acts.is_empty(),
+                "{} enrols nobody and has no acts",
+                path.display()
+            );
+        }
         let keys = read_keys(&self.authority_keys)?;
         let session = self.target.open().await?;
         let signers = keys.len();
-        let acts = if let Some(register) = register {
-            enact(&session, &authority, keys, register.into_acts(now_nanos)).await?
+        let acts = if let Some(acts) = acts {
+            enact(&session, &authority, keys, acts).await?
         } else {
             for key in keys {
                 approve(&session, &authority, key, &self.approve).await?;
@@ -287,7 +296,8 @@ impl Enroll {
             self.approve
         };
         println!(
-            "{} acts stand in the log, under {signers} keys of the authority, proven:",
+            "{} acts stand in the log, under {signers} of the authority's keys, proven; one takes effect once as many \
+             keys as the genesis asks for are under it, the others with `--approve` and its place:",
             acts.len()
         );
         for act in acts {
@@ -319,7 +329,11 @@ pub(crate) async fn enact(
         .await?;
     let rows = proven(session, &proposer, &acts).await?;
     // `submit` packs in order, so acts are numbered through the statements as they stand in the log.
-    let packs = pack(&acts)?;
+    let packs: Vec<_> = acts
+        .chunks(AT_ONCE)
+        .map(pack)
+        .collect::<Result<Vec<_>, _>>()?
+        .concat();
     ensure!(
         packs.len() == rows.len(),
         "{} statements, {} receipts",

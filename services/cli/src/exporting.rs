@@ -12,7 +12,7 @@ use lotproof::{
     code::Outcome as Decision,
     entry::{Body, Entry},
     envelope::Envelope,
-    epcis::{EpcFormat, ExportOptions, export, name_by_uri},
+    epcis::{EpcFormat, ErrorDeclaration, ExportOptions, NotExportable, declare_wrong, export, name_by_uri},
     event::parts::join_parts,
     gateway::json,
     id::FeedId,
@@ -21,7 +21,7 @@ use lotproof::{
     projector::Projector,
     provenance::{Bounds, Direction},
     shell::durable,
-    wire::v1,
+    wire::v1::{self, event::Kind},
 };
 use prost::Message as _;
 use serde_json::Value;
@@ -61,7 +61,7 @@ pub(crate) struct Export {
 impl Export {
     pub(crate) fn run(self) -> Result<Outcome> {
         let trust = read_trust(&self.trust)?;
-        let source = open_source(&self.log);
+        let source = open_source(&self.log)?;
         let report = audit(source.as_ref(), &trust, &AuditOptions::default())?;
         if !report.is_clean() {
             print_report(&report, false)?;
@@ -72,6 +72,7 @@ impl Export {
             let lot = identifier::normalise(sent).with_context(|| format!("lot {sent}"))?;
             let lots = lots_of(&projector, &lot, self.provenance)?;
             events.retain(|event| names_one_of(&json::write(event), &lots));
+            ensure!(!events.is_empty(), "the log has no event about {lot}");
         }
         let options = ExportOptions {
             epc_format: if self.as_sent {
@@ -82,15 +83,7 @@ impl Export {
             created_at: None,
         };
         let exported = export(&events, &options);
-        for event in &exported.not_exportable {
-            let why: Vec<String> = event.findings.iter().map(ToString::to_string).collect();
-            eprintln!(
-                "not in the document: {} {}, which EPCIS has no form for {}",
-                event.kind,
-                event.id,
-                why.join("; ")
-            );
-        }
+        tell_left_out(&exported.not_exportable);
         let count = events.len() - exported.not_exportable.len();
         eprintln!("{count} of {} events are in the document", events.len());
         let text = serde_json::to_string_pretty(&exported.document)?;
@@ -103,13 +96,36 @@ impl Export {
     }
 }
 
-/// The admitted events of an audited log, long ones joined, with ids that are URIs; and what they add up to.
+/// Says which events are not in the document: whole kinds as counts, others each by itself.
+fn tell_left_out(left_out: &[NotExportable]) {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for event in left_out {
+        if event.findings.is_empty() {
+            *kinds.entry(event.kind.as_ref()).or_default() += 1;
+            continue;
+        }
+        let why: Vec<String> = event.findings.iter().map(ToString::to_string).collect();
+        eprintln!(
+            "not in the document: {} {}: {}",
+            event.kind,
+            event.id,
+            why.join("; ")
+        );
+    }
+    for (kind, count) in kinds {
+        eprintln!("not in the document: {count} {kind}, which EPCIS has no form for");
+    }
+}
+
+/// The admitted events of an audited log, long ones joined, with ids that are URIs; and what they add up to. Where an
+/// event was taken back or corrected stands what EPCIS has for that.
 fn read_events(source: &dyn LogSource, report: &Report) -> Result<(Vec<v1::Event>, Projector)> {
     let (size, root) = report.size.zip(report.root).context("the audit saw no head")?;
     let mut frontier = Frontier::new();
     let mut projector = Projector::new();
     let mut events = Vec::new();
     let mut open: BTreeMap<FeedId, Vec<v1::Event>> = BTreeMap::new();
+    let mut stated = Places::new();
     let log_id = report.log_id;
     each_entry(source, size, |bytes| {
         let index = projector.size();
@@ -140,6 +156,12 @@ fn read_events(source: &dyn LogSource, report: &Report) -> Result<(Vec<v1::Event
                 }
             };
             name_by_uri(&mut event, || format!("urn:lotproof:{log_id}:{index}:{number}"));
+            let place = (index.get(), u32::try_from(number)?);
+            let issuer = &envelope.header().issuer;
+            if let Some(again) = stated_again(&events, &stated, issuer, &event) {
+                event = again;
+            }
+            stated.insert(place, (issuer.clone(), events.len()));
             events.push(event);
         }
         Ok(())
@@ -150,6 +172,34 @@ fn read_events(source: &dyn LogSource, report: &Report) -> Result<(Vec<v1::Event
         "the log served other entries than those that were audited"
     );
     Ok((events, projector))
+}
+
+/// By place in the log: who stated an event, and which of the events read it is.
+type Places = BTreeMap<(u64, u32), (String, usize)>;
+
+/// Of an event that takes back or corrects another of its issuer's: the other, as EPCIS has it, with an error
+/// declaration.
+fn stated_again(events: &[v1::Event], stated: &Places, issuer: &str, event: &v1::Event) -> Option<v1::Event> {
+    let (wrong, reason, corrective_ids) = match event.kind.as_ref()? {
+        Kind::Corrected(corrected) => (
+            corrected.event?,
+            &corrected.reason,
+            corrected.corrective_ids.clone(),
+        ),
+        Kind::Voided(voided) => (voided.event?, &voided.reason, Vec::new()),
+        _ => return None,
+    };
+    let (_, wrong) = stated
+        .get(&(wrong.leaf_index, wrong.event_number))
+        .filter(|(by, _)| by == issuer)?;
+    let mut again = events.get(*wrong)?.clone();
+    let declaration = ErrorDeclaration {
+        declaration_time: event.event_time,
+        reason: reason.clone(),
+        corrective_ids,
+    };
+    declare_wrong(&mut again, &declaration);
+    Some(again)
 }
 
 /// The lot, and what it was made from if that is wanted.

@@ -1,13 +1,19 @@
 //! `init` and `keys`: what comes before a ledger runs.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use lotproof::{
     id::{FeedId, LogId},
     identifier,
-    log::{checkpoint::Origin, note::VerifierKey},
+    log::{
+        checkpoint::{Checkpoint, Origin},
+        note::{Note, VerifierKey},
+    },
     shell::{durable, key_file},
     time::RecordedAt,
     trust::TrustFile,
@@ -48,8 +54,8 @@ pub(crate) struct Init {
     /// Signed checkpoint of the log that this one follows, with `--after-log-id`
     #[arg(long, requires = "after_log_id")]
     after: Option<PathBuf>,
-    /// Identity of the log that this one follows
-    #[arg(long)]
+    /// Identity of the log that this one follows, with `--after`
+    #[arg(long, requires = "after")]
     after_log_id: Option<String>,
 }
 
@@ -58,8 +64,19 @@ impl Init {
         let authority = identifier::normalise(&self.authority)
             .with_context(|| format!("authority {}", self.authority))?;
         let keys = self.authority_keys.iter().map(|key| {
-            FeedId::from_hex(key).with_context(|| format!("{key} is not 64 lower-case hexadecimal digits"))
+            FeedId::from_hex(key).with_context(|| {
+                format!(
+                    "{key} is not 64 lower-case hexadecimal digits; `lotproof keys show FILE` prints a key's"
+                )
+            })
         });
+        let keys = keys.collect::<Result<Vec<_>>>()?;
+        for (place, key) in keys.iter().enumerate() {
+            ensure!(
+                !keys.iter().take(place).any(|before| before == key),
+                "authority key {key} is given twice"
+            );
+        }
         let purpose = match self.purpose {
             Purpose::Production => v1::Purpose::Production,
             Purpose::Demo => v1::Purpose::Demo,
@@ -72,7 +89,7 @@ impl Init {
                     .context("--after-log-id is not a log id")?
                     .as_bytes()
                     .to_vec(),
-                checkpoint: fs::read(&path).with_context(|| format!("reading {}", path.display()))?,
+                checkpoint: read_head(&path)?,
             }),
             _ => None,
         };
@@ -80,7 +97,7 @@ impl Init {
             origin: Origin::new(&self.origin).context("the origin")?,
             purpose,
             authority,
-            authority_keys: keys.collect::<Result<_>>()?,
+            authority_keys: keys,
             threshold: self.threshold,
             parameters: default_parameters(),
             follows,
@@ -98,6 +115,15 @@ impl Init {
         println!("rule packs  {}", policies.display());
         Ok(Outcome::Clean)
     }
+}
+
+/// A signed checkpoint, as it is. By which key it is signed is for those to say who knew the earlier log.
+fn read_head(path: &Path) -> Result<Vec<u8>> {
+    let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    let no_checkpoint = || format!("{} is not a signed checkpoint", path.display());
+    let note = Note::parse(&bytes).with_context(no_checkpoint)?;
+    Checkpoint::parse(note.text()).with_context(no_checkpoint)?;
+    Ok(bytes)
 }
 
 /// What auditors and publishers pin.

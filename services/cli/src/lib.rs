@@ -3,6 +3,7 @@
 mod auditing;
 mod bench;
 mod demo;
+mod desk;
 mod enrolling;
 mod exporting;
 mod founding;
@@ -13,6 +14,7 @@ mod running;
 mod sealing;
 mod shipped;
 mod simulating;
+mod stating;
 mod tree;
 mod waiting;
 
@@ -57,7 +59,7 @@ enum Command {
     Demo(demo::Demo),
     /// Propose and approve acts of the authority: parties, facilities, keys, lists, waivers, parameters
     Enroll(enrolling::Enroll),
-    /// Publish an EPCIS document and wait until its receipts are proven
+    /// Publish an EPCIS document, or events as JSON, and wait until their receipts are proven
     Publish(publishing::Publish),
     /// Show where a lot came from or went, computed from the log's own files
     Lot(lots::Lot),

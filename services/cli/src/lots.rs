@@ -1,6 +1,6 @@
 //! `lot`: what a log says about one lot, computed here from the log's own files.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use lotproof::{
 use crate::{
     Outcome,
     auditing::{open_source, read_trust},
-    tree::tree,
+    tree::{tree, word},
 };
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -62,12 +62,25 @@ impl Lot {
         let lot =
             identifier::normalise(&self.identifier).with_context(|| format!("lot {}", self.identifier))?;
         let trust = read_trust(&self.trust)?;
-        let mut projector = project(open_source(&self.log).as_ref(), &trust)?;
+        let mut projector = project(open_source(&self.log)?.as_ref(), &trust)?;
         if let Some(path) = &self.openings {
             let json = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
-            let openings: std::collections::BTreeMap<String, Vec<Opening>> = serde_json::from_slice(&json)?;
-            for opening in openings.into_values().flatten() {
-                projector.projection_mut().open(opening);
+            let openings: std::collections::BTreeMap<String, Vec<Opening>> = serde_json::from_slice(&json)
+                .with_context(|| {
+                    format!(
+                        "{} has no openings as `publish --openings` writes them",
+                        path.display()
+                    )
+                })?;
+            let opened = openings.into_values().flatten();
+            let idle = opened
+                .filter(|opening| projector.projection_mut().open(opening.clone()) == 0)
+                .count();
+            if idle > 0 {
+                eprintln!(
+                    "{idle} openings in {} fit nothing that is sealed in this log",
+                    path.display()
+                );
             }
         }
         let direction = match self.direction {
@@ -86,11 +99,19 @@ impl Lot {
             println!("{}", serde_json::to_string_pretty(&json)?);
         } else {
             print!("{}", tree(&walk));
+            let mut lines = BTreeSet::new();
             for anomaly in &summary.anomalies {
-                println!(
-                    "anomaly  {:?}, weighs on {:?}: {}",
-                    anomaly.kind, anomaly.weighs_on, anomaly.detail
+                let line = format!(
+                    "anomaly  {} at {}, weighs on the {}: {}",
+                    anomaly.kind.as_str(),
+                    anomaly.lot,
+                    word(&anomaly.weighs_on)?,
+                    anomaly.detail
                 );
+                // Several steps may lack the same.
+                if lines.insert(line.clone()) {
+                    println!("{line}");
+                }
             }
         }
         Ok(if summary.anomalies.is_empty() {
@@ -110,7 +131,9 @@ pub(crate) fn project(source: &dyn LogSource, trust: &TrustFile) -> Result<Proje
     let mut projector = Projector::new();
     each_entry(source, signed.head().size, |entry| {
         let index = projector.size();
-        projector.take(entry).with_context(|| format!("entry {index}"))
+        projector.take(entry).with_context(|| {
+            format!("entry {index} is not as it was: run `lotproof audit` to see what is wrong")
+        })
     })?;
     ensure!(
         projector.head() == *signed.head(),

@@ -1,32 +1,36 @@
 //! `publish`, and what every command that publishes needs: a statement is believed only when its receipt verifies.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use lotproof::{
-    epcis::{Import, ImportOptions, import},
-    event::parts::split_into_parts,
+    gateway::json,
     id::FeedId,
     identifier,
-    outbox::{Config, PinnedLog, ProvenRow},
-    publish::EVENT_LEN_MAX,
+    outbox::{Config, DeadLetter, PinnedLog, ProvenRow},
     shell::{
         key_file,
         nats::{Bus, BusOptions},
-        publisher::{Publisher, PublisherConfig, Settled},
+        publisher::{Publisher, PublisherConfig, Settled, Watch},
     },
     signature::SigningKey,
     trust::TrustFile,
     wire::v1,
 };
+use prost::Message as _;
 
 use crate::{
     Outcome,
     auditing::read_trust,
+    desk::Desk,
     sealing::{seal_events, write_openings},
+    stating::{self, Statements},
     waiting::{Patience, must_be_open},
 };
+
+/// How many events are handed to the outbox at once.
+pub(crate) const AT_ONCE: usize = 4_096;
 
 /// Where to publish to, and as whom.
 #[derive(Debug, Args)]
@@ -57,7 +61,9 @@ impl Target {
     pub(crate) async fn open(self) -> Result<Session> {
         let patience = Patience::from_now(self.timeout.map(Duration::from_secs));
         let trust = read_trust(&self.trust)?;
-        let bus = Bus::connect(&BusOptions::new(&self.nats_url, "lotproof")).await?;
+        let bus = Bus::connect(&BusOptions::new(&self.nats_url, "lotproof"))
+            .await
+            .context("no bus: `--nats-url` names it, and `lotproof up` prints it")?;
         Ok(Session {
             bus,
             trust,
@@ -70,6 +76,11 @@ impl Target {
 impl Session {
     /// Starts the publisher of one key.
     pub(crate) async fn publisher(&self, party: &str, key: SigningKey) -> Result<Publisher> {
+        self.watched(party, key, Box::new(|_| {})).await
+    }
+
+    /// The same, and tells of every record of its outbox.
+    pub(crate) async fn watched(&self, party: &str, key: SigningKey, watch: Watch) -> Result<Publisher> {
         let log_keys: Vec<FeedId> = self
             .trust
             .log_keys()
@@ -80,16 +91,15 @@ impl Session {
         let folder = self.outbox.join(key.feed().to_string());
         let generation = self.outbox.join(format!("{}.generation", key.feed()));
         let outbox = Config::new(log, party.to_owned());
-        Ok(Publisher::start(
-            self.bus.clone(),
-            PublisherConfig {
-                folder,
-                generation,
-                outbox,
-                keys: vec![key],
-            },
-        )
-        .await?)
+        let config = PublisherConfig {
+            folder: folder.clone(),
+            generation,
+            outbox,
+            keys: vec![key],
+        };
+        Publisher::start_watched(self.bus.clone(), config, watch)
+            .await
+            .with_context(|| format!("outbox {}", folder.display()))
     }
 }
 
@@ -103,29 +113,90 @@ pub(crate) async fn proven(
     events: &[v1::Event],
 ) -> Result<Vec<ProvenRow>> {
     // Events that nobody will ever sign are not taken into the outbox.
+    if events.is_empty() {
+        return Ok(Vec::new());
+    }
     must_be_open(publisher).await?;
-    let ticket = publisher.submit(events).await?;
-    let settled = session
-        .patience
-        .wait(publisher, publisher.wait_receipted(ticket))
-        .await?;
-    let rows = settled.into_iter().map(|settled| match settled {
-        Settled::Admitted { row, .. } => Ok(row),
-        Settled::DeadLettered(letter) => anyhow::bail!("refused: {}", letter.refusal),
-        Settled::Earlier => anyhow::bail!("settled in an earlier run"),
-    });
-    rows.collect()
+    let places = || facilities_in(events);
+    let mut rows = Vec::new();
+    let mut tickets = Vec::new();
+    for some in events.chunks(AT_ONCE) {
+        let taken = publisher.submit_when_there_is_room(some);
+        tickets.push(session.patience.wait(publisher, taken).await?);
+    }
+    for ticket in tickets {
+        let settled = session
+            .patience
+            .wait_telling(publisher, publisher.wait_receipted(ticket), &places)
+            .await?;
+        for settled in settled {
+            match settled {
+                Settled::Admitted { row, .. } => rows.push(row),
+                Settled::DeadLettered(letter) => bail!(refused(&letter)),
+                Settled::Earlier => bail!("settled in an earlier run"),
+            }
+        }
+    }
+    Ok(rows)
 }
 
-/// Waits until everything that was handed over is proven; how many statements the outbox holds then.
+/// The facilities that events name, for people who look for the one that is not registered.
+fn facilities_in(events: &[v1::Event]) -> String {
+    const NAMED_MAX: usize = 8;
+    let mut found = BTreeSet::new();
+    for event in events {
+        let event = json::write(event);
+        let members = event.as_object().into_iter().flatten();
+        for (name, value) in members.flat_map(|(_, kind)| kind.as_object().into_iter().flatten()) {
+            if let (true, Some(place)) = (name.ends_with("facility"), value.as_str()) {
+                found.insert(place.to_owned());
+            }
+        }
+    }
+    if found.is_empty() {
+        return String::new();
+    }
+    let more = if found.len() > NAMED_MAX {
+        " and others"
+    } else {
+        ""
+    };
+    let named: Vec<String> = found.into_iter().take(NAMED_MAX).collect();
+    format!("; the events name {}{more}", named.join(", "))
+}
+
+/// What was refused, why, and what helps.
+fn refused(letter: &DeadLetter) -> String {
+    const NAMED_MAX: usize = 3;
+    let ids: Vec<String> = letter
+        .events
+        .iter()
+        .filter_map(|event| Some(v1::Event::decode(event.clone()).ok()?.id))
+        .collect();
+    let named = ids.get(..NAMED_MAX).unwrap_or(&ids).join(", ");
+    let others = match ids.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "the ledger refused {named}{others}, at entry {}: {} ({})",
+        letter.index,
+        letter.refusal.advice(),
+        letter.refusal
+    )
+}
+
+/// Waits until everything that was handed over is proven, `events` among it; how many statements the outbox holds
+/// then.
 ///
 /// # Errors
 /// As [`proven`].
-pub(crate) async fn drained(session: &Session, publisher: &Publisher) -> Result<usize> {
+pub(crate) async fn drained(session: &Session, publisher: &Publisher, events: &[v1::Event]) -> Result<usize> {
     let drained = publisher.drain(Duration::MAX);
-    let status = session.patience.wait(publisher, drained).await?;
+    let places = || facilities_in(events);
+    let status = session.patience.wait_telling(publisher, drained, &places).await?;
     if let Some(letter) = publisher.letters().await?.first() {
-        anyhow::bail!("refused: {} at entry {}", letter.refusal, letter.index);
+        bail!(refused(letter));
     }
     Ok(status.statements)
 }
@@ -133,8 +204,8 @@ pub(crate) async fn drained(session: &Session, publisher: &Publisher) -> Result<
 /// `lotproof publish`
 #[derive(Debug, Args)]
 pub(crate) struct Publish {
-    /// An EPCIS 2.0 document
-    epcis: PathBuf,
+    /// An EPCIS 2.0 JSON-LD document, or events as JSON in the words of `event.proto`
+    file: PathBuf,
     /// The party that speaks
     #[arg(long)]
     party: String,
@@ -159,49 +230,40 @@ impl Publish {
     pub(crate) async fn run(self) -> Result<Outcome> {
         let party = identifier::normalise(&self.party).with_context(|| format!("party {}", self.party))?;
         let key = key_file::read(&self.key).with_context(|| format!("reading {}", self.key.display()))?;
-        let bytes = fs::read(&self.epcis).with_context(|| format!("reading {}", self.epcis.display()))?;
-        let mut options = ImportOptions::default();
-        if self.reported {
-            options.origin = lotproof::epcis::Origin::Reported { claimed_party: None };
-        }
-        let imported = import(&bytes, &options)?;
-        print_import(&imported);
-        let taken = imported.events.iter().map(|imported| imported.event.clone());
+        let Statements { mut events, refused } = stating::read(&self.file, self.reported)?;
+        let taken = events.iter_mut().map(|stated| std::mem::take(&mut stated.event));
         let (sealed, openings) = seal_events(taken.collect(), &self.seal)?;
-        let mut events = Vec::new();
-        for event in sealed {
-            events.extend(split_into_parts(event, EVENT_LEN_MAX)?);
+        for (stated, event) in events.iter_mut().zip(sealed) {
+            stated.event = event;
         }
         let session = self.target.open().await?;
-        let publisher = session.publisher(&party, key).await?;
-        if let Some(path) = &self.openings {
+        let desk = Desk::open(&session, &party, key).await?;
+        let plan = desk.plan(events);
+        if let (Some(path), false) = (&self.openings, plan.is_empty()) {
             // Before anything is published: an opening that is lost cannot be made again.
             write_openings(path, &openings)?;
         }
-        for row in proven(&session, &publisher, &events).await? {
+        let done = desk.carry_out(&session, plan).await?;
+        desk.publisher.stop().await?;
+        for row in &done.rows {
             println!("statement {} is entry {}, proven", row.sequence, row.index);
         }
-        Ok(if imported.refused.is_empty() {
+        if done.known > 0 {
+            println!(
+                "{} events stand twice or were published from this outbox before, and are not published again",
+                done.known
+            );
+        }
+        if done.declared > 0 {
+            println!("{} events are declared wrong", done.declared);
+        }
+        for why in &done.refused {
+            eprintln!("{why}");
+        }
+        Ok(if refused == 0 && done.refused.is_empty() {
             Outcome::Clean
         } else {
             Outcome::Findings
         })
     }
-}
-
-/// What an import mended, carried or refused, one line each.
-pub(crate) fn print_import(imported: &Import) {
-    for refused in &imported.refused {
-        for finding in &refused.findings {
-            eprintln!(
-                "event {} refused: {} at {}: {}",
-                refused.position, finding.code, finding.path, finding.detail
-            );
-        }
-    }
-    println!(
-        "{} events taken, {} refused",
-        imported.events.len(),
-        imported.refused.len()
-    );
 }

@@ -1,6 +1,6 @@
 //! `up` and `ledger`: running the services, and an operator's orders to the ledger.
 
-use std::{future::Future, net::SocketAddr, path::PathBuf};
+use std::{future::Future, io, net::SocketAddr, path::PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
@@ -36,6 +36,9 @@ pub(crate) struct Up {
     /// The bus; without it a private `nats-server` is started and supervised, with its data in the folder
     #[arg(long)]
     nats_url: Option<String>,
+    /// The private bus's port on 127.0.0.1; a free one unless given, another at each start
+    #[arg(long, value_name = "PORT", conflicts_with = "nats_url")]
+    bus_port: Option<u16>,
     /// Where the ledger's HTTP listens; loopback unless told otherwise
     #[arg(long, default_value = "127.0.0.1:8470")]
     http: SocketAddr,
@@ -114,7 +117,36 @@ impl Services {
                 first = Some((name, result));
             }
         }
-        first.map_or(Ok(()), |(name, result)| result.with_context(|| name.to_owned()))
+        let Some((name, Err(error))) = first else {
+            return Ok(());
+        };
+        let what = if is_port_taken(&error) {
+            format!(
+                "{name}: another program listens there; give another address with {}",
+                address_option(name)
+            )
+        } else {
+            name.to_owned()
+        };
+        Err(error.context(what))
+    }
+}
+
+/// Whether a service ended because somebody else has its port.
+fn is_port_taken(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|cause| cause.kind() == io::ErrorKind::AddrInUse)
+    })
+}
+
+/// What says where a service listens.
+fn address_option(name: &str) -> String {
+    match name {
+        "ledger" => "`--http`".to_owned(),
+        "compliance" => "`--compliance`".to_owned(),
+        gateway => format!("`\"http\"` in {gateway}.json"),
     }
 }
 
@@ -136,7 +168,17 @@ impl Up {
         }
         let mut server = match &self.nats_url {
             Some(_) => None,
-            None => Some(PrivateServer::start(ServerOptions::new(self.folder.join("nats"))).await?),
+            None => {
+                let options = ServerOptions {
+                    port: self.bus_port,
+                    ..ServerOptions::new(self.folder.join("nats"))
+                };
+                let started = tokio::select! {
+                    () = signals.received() => return Ok(Outcome::Clean),
+                    started = PrivateServer::start(options) => started,
+                };
+                Some(started.with_context(|| format!("the private bus of {}", self.folder.display()))?)
+            }
         };
         let url = self
             .nats_url
@@ -162,20 +204,24 @@ impl Up {
             }
         };
         let running = async {
-            if let Some(ledger) = services.start_ledger(ledger).await {
+            let all = async {
+                let ledger = services.start_ledger(ledger).await?;
                 let mut config =
                     lotproof_compliance::Config::new(url, format!("http://{ledger}"), trust, policies);
                 config.http = self.compliance;
                 config.openings = self.openings;
-                services.start_compliance(config).await;
+                services.start_compliance(config).await?;
+                for config in gateways {
+                    let name = config.service.name();
+                    services
+                        .start(name, |stop, listening| gateways::run(config, stop, listening))
+                        .await?;
+                }
+                Some(())
+            };
+            if all.await.is_some() {
+                println!("stop with Ctrl-C");
             }
-            for config in gateways {
-                let name = config.service.name();
-                services
-                    .start(name, |stop, listening| gateways::run(config, stop, listening))
-                    .await;
-            }
-            println!("stop with Ctrl-C");
             services.running.join_next().await
         };
         let ended = tokio::select! {
@@ -226,7 +272,7 @@ pub(crate) struct Rebuild {
 impl Rebuild {
     fn run(self) -> Result<Outcome> {
         let trust = self.trust.as_deref().map(read_trust).transpose()?;
-        let mirror = open_source(&self.from);
+        let mirror = open_source(&self.from)?;
         let meter = Meter::new();
         let show = |progress| meter.show(progress);
         let options = AuditOptions {

@@ -195,3 +195,9 @@ fn short(identifier: &str) -> &str {
         .strip_prefix("https://id.gs1.org/")
         .unwrap_or(identifier)
 }
+
+/// A word of an answer, as JSON has it.
+pub(crate) fn word(value: &impl serde::Serialize) -> anyhow::Result<String> {
+    let json = serde_json::to_value(value)?;
+    Ok(json.as_str().unwrap_or_default().to_owned())
+}

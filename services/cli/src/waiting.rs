@@ -8,7 +8,8 @@ use std::{future::Future, time::Duration};
 
 use anyhow::{Result, anyhow, bail};
 use lotproof::{
-    outbox::{AlarmKind, Status},
+    code::{AnswerCode, Refusal},
+    outbox::Status,
     shell::publisher::{PublishError, Publisher},
 };
 use tokio::time::{Instant, interval_at, sleep_until};
@@ -45,6 +46,19 @@ impl Patience {
         publisher: &Publisher,
         done: impl Future<Output = Result<T, PublishError>>,
     ) -> Result<T> {
+        self.wait_telling(publisher, done, &String::new).await
+    }
+
+    /// The same; `places` says which facilities the events name, should one not be registered.
+    ///
+    /// # Errors
+    /// As [`wait`](Self::wait).
+    pub(crate) async fn wait_telling<T>(
+        self,
+        publisher: &Publisher,
+        done: impl Future<Output = Result<T, PublishError>>,
+        places: &dyn Fn() -> String,
+    ) -> Result<T> {
         let mut done = std::pin::pin!(done);
         let mut status = publisher.watch_status();
         let mut words = interval_at(Instant::now() + WORD_EVERY, WORD_EVERY);
@@ -65,14 +79,14 @@ impl Patience {
                 done = &mut done => return Ok(done?),
                 Ok(queued) = has_no_key => {
                     let why = why_closed(publisher).await?;
-                    bail!("{why}; {queued} statements' events were not published")
+                    bail!("{why}; what was handed over ({queued} statements) was not published")
                 }
                 limit = &mut time_is_up => bail!(
                     "no proof within {} s: {}; they stay in the outbox, and go on when it is used again",
                     limit.as_secs(),
-                    waits(&publisher.status())
+                    waits(&publisher.status(), places)
                 ),
-                _ = words.tick() => eprintln!("{}", waits(&publisher.status())),
+                _ = words.tick() => eprintln!("{}", waits(&publisher.status(), places)),
             }
         }
     }
@@ -84,14 +98,28 @@ fn waits_for_a_key(status: &Status) -> bool {
 }
 
 /// How many statements wait, and for what.
-fn waits(status: &Status) -> String {
+fn waits(status: &Status, places: &dyn Fn() -> String) -> String {
     let count = status.queued + status.unreceipted;
-    let what = match (status.is_confirmed, status.stopped) {
-        (_, Some(refusal)) => format!("the register does not allow what they say ({refusal})"),
-        (false, None) => "the ledger has not answered yet".to_owned(),
-        (true, None) => "for their receipts".to_owned(),
+    let what = match (status.is_confirmed, status.stopped, status.answered) {
+        (_, Some(refusal @ Refusal::UnknownFacility), _) => {
+            format!("{} ({refusal}{})", refusal.advice(), places())
+        }
+        (_, Some(refusal), _) => format!("{} ({refusal})", refusal.advice()),
+        (_, None, Some(AnswerCode::UnknownKey)) => {
+            "the ledger does not know this key: the authority must enrol it first".to_owned()
+        }
+        (_, None, Some(answer)) => format!("the ledger does not take them ({answer})"),
+        (false, None, None) => {
+            "the ledger has not answered yet; does it run, and is it the one of the trust file?".to_owned()
+        }
+        (true, None, None) => "for their receipts".to_owned(),
     };
-    format!("{count} statements wait: {what}")
+    let (noun, verb) = if count == 1 {
+        ("statement", "waits")
+    } else {
+        ("statements", "wait")
+    };
+    format!("{count} {noun} {verb}: {what}")
 }
 
 /// That the one key of this publisher still signs.
@@ -111,38 +139,10 @@ async fn why_closed(publisher: &Publisher) -> Result<&'static str> {
     Ok(alarms
         .iter()
         .rev()
-        .find_map(|alarm| closed_by(alarm.kind))
+        .find_map(|alarm| alarm.kind.closes().then(|| alarm.kind.advice()))
         .unwrap_or(
             "the ledger takes nothing more from this key (rotated, retired, compromised or closed): enrol a new key",
         ))
-}
-
-/// What an alarm says of a feed that it closes.
-const fn closed_by(kind: AlarmKind) -> Option<&'static str> {
-    match kind {
-        AlarmKind::HeadAhead => Some(
-            "this key has signed statements that this outbox does not know: its feed is closed here; use the outbox \
-             that it was used with, or enrol a new key",
-        ),
-        AlarmKind::Diverged => Some(
-            "the log holds another statement where this outbox signed one: somebody else signs with this key, and its \
-             feed is closed here; find out who, and enrol a new key",
-        ),
-        AlarmKind::Restored => Some(
-            "this outbox was restored from a backup or lost its file, so that nobody knows what this key signed last: \
-             its feed is closed here; enrol a new key",
-        ),
-        AlarmKind::Forgotten => Some(
-            "the ledger lost statements of this key that this outbox no longer holds: its feed is closed here; enrol a \
-             new key",
-        ),
-        AlarmKind::HeadRegressed
-        | AlarmKind::TreeShrank
-        | AlarmKind::Forked
-        | AlarmKind::ChainBroken
-        | AlarmKind::NeverTaken
-        | AlarmKind::NoReceipt => None,
-    }
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ async fn a_key_that_another_outbox_used_ends_the_wait_and_says_what_to_do() {
         "{text}"
     );
     assert!(text.contains("use the outbox that it was used with"), "{text}");
-    assert!(text.contains("1 statements' events were not published"), "{text}");
+    assert!(text.contains("(1 statements) was not published"), "{text}");
 
     // Nor is more taken there.
     let publisher = soon(other.publisher(AUTHORITY, key())).await.unwrap();
@@ -148,7 +148,7 @@ async fn proofs_are_waited_for_no_longer_than_asked_and_what_was_handed_over_sta
         .unwrap_err();
     let text = format!("{error:#}");
     assert!(
-        text.contains("no proof within 1 s: 1 statements wait: the ledger has not answered yet"),
+        text.contains("no proof within 1 s: 1 statement waits: the ledger has not answered yet"),
         "{text}"
     );
     let (stop, ledger) = world.start_ledger();

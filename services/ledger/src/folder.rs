@@ -31,7 +31,7 @@ use lotproof::{
     },
     signature::SigningKey,
     time::RecordedAt,
-    wire::v1,
+    wire::{form::TEXT_LEN_MAX, v1},
 };
 use serde::{Deserialize, Serialize};
 
@@ -137,8 +137,7 @@ impl Folder {
     /// # Errors
     /// If it cannot be written.
     pub fn order_reseed(&self, reason: &str) -> Result<()> {
-        self.identity()?;
-        durable::write(&self.reseed(), reason.as_bytes()).context("writing the order")
+        self.order(&self.reseed(), reason)
     }
 
     /// Leaves an order for the next start: go on although the clock jumped.
@@ -146,9 +145,44 @@ impl Folder {
     /// # Errors
     /// If it cannot be written.
     pub fn order_accept_clock(&self, reason: &str) -> Result<()> {
-        self.identity()?;
-        durable::write(&self.accept_clock(), reason.as_bytes()).context("writing the order")
+        self.order(&self.accept_clock(), reason)
     }
+
+    fn order(&self, path: &Path, reason: &str) -> Result<()> {
+        self.identity()?;
+        let reason = fitting_reason(reason)?;
+        durable::write(path, reason.as_bytes()).context("writing the order")
+    }
+
+    /// The reason of an order, if there is one. What does not fit an entry must never become one: nobody could
+    /// read the log from there on.
+    pub(crate) fn ordered(path: &Path) -> Result<Option<String>> {
+        let Some(bytes) = durable::read(path)? else {
+            return Ok(None);
+        };
+        let reason = String::from_utf8_lossy(&bytes);
+        let reason = fitting_reason(&reason).with_context(|| {
+            format!(
+                "{} holds no order: remove it, and give the order anew",
+                path.display()
+            )
+        })?;
+        Ok(Some(reason.to_owned()))
+    }
+}
+
+/// A reason as an entry can hold it.
+fn fitting_reason(reason: &str) -> Result<&str> {
+    let reason = reason.trim();
+    ensure!(
+        !reason.is_empty(),
+        "the reason is empty; it is recorded in the log for everybody to read"
+    );
+    ensure!(
+        reason.len() <= TEXT_LEN_MAX && !reason.chars().any(char::is_control),
+        "the reason has more than {TEXT_LEN_MAX} bytes, or a line break or other control character"
+    );
+    Ok(reason)
 }
 
 /// What `init` is told.
@@ -237,4 +271,30 @@ pub fn init(folder: &Folder, options: &InitOptions) -> Result<Identity> {
         &serde_json::to_vec_pretty(&identity)?,
     )?;
     Ok(identity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_that_no_entry_can_hold_is_no_order() {
+        for unfit in ["", " \n", "two\nlines", &"x".repeat(TEXT_LEN_MAX + 1)] {
+            assert!(fitting_reason(unfit).is_err(), "{unfit:?}");
+        }
+        assert_eq!(
+            fitting_reason(" the bus lost its disk\n").unwrap(),
+            "the bus lost its disk"
+        );
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("reseed");
+        assert_eq!(Folder::ordered(&path).unwrap(), None);
+        fs::write(&path, "x".repeat(TEXT_LEN_MAX + 1)).unwrap();
+        assert!(
+            Folder::ordered(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("remove it")
+        );
+    }
 }

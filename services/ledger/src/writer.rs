@@ -293,7 +293,7 @@ impl Writer {
             durable::read(&self.folder.clock())?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let (newest, allowed_ms) = self.clock_rule();
         if let Err(fault) = self.clock.judge(before.as_ref(), newest, allowed_ms) {
-            let Some(reason) = durable::read(&self.folder.accept_clock())? else {
+            let Some(reason) = Folder::ordered(&self.folder.accept_clock())? else {
                 return Err(
                     anyhow!(fault).context("if the clock is right now: `lotproof ledger accept-clock`")
                 );
@@ -301,7 +301,7 @@ impl Writer {
             tracing::warn!(%fault, "the operator accepts the clock");
             let record = Record::ClockAccepted(v1::ClockAccepted {
                 clock: self.clock.wall_nanos,
-                reason: String::from_utf8_lossy(&reason).trim().to_owned(),
+                reason,
             });
             self.persist_record(record)?;
         }
@@ -341,7 +341,7 @@ impl Writer {
             }
             None if unguarded.exists() => {}
             None => {
-                let Some(reason) = durable::read(&self.folder.reseed())? else {
+                let Some(reason) = Folder::ordered(&self.folder.reseed())? else {
                     bail!(
                         "the guard is missing or empty: nobody can tell whether this store is the newest. \
                          If it is: `lotproof ledger reseed`"
@@ -352,7 +352,7 @@ impl Writer {
                 self.persist_record(Record::GuardReseeded(v1::GuardReseeded {
                     size: head.size.get(),
                     root: head.root.as_bytes().to_vec(),
-                    reason: String::from_utf8_lossy(&reason).trim().to_owned(),
+                    reason,
                 }))?;
             }
         }

@@ -43,6 +43,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(15);
 /// How long to wait between two looks at a starting server.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// How long it is waited in silence for the server before this one to end.
+const WORD_AFTER: Duration = Duration::from_secs(1);
+
 /// How often the server syncs what it stores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SyncInterval {
@@ -102,7 +105,7 @@ pub enum ServerError {
         got: String,
     },
     /// The folder is another running server's.
-    #[error("{} is in use by another nats-server", .0.display())]
+    #[error("{} is in use by another nats-server: does another `lotproof up` run on it?", .0.display())]
     InUse(PathBuf),
     /// The operating system refused.
     #[error("{doing}")]
@@ -319,10 +322,20 @@ impl PrivateServer {
     async fn lock(&self, deadline: Instant) -> Result<File, ServerError> {
         let path = self.options.folder.join("lock");
         let file = File::create(&path).map_err(io_error(format!("opening {}", path.display())))?;
+        let (word_at, mut is_told) = (Instant::now() + WORD_AFTER, false);
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(LOOK_EVERY).await,
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    if !is_told && Instant::now() > word_at {
+                        is_told = true;
+                        tracing::warn!(
+                            folder = %self.options.folder.display(),
+                            "another nats-server runs on this folder: waiting for it to end"
+                        );
+                    }
+                    sleep(LOOK_EVERY).await;
+                }
                 Err(TryLockError::WouldBlock) => {
                     return Err(ServerError::InUse(self.options.folder.clone()));
                 }

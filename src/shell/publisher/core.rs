@@ -200,7 +200,8 @@ impl Core {
                 return Ok(None);
             }
             Action::Alarm(alarm) => {
-                tracing::error!(kind = ?alarm.kind, feed = %alarm.feed, "alarm");
+                let advice = alarm.kind.advice();
+                tracing::error!(kind = ?alarm.kind, feed = %alarm.feed, "alarm: {advice}");
                 return Ok(None);
             }
             Action::Stopped(refusal) => {

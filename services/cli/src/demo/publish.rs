@@ -12,7 +12,7 @@ use lotproof::{
 use serde_json::Value;
 
 use super::desks::{Desks, Place, service_of};
-use crate::{enrolling::Assignment, publishing::print_import};
+use crate::enrolling::Assignment;
 
 /// Publishes a document's events, each by its own party, as a document of its own.
 pub(super) async fn publish_document(
@@ -21,7 +21,11 @@ pub(super) async fn publish_document(
     document: &[u8],
 ) -> Result<()> {
     let imported = import(document, &ImportOptions::default())?;
-    print_import(&imported);
+    println!(
+        "{} events taken, {} refused",
+        imported.events.len(),
+        imported.refused.len()
+    );
     ensure!(
         imported.refused.is_empty(),
         "the document has events that cannot be published"

@@ -9,19 +9,21 @@ use std::{
 use anyhow::{Context as _, Result};
 use lotproof::{
     epcis::{Import, ImportOptions, Origin, import},
-    event::parts::split_into_parts,
     gateway::{intake::kind_name, json},
     policy::{Context as Buyer, Pack, Question, evaluate, view::Purpose},
     projector::Projector,
     provenance::{Bounds, Direction, Step},
-    publish::EVENT_LEN_MAX,
     signature::SigningKey,
     time::utc_date,
     wire::v1,
 };
 use serde_json::Value;
 
-use crate::publishing::{Session, drained};
+use crate::{
+    desk::Desk,
+    publishing::{Session, drained},
+    stating::Statements,
+};
 
 /// Who imports.
 pub(super) const IMPORTER: &str = "https://importer.example/";
@@ -48,7 +50,7 @@ pub(super) async fn publish_reported(
     key: SigningKey,
     folder: &Path,
 ) -> Result<Vec<String>> {
-    let publisher = session.publisher(IMPORTER, key).await?;
+    let desk = Desk::open(session, IMPORTER, key).await?;
     let options = ImportOptions {
         origin: Origin::Reported { claimed_party: None },
         ..ImportOptions::default()
@@ -67,16 +69,17 @@ pub(super) async fn publish_reported(
             }
         };
         print_mapping(&name, &imported);
-        let mut events = Vec::new();
-        for event in imported.events {
-            lots.extend(made_by(&event.event));
-            events.extend(split_into_parts(event.event, EVENT_LEN_MAX)?);
+        lots.extend(imported.events.iter().flat_map(|event| made_by(&event.event)));
+        let plan = desk.plan(Statements::from(imported).events);
+        let done = desk.carry_out(session, plan).await?;
+        if done.known + done.declared > 0 {
+            println!("   {} known before, {} declared wrong", done.known, done.declared);
         }
-        if !events.is_empty() {
-            publisher.submit_when_there_is_room(&events).await?;
+        for why in done.refused {
+            println!("   {why}");
         }
     }
-    let statements = drained(session, &publisher).await?;
+    let statements = drained(session, &desk.publisher, &[]).await?;
     println!("{statements} statements of the importer, every receipt proven");
     let mut seen = BTreeSet::new();
     lots.retain(|lot| seen.insert(lot.clone()));

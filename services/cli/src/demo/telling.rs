@@ -7,13 +7,13 @@ use lotproof::{
     policy::{Context, Mode, Pack, Question, Verdict, evaluate, load_pack, view::Purpose},
     projector::Projector,
     provenance::{Bounds, Direction},
-    simulate::Simulation,
+    simulate::{LotKind, Simulation},
     time::utc_date,
 };
 use lotproof_ledger::Reading;
 
 use super::step;
-use crate::tree::tree;
+use crate::tree::{tree, word as text};
 
 /// The rule pack, as it lies in the repository.
 const S154: &str = include_str!("../../../../policies/us-ndaa-fy2024-s154.toml");
@@ -53,12 +53,6 @@ fn print_origin(projector: &Projector, lot: &str) -> Result<()> {
     Ok(())
 }
 
-/// A word of a verdict, as JSON has it.
-fn text(word: &impl serde::Serialize) -> Result<String> {
-    let json = serde_json::to_value(word)?;
-    Ok(json.as_str().unwrap_or_default().to_owned())
-}
-
 /// Prints each story's verdict, the first three with where the pack came from, and returns them as JSON.
 ///
 /// # Errors
@@ -88,7 +82,8 @@ pub(super) fn tell_verdicts(
             story.kind,
             verdict.verdict
         );
-        println!("\n{:?}: {}", story.kind, story.pack);
+        println!("\n{}: {}", title(story.kind)?, story.pack);
+        println!("   the story: {}", story.kind.because());
         // One tree for each value that a verdict can have.
         if values.insert(text(&verdict.verdict)?) {
             print_origin(projector, &story.pack)?;
@@ -97,6 +92,11 @@ pub(super) fn tell_verdicts(
         verdicts.insert(story.pack.clone(), serde_json::to_value(&verdict)?);
     }
     Ok(verdicts)
+}
+
+/// A kind of story, in words.
+fn title(kind: LotKind) -> Result<String> {
+    Ok(text(&kind)?.replace('_', " "))
 }
 
 fn print_verdict(verdict: &Verdict) -> Result<()> {
@@ -152,17 +152,17 @@ pub(super) fn tell_contradictions(projector: &Projector, simulation: &Simulation
     let found = projector.projection().anomalies();
     let told = simulation.stories().into_iter();
     for story in told.filter(|story| !story.anomalies.is_empty()) {
-        println!("{:?}: {}", story.kind, story.pack);
+        println!("{}: {}", title(story.kind)?, story.pack);
         for expected in &story.anomalies {
             let anomaly = found
                 .iter()
                 .find(|anomaly| anomaly.kind.as_str() == expected.kind && anomaly.lot == expected.lot)
                 .with_context(|| format!("{:?} at {} was not found", expected.kind, expected.lot))?;
             println!(
-                "   {} at {}, weighs on the {:?}: {}",
+                "   {} at {}, weighs on the {}: {}",
                 anomaly.kind.as_str(),
                 anomaly.lot,
-                anomaly.weighs_on,
+                text(&anomaly.weighs_on)?,
                 anomaly.detail
             );
         }

@@ -1,0 +1,234 @@
+//! One party's desk: what of a document is new here goes out, what was known stays, and what was stated wrong is
+//! corrected once it is proven where it stands.
+//!
+//! The outbox is the only memory, as for a gateway: the same document again publishes nothing.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use anyhow::{Context as _, Result};
+use lotproof::{
+    epcis::ErrorDeclaration,
+    event,
+    event::parts::split_into_parts,
+    gateway::{
+        Service,
+        index::{EventIndex, EventState, Standing},
+        intake::{self, Ready},
+    },
+    id::Hash,
+    outbox::ProvenRow,
+    publish::EVENT_LEN_MAX,
+    shell::publisher::Publisher,
+    signature::SigningKey,
+    wire::v1,
+};
+use prost::Message as _;
+
+use crate::{
+    publishing::{Session, drained, proven},
+    stating::Stated,
+};
+
+/// A publisher of one key, and what its outbox knows of each event.
+pub(crate) struct Desk {
+    pub(crate) publisher: Publisher,
+    index: Arc<Mutex<EventIndex>>,
+    /// What was planned in this run, by id: the contents, whoever reported them from where.
+    planned: Mutex<BTreeMap<String, Hash>>,
+}
+
+/// What is to be done with a document's events.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// Parts of events that are new, in their order.
+    new: Vec<v1::Event>,
+    /// Events that are in the outbox or the log already.
+    known: usize,
+    /// Those of them that are not proven yet.
+    waiting: Vec<v1::Event>,
+    wrong: Vec<Wrong>,
+    /// Which events cannot be published, and why.
+    refused: Vec<String>,
+}
+
+/// What became of a document's events.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// The statements that were proven.
+    pub(crate) rows: Vec<ProvenRow>,
+    /// How many events were published from this outbox before.
+    pub(crate) known: usize,
+    /// How many events are declared wrong in the log, now or since before.
+    pub(crate) declared: usize,
+    /// Which were not published, and why.
+    pub(crate) refused: Vec<String>,
+}
+
+/// An event that was stated and is declared wrong.
+#[derive(Debug)]
+struct Wrong {
+    position: usize,
+    id: String,
+    utc_offset_minutes: i32,
+    declaration: ErrorDeclaration,
+}
+
+impl Plan {
+    /// Whether nothing of it is published now.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.new.is_empty()
+    }
+}
+
+impl Desk {
+    pub(crate) async fn open(session: &Session, party: &str, key: SigningKey) -> Result<Self> {
+        let index = Arc::new(Mutex::new(EventIndex::default()));
+        let fed = index.clone();
+        let watch = Box::new(move |record: &_| locked(&fed).apply(record));
+        let publisher = session.watched(party, key, watch).await?;
+        Ok(Self {
+            publisher,
+            index,
+            planned: Mutex::default(),
+        })
+    }
+
+    /// Sorts a document's events into what is new, known, wrong and cannot be published.
+    pub(crate) fn plan(&self, stated: Vec<Stated>) -> Plan {
+        let index = locked(&self.index);
+        let mut plan = Plan::default();
+        let mut planned = locked(&self.planned);
+        for Stated {
+            position,
+            event,
+            declaration,
+        } in stated
+        {
+            let (id, utc_offset_minutes) = (event.id.clone(), event.utc_offset_minutes);
+            let said = said(&event);
+            let ready = match ready(event) {
+                Ok(ready) => ready,
+                Err(error) => {
+                    plan.refused.push(format!("event {position} refused: {error:#}"));
+                    continue;
+                }
+            };
+            let standing = match planned.get(&id) {
+                Some(before) if *before == said => Standing::Same,
+                Some(_) => Standing::Other,
+                None => index.standing(&id, &ready.contents),
+            };
+            match standing {
+                Standing::New => {
+                    planned.insert(id.clone(), said);
+                    plan.new.extend(ready.parts);
+                }
+                Standing::Same => {
+                    plan.known += usize::from(declaration.is_none());
+                    let status = index.status(&id);
+                    if status.is_some_and(|status| status.state != EventState::Receipted) {
+                        plan.waiting.extend(ready.parts);
+                    }
+                }
+                // What is said now of an event that was wrong need not be what was said then.
+                Standing::Other if declaration.is_some() => {}
+                Standing::Other => {
+                    plan.refused.push(format!(
+                        "event {position} refused: {id} was published from this outbox with other content, or stands \
+                         so in this document: give it another id, or declare the first wrong"
+                    ));
+                    continue;
+                }
+            }
+            plan.wrong.extend(declaration.map(|declaration| Wrong {
+                position,
+                id,
+                utc_offset_minutes,
+                declaration,
+            }));
+        }
+        plan
+    }
+
+    /// Publishes what is new, waits for the proofs, and then says what was wrong.
+    ///
+    /// # Errors
+    /// If the ledger refused some, or no proof can come, or none came in time.
+    pub(crate) async fn carry_out(&self, session: &Session, plan: Plan) -> Result<Done> {
+        let mut done = Done {
+            rows: proven(session, &self.publisher, &plan.new).await?,
+            known: plan.known,
+            declared: 0,
+            refused: plan.refused,
+        };
+        if !plan.waiting.is_empty() {
+            drained(session, &self.publisher, &plan.waiting).await?;
+        }
+        let mut corrections = Vec::new();
+        for wrong in plan.wrong {
+            match self.correction(&wrong) {
+                Ok(parts) => {
+                    done.declared += 1;
+                    corrections.extend(parts);
+                }
+                Err(why) => done.refused.push(format!(
+                    "event {} refused: the declaration that it was wrong: {why}",
+                    wrong.position
+                )),
+            }
+        }
+        done.rows
+            .extend(proven(session, &self.publisher, &corrections).await?);
+        Ok(done)
+    }
+
+    /// The event that corrects another; nothing if it was published before.
+    fn correction(&self, wrong: &Wrong) -> Result<Vec<v1::Event>, String> {
+        let index = locked(&self.index);
+        let reference = index
+            .reference(&wrong.id)
+            .ok_or_else(|| format!("{} is not proven to be in the log", wrong.id))?;
+        let Ready { id, parts, contents } = intake::declaration(
+            &wrong.id,
+            wrong.declaration.declaration_time,
+            wrong.utc_offset_minutes,
+            &wrong.declaration,
+            reference,
+            // Both services take corrections.
+            Service::Manufacturing,
+            "/errorDeclaration",
+        )
+        .map_err(|fault| fault.message)?;
+        Ok(match index.standing(&id, &contents) {
+            Standing::New => parts,
+            Standing::Same | Standing::Other => Vec::new(),
+        })
+    }
+}
+
+/// What an event says, apart from who reports it from which document.
+fn said(event: &v1::Event) -> Hash {
+    let own = v1::Event {
+        reported: None,
+        ..event.clone()
+    };
+    Hash::of(&[&own.encode_to_vec()])
+}
+
+/// An event as it will be admitted, cut into parts if it is long.
+fn ready(event: v1::Event) -> Result<Ready> {
+    let id = event.id.clone();
+    let parts = split_into_parts(event, EVENT_LEN_MAX).context("state it as several events")?;
+    let mut contents = Vec::with_capacity(parts.len());
+    for part in &parts {
+        contents.push(event::check(&part.encode_to_vec().into())?.content());
+    }
+    Ok(Ready { id, parts, contents })
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
