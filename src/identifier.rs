@@ -35,7 +35,7 @@ pub fn is_normal(text: &str) -> bool {
     is_plain_gs1_key(text) || normalise(text).is_ok_and(|normal| normal == text)
 }
 
-/// The bulk of what a ledger sees, without an allocation: a party, a place or a logistic unit, or a GTIN, alone
+/// The bulk of what a ledger sees, without an allocation: a party, a place, a shipment or a logistic unit, or a GTIN, alone
 /// or with a lot or serial of harmless letters.
 fn is_plain_gs1_key(text: &str) -> bool {
     let Some((application, rest)) = text
@@ -47,6 +47,7 @@ fn is_plain_gs1_key(text: &str) -> bool {
     let digits_len = match application {
         "00" => 18,
         "01" => 14,
+        "402" => 17,
         "414" | "417" => 13,
         _ => return false,
     };
