@@ -13,7 +13,7 @@ use crate::{
 
 use rust_decimal::Decimal;
 
-use super::{span::Span, symbol::Symbol};
+use super::{reading, span::Span, symbol::Symbol};
 
 /// What an identifier is to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -163,7 +163,6 @@ pub(super) struct Fact {
     pub(super) issuer: Symbol,
     /// Number of the feed in the projection's list.
     pub(super) feed: u32,
-    pub(super) id: Symbol,
     /// SHA-256 over issuer and event, positions replaced; see `digest`.
     pub(super) digest: [u8; 32],
     /// Field number of `Event.kind`.
@@ -184,6 +183,13 @@ pub(super) struct Fact {
     pub(super) encoded: Box<[u8]>,
 }
 
+impl Fact {
+    /// The event's id, which its encoding begins with.
+    pub(super) fn id(&self) -> &str {
+        reading::id(&self.encoded)
+    }
+}
+
 /// What is read of an event, openings applied.
 #[derive(Debug, Default)]
 pub(super) struct Reading {
@@ -197,12 +203,6 @@ pub(super) struct Reading {
     pub(super) shipment: Symbol,
     pub(super) inputs_complete: Option<bool>,
     pub(super) legs: Box<[Leg]>,
-}
-
-impl Default for Symbol {
-    fn default() -> Self {
-        Self::NONE
-    }
 }
 
 /// The event that an event refers to, if its kind does, and the encoding of the event without that reference.

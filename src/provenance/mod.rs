@@ -33,6 +33,8 @@ mod directory;
 mod fact;
 mod graph;
 mod history;
+mod identity;
+mod index;
 mod judge;
 mod reading;
 mod recall;
@@ -60,7 +62,8 @@ pub use view::ProjectionView;
 use digest::Outcome;
 use directory::Directory;
 use fact::Fact;
-use reading::{Outline, Reader};
+use identity::Identities;
+use reading::{Outline, Reader, Room};
 use span::{LotKey, Touch, Tracks};
 use symbol::{Symbol, Symbols};
 
@@ -100,24 +103,18 @@ pub struct FactKey {
     pub event_id: String,
 }
 
-/// The facts known under one (issuer, event id): one, but for conflicting reports.
-#[derive(Debug)]
-struct Identity {
-    first: u32,
-    others: Vec<u32>,
-}
-
 /// Everything that the applied events add up to.
 #[derive(Debug, Default)]
 pub struct Projection {
     symbols: Symbols,
+    room: Room,
     feeds: Vec<FeedId>,
     feed_numbers: HashMap<FeedId, u32>,
     /// In order of place.
     facts: Vec<Fact>,
     /// Places of repeated reports, and the facts that they repeat.
     repeats: BTreeMap<EventPlace, u32>,
-    identities: HashMap<(Symbol, Symbol), Identity>,
+    identities: Identities,
     tracks: Tracks,
     directory: Directory,
     amendments: amend::Amendments,
@@ -149,7 +146,6 @@ impl Projection {
             .then(|| v1::Event::decode(applied.event).ok())
             .flatten();
         let issuer = self.symbols.intern(applied.issuer);
-        let id = self.symbols.intern(outline.id);
         let reference = event.as_ref().and_then(fact::without_reference);
         let target = reference.as_ref().and_then(|(place, _)| self.at_place(*place));
         let digest = match &reference {
@@ -162,7 +158,7 @@ impl Projection {
             None => digest::of_fact(applied.issuer, applied.event, None),
         };
         let number = u32::try_from(self.facts.len()).expect("fewer than four billion facts fit in memory");
-        let outcome = self.identify(applied, (issuer, id), digest, number);
+        let outcome = self.identify(applied, (issuer, outline.id), digest, number);
         self.step = digest::of_step(&self.step, applied, outcome, &digest);
         self.applied += 1;
         if outcome == Outcome::Repeated {
@@ -175,13 +171,12 @@ impl Projection {
             event_time: outline.event_time,
             issuer,
             feed: self.feed_number(applied.feed),
-            id,
             digest,
             kind: outline.kind,
             by_authority: applied.by_authority,
             reported: outline.reported.map(|claimed| self.symbols.intern(claimed)),
             certified: outline.certified,
-            contested: outcome == Outcome::Conflicting || self.amendments.names(issuer, id),
+            contested: outcome == Outcome::Conflicting || self.amendments.names(issuer, outline.id),
             repeats: 0,
             target,
             reading: self.read(&outline, event.as_ref()),
@@ -192,7 +187,7 @@ impl Projection {
         }
         self.facts.push(fact);
         if outcome == Outcome::Conflicting {
-            self.contest_variants((issuer, id));
+            self.contest_variants(issuer, outline.id);
         }
         let everywhere = event.is_some_and(|event| self.take_more(number, &event));
         let settled = self.settled.get_mut().expect(anomaly::NEVER_POISONED);
@@ -239,43 +234,30 @@ impl Projection {
     fn identify(
         &mut self,
         applied: &AppliedEvent<'_>,
-        key: (Symbol, Symbol),
+        key: (Symbol, &str),
         digest: [u8; 32],
         number: u32,
     ) -> Outcome {
-        use std::collections::hash_map::Entry;
-        match self.identities.entry(key) {
-            Entry::Vacant(entry) => {
-                entry.insert(Identity {
-                    first: number,
-                    others: Vec::new(),
-                });
-                Outcome::New
-            }
-            Entry::Occupied(mut entry) => {
-                let identity = entry.get_mut();
-                let known = std::iter::once(identity.first)
-                    .chain(identity.others.iter().copied())
-                    .find(|known| {
-                        self.facts
-                            .get(*known as usize)
-                            .is_some_and(|fact| fact.digest == digest)
-                    });
-                let Some(known) = known else {
-                    identity.others.push(number);
-                    return Outcome::Conflicting;
-                };
-                self.repeats.insert(applied.place, known);
-                if let Some(fact) = self.facts.get_mut(known as usize) {
-                    fact.repeats += 1;
-                    fact.issued_at = fact.issued_at.min(applied.issued_at.as_nanos());
-                    // Of conflicting reports the first issued counts, which may have changed.
-                    let settled = self.settled.get_mut().expect(anomaly::NEVER_POISONED);
-                    settled.dirty(known, false);
-                }
-                Outcome::Repeated
-            }
+        let Some(first) = self.identities.first_or_insert(key, number, &self.facts) else {
+            return Outcome::New;
+        };
+        let known = self
+            .identities
+            .variants(first)
+            .find(|known| self.fact(*known).digest == digest);
+        let Some(known) = known else {
+            self.identities.add_variant(first, number);
+            return Outcome::Conflicting;
+        };
+        self.repeats.insert(applied.place, known);
+        if let Some(fact) = self.facts.get_mut(known as usize) {
+            fact.repeats += 1;
+            fact.issued_at = fact.issued_at.min(applied.issued_at.as_nanos());
+            // Of conflicting reports the first issued counts, which may have changed.
+            let settled = self.settled.get_mut().expect(anomaly::NEVER_POISONED);
+            settled.dirty(known, false);
         }
+        Outcome::Repeated
     }
 
     /// Reads a new event; `event` is the same, decoded, if it has seals.
@@ -283,14 +265,16 @@ impl Projection {
         let sealed = event.map_or(&[][..], |event| &event.sealed);
         match event.and_then(|event| self.opened(event)) {
             Some(opened) => self.read_decoded(&opened),
-            None => Reader::new(&mut self.symbols, outline.kind, sealed).read(outline.content),
+            None => {
+                Reader::new(&mut self.symbols, &mut self.room, outline.kind, sealed).read(outline.content)
+            }
         }
     }
 
     fn read_decoded(&mut self, event: &v1::Event) -> fact::Reading {
         let encoded = event.encode_to_vec();
         let outline = Outline::of(&encoded);
-        Reader::new(&mut self.symbols, outline.kind, &event.sealed).read(outline.content)
+        Reader::new(&mut self.symbols, &mut self.room, outline.kind, &event.sealed).read(outline.content)
     }
 
     /// The event with every field opened for which there is an opening; nothing if there is none.
@@ -393,7 +377,7 @@ impl Projection {
     }
 
     fn event_id_of(&self, number: u32) -> &str {
-        self.symbols.name(self.fact(number).id)
+        self.fact(number).id()
     }
 
     fn key_of(&self, number: u32) -> FactKey {
@@ -419,7 +403,7 @@ impl Projection {
         (
             fact.event_time,
             self.symbols.name(fact.issuer),
-            self.symbols.name(fact.id),
+            fact.id(),
             &fact.digest,
         )
     }

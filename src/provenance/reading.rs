@@ -79,6 +79,14 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
+/// The id of an encoded event: its first field.
+pub(super) fn id(encoded: &[u8]) -> &str {
+    fields(encoded)
+        .next()
+        .filter(|field| field.number == 1)
+        .map_or("", Field::text)
+}
+
 /// The top level of an encoded event.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Outline<'a> {
@@ -363,25 +371,39 @@ fn use_of(uses: &[(u32, Use)], number: u32) -> Option<Use> {
         .map(|(_, used)| *used)
 }
 
+/// Room for what is being read, kept from event to event.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    legs: Vec<Leg>,
+    spans: Vec<Span>,
+}
+
 /// Reads an event's legs and parties.
 pub(super) struct Reader<'a> {
     symbols: &'a mut Symbols,
     /// Seals that were not opened.
     sealed: &'a [v1::Sealed],
     kind: u32,
-    legs: Vec<Leg>,
-    spans: Vec<Span>,
+    legs: &'a mut Vec<Leg>,
+    spans: &'a mut Vec<Span>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of events of `kind` whose unopened seals are `sealed`.
-    pub(super) fn new(symbols: &'a mut Symbols, kind: u32, sealed: &'a [v1::Sealed]) -> Self {
+    pub(super) fn new(
+        symbols: &'a mut Symbols,
+        room: &'a mut Room,
+        kind: u32,
+        sealed: &'a [v1::Sealed],
+    ) -> Self {
+        let Room { legs, spans } = room;
+        legs.clear();
         Self {
             symbols,
             sealed,
             kind,
-            legs: Vec::new(),
-            spans: Vec::new(),
+            legs,
+            spans,
         }
     }
 
@@ -417,7 +439,7 @@ impl<'a> Reader<'a> {
                 Some(Use::Carrier) => reading.carrier = self.named(field),
                 Some(Use::InputsComplete) => reading.inputs_complete = Some(field.varint() != 0),
                 Some(Use::Destructive) if field.varint() != 0 => {
-                    for leg in &mut self.legs {
+                    for leg in self.legs.iter_mut() {
                         leg.role = Role::Consumed;
                     }
                 }
@@ -449,7 +471,7 @@ impl<'a> Reader<'a> {
         if !self.sealed.is_empty() {
             self.note_sealed(&mut reading, lot);
         }
-        reading.legs = self.legs.into_boxed_slice();
+        reading.legs = self.legs.as_slice().into();
         reading
     }
 
@@ -554,7 +576,7 @@ impl<'a> Reader<'a> {
     }
 
     fn serials<'b>(&mut self, role: Role, ids: impl Iterator<Item = (&'b str, &'b str)>) {
-        span::of_run(self.symbols, ids, &mut self.spans);
+        span::of_run(self.symbols, ids, self.spans);
         self.legs.extend(self.spans.drain(..).map(|span| Leg {
             quantity: ONE_PIECE,
             serial: true,
