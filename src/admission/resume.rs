@@ -5,7 +5,7 @@
 //! next statement names, the clock is set back to what the log says. Rows that stand in for statements nobody
 //! has seen carry [`UNSEEN`] as their index.
 
-use super::{Feed, FeedRow, LedgerState, OpenEvent};
+use super::{Feed, FeedRow, LedgerState, parts::OpenEvent};
 use crate::{
     code::Outcome,
     id::{FeedId, FeedSequence, Hash, LeafIndex},
