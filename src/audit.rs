@@ -126,7 +126,8 @@ impl Display for Finding {
             write!(f, " at entry {index}")?;
         }
         if let Some(file) = &self.file {
-            write!(f, " in {file}")?;
+            // A name that somebody else gave a file may hold anything.
+            write!(f, " in {}", file.escape_debug())?;
         }
         write!(f, ": {}", self.detail)
     }
