@@ -133,7 +133,7 @@ fn forge_once(entries: &mut Vec<Bytes>, random: &mut Random) -> String {
 fn whatever_the_ledger_signs_is_found_the_same_however_much_is_remembered() {
     let honest = World::eventful();
     let mut random = Random(0x2545_F491_4F6C_DD1D);
-    for round in 0..60 {
+    for round in 0..40 {
         let mut world = World::eventful();
         let faults: Vec<String> = (0..=round % 4)
             .map(|_| forge_once(&mut world.entries, &mut random))
@@ -164,7 +164,7 @@ fn nobody_is_named_whose_file_was_not_touched() {
     let honest = world.copy();
     assert!(world.audit(&honest).is_clean());
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
-    for round in 0..120 {
+    for round in 0..60 {
         let mut copy = honest.clone();
         let faults: Vec<String> = (0..=round % 4)
             .map(|_| damage_once(&mut copy, &mut random))
