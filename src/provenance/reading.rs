@@ -11,6 +11,7 @@
 //! The bytes were checked when the event was admitted: fields ascend, repeated ones stand together, text is
 //! UTF-8. What is not so reads as not stated.
 
+use prost::Message as _;
 use rust_decimal::Decimal;
 
 use crate::{quantity::parse_decimal, wire::v1};
@@ -85,6 +86,12 @@ pub(super) fn id(encoded: &[u8]) -> &str {
         .next()
         .filter(|field| field.number == 1)
         .map_or("", Field::text)
+}
+
+/// The certification clause of an encoded event.
+pub(super) fn certification(encoded: &[u8]) -> Option<v1::Certification> {
+    let field = fields(encoded).find(|field| field.number == 6)?;
+    v1::Certification::decode(field.value).ok()
 }
 
 /// The top level of an encoded event.
