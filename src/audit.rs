@@ -39,6 +39,7 @@ use crate::{
     trust::TrustFile,
 };
 
+mod accounts;
 mod bundle;
 pub mod damage;
 mod older;
@@ -415,7 +416,7 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
     fn take_bundle(&mut self, bundle: Bundle) -> Result<(), SourceError> {
         let leaves = place::judge(&bundle, &mut self.tree, &mut self.findings)?;
         self.compare_with_earlier(&bundle, &leaves);
-        reseeding::check(&bundle, &leaves, &self.tree, &mut self.findings);
+        let mut false_records = reseeding::check(&bundle, &leaves, &self.tree);
         self.tree.push(&bundle, leaves.clone(), &mut self.findings)?;
         for (index, slot) in place::slots(bundle, &leaves) {
             let read_again = match self.replay.to_read_again(index, &slot) {
@@ -423,6 +424,9 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
                 None => None,
             };
             self.replay.take(index, slot, read_again, &mut self.findings);
+            if let Some(detail) = false_records.remove(&index) {
+                self.findings.at(FindingKind::FalseRecord, index, detail);
+            }
         }
         Ok(())
     }

@@ -177,6 +177,14 @@ pub struct Header {
     pub issued_at: IssuedAt,
 }
 
+/// Domain tag of the statement hash.
+const STATEMENT_TAG: &[u8] = b"lotproof/v1/statement\0";
+
+/// Hash of a statement: what its successor names, and what tells a repetition from an equivocation.
+pub fn statement_hash(statement: &[u8]) -> Hash {
+    Hash::of(&[STATEMENT_TAG, statement])
+}
+
 /// An envelope whose statement header has been read; its signature is *not* verified.
 #[derive(Clone, Debug)]
 pub struct Envelope {
@@ -213,7 +221,7 @@ impl Envelope {
 
     /// The statement hash: what the next statement of the feed names.
     pub fn hash(&self) -> Hash {
-        crate::signature::statement_hash(&self.dsse.payload)
+        statement_hash(&self.dsse.payload)
     }
 
     /// The envelope as received.

@@ -35,8 +35,8 @@ pub fn is_normal(text: &str) -> bool {
     is_plain_gs1_key(text) || normalise(text).is_ok_and(|normal| normal == text)
 }
 
-/// The bulk of what a ledger sees, without an allocation: a party, a place or a logistic unit, or a GTIN, alone
-/// or with a lot or serial of harmless letters.
+/// The bulk of what a ledger sees, without an allocation: a party, a place, a shipment or a logistic unit, or a
+/// GTIN, alone or with a lot or serial of harmless letters.
 fn is_plain_gs1_key(text: &str) -> bool {
     let Some((application, rest)) = text
         .strip_prefix("https://id.gs1.org/")
@@ -47,6 +47,7 @@ fn is_plain_gs1_key(text: &str) -> bool {
     let digits_len = match application {
         "00" => 18,
         "01" => 14,
+        "402" => 17,
         "414" | "417" => 13,
         _ => return false,
     };
@@ -383,6 +384,7 @@ mod tests {
         ),
         (
             "HTTP://id.gs1.org/414/9521230010016",
+            "https://id.gs1.org/402/95212310000000017",
             "https://id.gs1.org/414/9521230010016",
         ),
         (
@@ -473,7 +475,7 @@ mod tests {
 
         #[test]
         fn the_short_cut_takes_only_what_the_long_way_takes(
-            text in "https://id\\.gs1\\.org/(00|01|10|21|414|417|253)/[0-9]{12,19}(/(10|21|22|01|254)/[a-zA-Z0-9._%-]{0,22}){0,2}/?"
+            text in "https://id\\.gs1\\.org/(00|01|10|21|402|414|417|253)/[0-9]{12,19}(/(10|21|22|01|254)/[a-zA-Z0-9._%-]{0,22}){0,2}/?"
         ) {
             if is_plain_gs1_key(&text) {
                 proptest::prop_assert_eq!(normalise(&text), Ok(text));

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use prost::Message as _;
 
 use crate::{
     admission::{FoldError, LedgerState},
@@ -91,38 +92,38 @@ impl Projector {
             return Ok(());
         }
         for (place, act) in &taken.effective_acts {
-            let applied = applied(*place, header, entry.recorded_at, true, act);
-            self.projection.apply(&applied);
+            let event = act.encode_to_vec();
+            self.projection
+                .apply(&applied(*place, header, entry.recorded_at, true, &event));
         }
         if state.register().key(header.feed).is_some_and(|key| key.authority) {
             return Ok(());
         }
         for (event_number, checked) in (0..).zip(&taken.events) {
-            let event = checked.decode();
-            let is_part = event.part.is_some();
-            let Some(event) = self.whole(header.feed, event) else {
-                continue;
+            let joined;
+            let event: &[u8] = if checked.part().is_some() {
+                let Some(whole) = self.whole(header.feed, checked.decode()) else {
+                    continue;
+                };
+                joined = whole.encode_to_vec();
+                &joined
+            } else {
+                self.open.remove(&header.feed);
+                checked.bytes()
             };
             let place = EventPlace {
                 leaf_index,
                 event_number,
             };
-            let applied = applied(place, header, entry.recorded_at, false, &event);
-            if is_part {
-                self.projection.apply(&applied);
-            } else {
-                self.projection.apply_encoded(&applied, checked.bytes());
-            }
+            self.projection
+                .apply(&applied(place, header, entry.recorded_at, false, event));
         }
         Ok(())
     }
 
-    /// The event itself, or the whole of which this was the last part.
+    /// The whole event of which this is a part, if it is the last one.
     fn whole(&mut self, feed: FeedId, event: v1::Event) -> Option<v1::Event> {
-        let Some(part) = event.part else {
-            self.open.remove(&feed);
-            return Some(event);
-        };
+        let part = event.part?;
         let parts = self.open.entry(feed).or_default();
         if part.number == 1 {
             parts.clear();
@@ -141,7 +142,7 @@ const fn applied<'a>(
     header: &'a Header,
     recorded_at: RecordedAt,
     by_authority: bool,
-    event: &'a v1::Event,
+    event: &'a [u8],
 ) -> AppliedEvent<'a> {
     AppliedEvent {
         place,

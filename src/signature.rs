@@ -19,12 +19,9 @@ use bytes::Bytes;
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
 
 use crate::{
-    envelope::{DsseEnvelope, Envelope, Header, encode_statement},
+    envelope::{DsseEnvelope, Envelope, Header, encode_statement, statement_hash},
     id::{FeedId, Hash},
 };
-
-/// Domain tag of the statement hash.
-const STATEMENT_TAG: &[u8] = b"lotproof/v1/statement\0";
 
 /// DSSE's pre-authentication encoding: what is signed for a payload and its type.
 pub fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
@@ -34,11 +31,6 @@ pub fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8
     );
     out.extend_from_slice(payload);
     out
-}
-
-/// Hash of a statement: what its successor names, and what tells a repetition from an equivocation.
-pub fn statement_hash(statement: &[u8]) -> Hash {
-    Hash::of(&[STATEMENT_TAG, statement])
 }
 
 /// Why a signature does not count; the answer `bad_signature`.

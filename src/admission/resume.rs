@@ -5,7 +5,7 @@
 //! next statement names, the clock is set back to what the log says. Rows that stand in for statements nobody
 //! has seen carry [`UNSEEN`] as their index.
 
-use super::{Feed, FeedRow, LedgerState};
+use super::{Feed, FeedRow, LedgerState, parts::OpenEvent};
 use crate::{
     code::Outcome,
     id::{FeedId, FeedSequence, Hash, LeafIndex},
@@ -23,7 +23,7 @@ impl LedgerState {
         self.advance(self.recorded_at);
     }
 
-    /// Lets recorded time go on from what an entry says, although it is before the newest one's.
+    /// Lets recorded time go on from what an entry says, even if it is before the newest one's.
     pub(crate) fn set_clock(&mut self, recorded_at: RecordedAt) {
         self.recorded_at = recorded_at;
     }
@@ -63,6 +63,50 @@ impl LedgerState {
         }
         true
     }
+
+    /// Gives a statement the hash that it has, after [`resume_feed`](Self::resume_feed) had its successor name
+    /// another.
+    pub(crate) fn restore_hash(&mut self, feed: FeedId, sequence: FeedSequence, hash: Hash) {
+        let at = |feed: &Feed| sequence.get().checked_sub(feed.gone)?.checked_sub(1);
+        if let Some(feed) = self.feeds.get_mut(&feed)
+            && let Some(at) = at(feed).and_then(|at| usize::try_from(at).ok())
+            && let Some(row) = feed.rows.get_mut(at)
+        {
+            row.hash = hash;
+        }
+    }
+
+    /// The end of a feed, to which [`take_back`](Self::take_back) brings it.
+    pub(crate) fn feed_end(&self, feed: FeedId) -> FeedEnd {
+        let feed = self.feeds.get(&feed);
+        FeedEnd {
+            row: feed.and_then(|feed| feed.rows.back()).copied(),
+            open: feed.and_then(|feed| feed.open.clone()),
+        }
+    }
+
+    /// Makes the statement before the last one of a feed its last, and its end as it was then.
+    pub(crate) fn take_back(&mut self, feed: FeedId, end: FeedEnd) {
+        let Some(feed) = self.feeds.get_mut(&feed) else {
+            return;
+        };
+        if feed.rows.pop_back().is_some() {
+            feed.open = end.open;
+            if feed.rows.is_empty()
+                && let Some(row) = end.row
+            {
+                feed.gone = feed.gone.saturating_sub(1);
+                feed.rows.push_back(row);
+            }
+        }
+    }
+}
+
+/// Where a feed stood.
+#[derive(Clone, Debug)]
+pub(crate) struct FeedEnd {
+    row: Option<FeedRow>,
+    open: Option<OpenEvent>,
 }
 
 #[cfg(test)]

@@ -167,6 +167,11 @@ pub(super) fn check(read: Vec<(Bundle, Vec<Bytes>)>) -> Vec<Bundle> {
         .collect()
 }
 
+/// What entries hash to, and nothing else about them.
+pub(super) fn leaf_hashes(entries: &[Bytes]) -> Vec<Hash> {
+    entries.par_iter().map(|entry| leaf_hash(entry)).collect()
+}
+
 fn read_file<S: LogSource + ?Sized>(source: &S, path: TilePath) -> Result<Option<Bytes>, SourceError> {
     source.read(&path.to_string(), len_max(path))
 }

@@ -6,8 +6,8 @@
 //! - evidence names the entry that it is about, which is read again and compared with the tree again.
 //!
 //! That entry is the statement that the feed has at that sequence, but for what is noted here: statements that
-//! were not taken and hashes that are not the entry's, each of which is a finding, and sequences of statements
-//! that nobody has seen. They are as few as findings and lost entries.
+//! were not taken, each of which is a finding, and sequences of statements that nobody has seen. They are as few
+//! as findings and lost entries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,27 +43,22 @@ pub(super) struct Statement {
 pub(super) struct OlderStatements {
     /// Statements that were not taken, for their feed had their sequence already.
     repeated: BTreeSet<LeafIndex>,
-    /// Statements whose successor named another hash, by which they are known since.
-    renamed: BTreeMap<LeafIndex, Hash>,
     /// Sequences that are missing from the log: the last one, by the first.
     unseen: BTreeMap<(FeedId, FeedSequence), FeedSequence>,
 }
 
 impl OlderStatements {
-    /// The statement at `index` was not taken.
+    /// The statement at `index` was not taken, or was taken back.
     pub(super) fn repeated(&mut self, index: LeafIndex) {
         self.repeated.insert(index);
     }
 
     /// A feed was resumed after `last` with the statement of this header.
-    pub(super) fn resumed(&mut self, last: Option<(FeedSequence, LeafIndex)>, header: &Header) {
-        let (last, index) = last.unwrap_or((FeedSequence::NONE, UNSEEN));
+    pub(super) fn resumed(&mut self, last: FeedSequence, header: &Header) {
         let first = FeedSequence::new(last.get() + 1);
         if first < header.sequence {
             let until = FeedSequence::new(header.sequence.get() - 1);
             self.unseen.insert((header.feed, first), until);
-        } else if index != UNSEEN {
-            self.renamed.insert(index, header.previous);
         }
     }
 
@@ -80,10 +75,7 @@ impl OlderStatements {
                 && read.header.sequence == header.sequence
                 && !self.repeated.contains(&read.row.index)
         };
-        if let Some(mut read) = read.filter(is_it) {
-            if let Some(hash) = self.renamed.get(&read.row.index) {
-                read.row.hash = *hash;
-            }
+        if let Some(read) = read.filter(is_it) {
             return read.row;
         }
         let until = (header.feed, header.sequence);

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Finding, FindingKind, Findings,
+    Finding, FindingKind, Findings, accounts,
     bundle::{Bundle, Leaf, Read},
     replay::Slot,
-    source::{LogSource, SourceError},
-    tree::TreeCheck,
+    source::{CHECKPOINT, LogSource, SourceError},
+    tree::{Target, TreeCheck},
 };
 use crate::id::{Hash, LeafIndex};
 
@@ -18,7 +18,7 @@ struct Placement {
 }
 
 /// As many leaves as places: each at its own. Otherwise they are aligned by their hashes.
-fn place(leaves: &[Leaf], hashes: Option<&[Hash]>, width: usize) -> Placement {
+fn place(leaves: &[Hash], hashes: Option<&[Hash]>, width: usize) -> Placement {
     if leaves.len() == width {
         return Placement {
             at: (0..width).map(Some).collect(),
@@ -36,7 +36,7 @@ fn place(leaves: &[Leaf], hashes: Option<&[Hash]>, width: usize) -> Placement {
     let mut next = 0;
     for (number, leaf) in leaves.iter().enumerate() {
         let (left, places) = (leaves.len() - number, width.saturating_sub(next));
-        let place = match known.get(&leaf.hash) {
+        let place = match known.get(leaf) {
             Some(place) if *place >= next => *place,
             _ if left > places => {
                 surplus.push(number);
@@ -52,13 +52,19 @@ fn place(leaves: &[Leaf], hashes: Option<&[Hash]>, width: usize) -> Placement {
     Placement { at, surplus }
 }
 
+/// The leaf hash that stands at each place, aligned with what a tile says if they are not as many as places.
+pub(super) fn in_places(leaves: &[Hash], stated: Option<&[Hash]>, width: usize) -> Vec<Option<Hash>> {
+    let Placement { at, .. } = place(leaves, stated, width);
+    let standing = |number: Option<usize>| number.and_then(|number| leaves.get(number)).copied();
+    at.into_iter().map(standing).collect()
+}
+
 /// Names what is wrong with a bundle or its tile, and returns the leaf hashes that count, as far as known.
 pub(super) fn judge<S: LogSource + ?Sized>(
     bundle: &Bundle,
     tree: &mut TreeCheck<'_, S>,
     findings: &mut Findings,
 ) -> Result<Vec<Option<Hash>>, SourceError> {
-    let width = usize::from(bundle.name.width());
     report_file(&bundle.hashes, &bundle.tile, findings);
     report_file(&bundle.leaves, &bundle.name, findings);
     if let Some((place, why)) = &bundle.mended {
@@ -69,88 +75,187 @@ pub(super) fn judge<S: LogSource + ?Sized>(
             detail: why.clone(),
         });
     }
-    let leaves = bundle.leaves.content().map_or(&[][..], Vec::as_slice);
-    let hashes = match &bundle.hashes {
-        Read::Whole(hashes) => Some(hashes.as_slice()),
+    let leaves: Vec<Hash> = hashes_of(bundle.leaves.content().map_or(&[], Vec::as_slice));
+    let stated = match &bundle.hashes {
+        Read::Whole(stated) => Some(stated.as_slice()),
         Read::Broken(..) | Read::Missing => None,
     };
-    let Placement { at, surplus } = place(leaves, hashes, width);
-    let found: Vec<Option<Hash>> = at
-        .iter()
-        .map(|number| number.and_then(|number| leaves.get(number)).map(|leaf| leaf.hash))
-        .collect();
-    let complete: Option<Vec<Hash>> = found.iter().copied().collect();
-    let differs = |place: usize| {
-        hashes.and_then(|hashes| hashes.get(place)).copied() != found.get(place).copied().flatten()
+    let target = tree.target(bundle, findings)?;
+    let two = Accounts {
+        bundle,
+        leaves: &leaves,
+        found: in_places(&leaves, stated, usize::from(bundle.name.width())),
+        stated,
     };
-    let first_difference = (0..width).find(|place| differs(*place));
+    Ok(match accounts::choose(&two.rows(), |row| target.is_met_by(row)) {
+        Some(row) => two.compare_with(row, findings),
+        None if target.is_proven() => two.give_up(findings),
+        None => two.compare(&target, findings),
+    })
+}
 
-    let Some(hashes) = hashes else {
-        // No tile to say which: all that can be known is whether they are the tree's together.
-        if matches!(bundle.leaves, Read::Whole(_)) && leaves.len() != width {
-            let detail = format!("expected {width} entries, got {}", leaves.len());
-            findings.in_file(FindingKind::MalformedFile, bundle.name, detail);
-        } else if let Some(complete) = &complete
-            && tree.leads_up(bundle, complete, findings)? == Some(false)
-            && tree.is_known_above(bundle, findings)?
+fn hashes_of(leaves: &[Leaf]) -> Vec<Hash> {
+    leaves.iter().map(|leaf| leaf.hash).collect()
+}
+
+/// The two accounts of a bundle's leaf hashes: the tile's and the entries'.
+struct Accounts<'a> {
+    bundle: &'a Bundle,
+    leaves: &'a [Hash],
+    /// The entries' hashes at their places.
+    found: Vec<Option<Hash>>,
+    /// The tile's.
+    stated: Option<&'a [Hash]>,
+}
+
+impl Accounts<'_> {
+    fn stated_at(&self, place: usize) -> Option<Hash> {
+        self.stated.and_then(|stated| stated.get(place)).copied()
+    }
+
+    /// The accounts of each place, the tile's first.
+    fn rows(&self) -> Vec<Vec<Hash>> {
+        let row = |(place, found): (usize, &Option<Hash>)| {
+            let mut accounts = Vec::new();
+            accounts::add(&mut accounts, self.stated_at(place).into_iter().chain(*found));
+            accounts
+        };
+        self.found.iter().enumerate().map(row).collect()
+    }
+
+    /// These lead up: what differs from them is wrong.
+    fn compare_with(&self, row: Vec<Hash>, findings: &mut Findings) -> Vec<Option<Hash>> {
+        let bundle = self.bundle;
+        let differs = |place: &usize| self.stated_at(*place) != row.get(*place).copied();
+        if self.stated.is_some()
+            && let Some(place) = (0..row.len()).find(differs)
         {
-            let detail = "the entries do not lead to the hash above them".to_owned();
-            findings.in_file(FindingKind::HashMismatch, bundle.name, detail);
+            let detail = format!("hash {place} is not that of entry {}", index(bundle, place));
+            findings.in_file(FindingKind::TileMismatch, bundle.tile, detail);
         }
-        return Ok(found);
-    };
-    for number in surplus {
-        let detail = format!("entry {number} of the bundle has no place in the tree");
-        findings.in_file(FindingKind::SurplusEntry, bundle.name, detail);
-    }
-    let authentic = tree.is_authentic(bundle, findings)?;
-    let contradicted = !authentic && tree.is_known_above(bundle, findings)?;
-    let entries_lead_up = match &complete {
-        Some(complete) if !authentic && first_difference.is_some() => {
-            tree.leads_up(bundle, complete, findings)? == Some(true)
-        }
-        _ => false,
-    };
-    if contradicted && !entries_lead_up {
-        let detail = "does not lead to the hash above it".to_owned();
-        findings.in_file(FindingKind::TileMismatch, bundle.tile, detail);
-    }
-    let Some(first_difference) = first_difference else {
-        return Ok(found);
-    };
-    if entries_lead_up {
-        let detail = format!(
-            "hash {first_difference} is not that of entry {}",
-            index(bundle, first_difference)
-        );
-        findings.in_file(FindingKind::TileMismatch, bundle.tile, detail);
-        return Ok(found);
-    }
-    if !matches!(bundle.leaves, Read::Missing) {
-        let by_hash: BTreeMap<Hash, usize> = hashes
-            .iter()
-            .enumerate()
-            .map(|(place, hash)| (*hash, place))
-            .collect();
-        for place in (0..width).filter(|place| differs(*place)) {
-            let index = index(bundle, place);
-            match found.get(place).copied().flatten() {
-                None => findings.at(
-                    FindingKind::MissingEntry,
-                    index,
-                    "the bundle has not got it".to_owned(),
-                ),
-                Some(hash) => {
-                    let detail = match by_hash.get(&hash) {
-                        Some(other) => format!("holds the bytes of entry {}", self::index(bundle, *other)),
-                        None => format!("its bytes hash to {hash}"),
-                    };
-                    findings.at(FindingKind::HashMismatch, index, detail);
+        let Placement { at, surplus } = place(self.leaves, Some(&row), row.len());
+        self.report_surplus(&surplus, findings);
+        if !matches!(bundle.leaves, Read::Missing) {
+            let places: BTreeMap<Hash, usize> = row
+                .iter()
+                .enumerate()
+                .map(|(place, hash)| (*hash, place))
+                .collect();
+            for (place, (number, hash)) in at.iter().zip(&row).enumerate() {
+                let index = index(bundle, place);
+                match number.and_then(|number| self.leaves.get(number)) {
+                    None => report_missing(index, findings),
+                    Some(found) if found == hash => {}
+                    Some(found) => {
+                        let detail = match places.get(found) {
+                            Some(other) => {
+                                format!("holds the bytes of entry {}", self::index(bundle, *other))
+                            }
+                            None => format!("its bytes hash to {found}, its leaf is {hash}"),
+                        };
+                        findings.at(FindingKind::HashMismatch, index, detail);
+                    }
                 }
             }
         }
+        row.into_iter().map(Some).collect()
     }
-    Ok(hashes.iter().copied().map(Some).collect())
+
+    /// A proven hash above says that tile and entries are both wrong, and nothing says where: the entries that
+    /// the tile confirms count, unless those are all.
+    fn give_up(&self, findings: &mut Findings) -> Vec<Option<Hash>> {
+        let bundle = self.bundle;
+        if self.stated.is_some() {
+            let detail = "does not lead to the hash above it, nor do the entries".to_owned();
+            findings.in_file(FindingKind::TileMismatch, bundle.tile, detail);
+        }
+        let is_whole = matches!(bundle.leaves, Read::Whole(_));
+        if is_whole && self.leaves.len() == self.found.len() {
+            let detail =
+                "the entries do not lead to the hash above them, and nothing says which is wrong".to_owned();
+            findings.in_file(FindingKind::HashMismatch, bundle.name, detail);
+        } else {
+            self.report_count(findings);
+        }
+        let confirmed = self.confirmed();
+        if confirmed.contains(&None) {
+            confirmed
+        } else {
+            vec![None; confirmed.len()]
+        }
+    }
+
+    /// Nothing above is proven, and neither account leads there: entries that the tile contradicts do not count.
+    fn compare(&self, target: &Target, findings: &mut Findings) -> Vec<Option<Hash>> {
+        if !matches!(self.bundle.leaves, Read::Missing) {
+            self.report_count(findings);
+        }
+        let differs = |place: &usize| {
+            let found = self.found.get(*place).copied().flatten();
+            found.is_some() && found != self.stated_at(*place)
+        };
+        if self.stated.is_some()
+            && let Some(place) = (0..self.found.len()).find(differs)
+        {
+            let (bundle, tile) = (self.bundle.name, self.bundle.tile);
+            let index = index(self.bundle, place);
+            let detail = format!(
+                "{bundle} and {tile} contradict each other from entry {index} on, and neither leads to the root"
+            );
+            findings.in_file(FindingKind::RootMismatch, CHECKPOINT, detail);
+        }
+        let is_whole = self.leaves.len() == self.found.len();
+        match (self.stated, target) {
+            (Some(_), _) => self.confirmed(),
+            (None, Target::Unknown) if is_whole => self.found.clone(),
+            (None, Target::Over(..)) if is_whole => {
+                let name = self.bundle.name;
+                let detail =
+                    format!("{name} and the tile above contradict each other, and neither leads to the root");
+                findings.in_file(FindingKind::RootMismatch, CHECKPOINT, detail);
+                vec![None; self.found.len()]
+            }
+            (None, _) => vec![None; self.found.len()],
+        }
+    }
+
+    /// The entries that the tile confirms.
+    fn confirmed(&self) -> Vec<Option<Hash>> {
+        let confirm = |(place, found): (usize, &Option<Hash>)| {
+            found.filter(|found| self.stated_at(place) == Some(*found))
+        };
+        self.found.iter().enumerate().map(confirm).collect()
+    }
+
+    /// Names entries that are too many, or too few.
+    fn report_count(&self, findings: &mut Findings) {
+        let (bundle, width) = (self.bundle, self.found.len());
+        if self.stated.is_none() {
+            if matches!(bundle.leaves, Read::Whole(_)) && self.leaves.len() != width {
+                let detail = format!("expected {width} entries, got {}", self.leaves.len());
+                findings.in_file(FindingKind::MalformedFile, bundle.name, detail);
+            }
+            return;
+        }
+        let Placement { at, surplus } = place(self.leaves, self.stated, width);
+        self.report_surplus(&surplus, findings);
+        if !matches!(bundle.leaves, Read::Missing) {
+            let missing = at.iter().enumerate().filter(|(_, number)| number.is_none());
+            missing.for_each(|(place, _)| report_missing(index(bundle, place), findings));
+        }
+    }
+
+    fn report_surplus(&self, surplus: &[usize], findings: &mut Findings) {
+        for number in surplus {
+            let detail = format!("entry {number} of the bundle has no place in the tree");
+            findings.in_file(FindingKind::SurplusEntry, self.bundle.name, detail);
+        }
+    }
+}
+
+fn report_missing(index: LeafIndex, findings: &mut Findings) {
+    let detail = "the bundle has not got it".to_owned();
+    findings.at(FindingKind::MissingEntry, index, detail);
 }
 
 /// The entry that the tree has at each place, where it was found in the bundle at all.
@@ -162,7 +267,7 @@ pub(super) fn slots(bundle: Bundle, counting: &[Option<Hash>]) -> Vec<(LeafIndex
         Read::Whole(leaves) | Read::Broken(leaves, _) => leaves,
         Read::Missing => Vec::new(),
     };
-    let Placement { at, .. } = place(&leaves, hashes.as_deref(), width);
+    let Placement { at, .. } = place(&hashes_of(&leaves), hashes.as_deref(), width);
     let mut leaves: Vec<Option<Leaf>> = leaves.into_iter().map(Some).collect();
     // Leaves that stand where they belong, then those that belong elsewhere in this bundle.
     let mut slots: Vec<Option<Slot>> = Vec::with_capacity(width);

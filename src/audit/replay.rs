@@ -16,11 +16,14 @@ use super::{
     older::{OlderStatements, SOMEWHERE, Statement},
 };
 use crate::{
-    admission::{Decided, FoldError, LedgerState, NoPlace, OlderRows, Prepared, resume::UNSEEN},
+    admission::{
+        Decided, FoldError, LedgerState, NoPlace, OlderRows, Prepared,
+        resume::{FeedEnd, UNSEEN},
+    },
     code::{Outcome, Refusal},
     entry::{Body, Entry},
     envelope::{Envelope, Header},
-    id::{FeedId, LeafIndex, LogId},
+    id::{FeedId, FeedSequence, Hash, LeafIndex, LogId},
     log::checkpoint::Origin,
     time::RecordedAt,
 };
@@ -52,10 +55,14 @@ pub(super) struct Replay {
     state: Option<LedgerState>,
     /// Entries that nothing could be taken from, ascending by index.
     lost: Vec<Lost>,
+    /// Those since the last entry that was read whose bytes say whose they were, and when: by number in `lost`.
+    hinted: Vec<(usize, RecordedAt)>,
     /// How many of them may have been anybody's, and no feed has been found to miss.
     unaccounted: usize,
     /// An authority key's statement is lost: the register may lack an act from here on.
     authority_lost: bool,
+    /// Feeds whose last statement has no valid signature: that one, and where the feed stood before.
+    unsigned: BTreeMap<FeedId, (LeafIndex, Header, FeedEnd)>,
     /// Feeds of which a statement is missing, so that an open event of theirs may be.
     resumed: BTreeSet<FeedId>,
     /// Feeds of keys that nobody is known to have enrolled, while that is in doubt.
@@ -110,8 +117,10 @@ impl Replay {
             origin,
             state: None,
             lost: Vec::new(),
+            hinted: Vec::new(),
             unaccounted: 0,
             authority_lost: false,
+            unsigned: BTreeMap::new(),
             resumed: BTreeSet::new(),
             strangers: 0,
             limits,
@@ -186,8 +195,11 @@ impl Replay {
     ) {
         let (bytes, checked) = match slot {
             Slot::Lost(hint) => {
-                let whose = hint.map_or(Whose::Anybodys, |hint| self.whose(&hint));
-                return self.lose(index, whose);
+                let said = hint.and_then(|hint| self.whose(&hint));
+                if let Some((_, recorded_at)) = said {
+                    self.hinted.push((self.lost.len(), recorded_at));
+                }
+                return self.lose(index, said.map_or(Whose::Anybodys, |(whose, _)| whose));
             }
             Slot::Sound(bytes, checked) => (bytes, checked),
         };
@@ -230,7 +242,7 @@ impl Replay {
                         findings.at(FindingKind::InvalidSignature, index, chain(&error));
                         // The feed may well go on from it; who made it is another question.
                         match header(envelope.clone()) {
-                            Some(header) => self.follow(&recorded(header.feed)),
+                            Some(header) => self.follow_unsigned(&recorded(header.feed), header),
                             None => self.lose(index, Whose::Anybodys),
                         }
                     }
@@ -256,7 +268,9 @@ impl Replay {
                 if state.log_id() != self.log_id {
                     let detail = format!("expected log id {}, got {}", self.log_id, state.log_id());
                     findings.at(FindingKind::OtherLog, index, detail);
-                } else if genesis.origin != self.origin.as_str() {
+                    return;
+                }
+                if genesis.origin != self.origin.as_str() {
                     let detail = format!("expected origin {}, got {}", self.origin, genesis.origin);
                     findings.at(FindingKind::OtherLog, index, detail);
                 }
@@ -275,26 +289,40 @@ impl Replay {
         self.unaccounted += usize::from(whose == Whose::Anybodys);
     }
 
-    /// Whose a lost entry was, if the bytes in its place say so plausibly.
-    fn whose(&self, hint: &Checked) -> Whose {
-        let Some(state) = &self.state else {
-            return Whose::Anybodys;
-        };
-        match hint {
-            Checked::Invalid(_) => Whose::Anybodys,
-            Checked::Record(_) | Checked::Evidence(..) => Whose::Settled,
-            Checked::Statement { envelope, .. } => {
-                let Some(header) = header(envelope.clone()) else {
-                    return Whose::Anybodys;
-                };
-                let continues = state.feed(header.feed).is_some_and(|feed| {
-                    feed.last().next() == Some(header.sequence) && feed.last_hash() == header.previous
-                });
-                if continues && self.is_party(header.feed) {
-                    Whose::Feed(header.feed)
-                } else {
-                    Whose::Anybodys
+    /// Whose a lost entry was and when, if the bytes in its place say so plausibly: they continue what comes
+    /// before. [`doubt_hints`](Self::doubt_hints) compares them with what comes after.
+    fn whose(&self, hint: &Checked) -> Option<(Whose, RecordedAt)> {
+        let state = self.state.as_ref()?;
+        let (whose, recorded_at) = match hint {
+            Checked::Invalid(_) => return None,
+            Checked::Record(entry) | Checked::Evidence(entry, _) => (Whose::Settled, entry.recorded_at),
+            Checked::Statement {
+                envelope,
+                recorded_at,
+                ..
+            } => {
+                let header = header(envelope.clone())?;
+                let feed = state.feed(header.feed)?;
+                let continues =
+                    feed.last().next() == Some(header.sequence) && feed.last_hash() == header.previous;
+                if !continues || !self.is_party(header.feed) {
+                    return None;
                 }
+                (Whose::Feed(header.feed), *recorded_at)
+            }
+        };
+        (recorded_at >= state.recorded_at()).then_some((whose, recorded_at))
+    }
+
+    /// Bytes in the place of a lost entry that are of a later time than the entry behind them come from
+    /// elsewhere.
+    fn doubt_hints(&mut self, recorded_at: RecordedAt) {
+        for (number, said) in std::mem::take(&mut self.hinted) {
+            if said > recorded_at
+                && let Some(lost) = self.lost.get_mut(number)
+            {
+                lost.whose = Whose::Anybodys;
+                self.unaccounted += 1;
             }
         }
     }
@@ -305,10 +333,13 @@ impl Replay {
         key.is_some_and(|key| !key.authority)
     }
 
-    /// Whether recorded time goes on; if not, it goes on from here.
+    /// Whether recorded time goes on. It goes on from here in any case.
     fn check_time(&mut self, index: LeafIndex, recorded_at: RecordedAt, findings: &mut Findings) -> bool {
+        self.doubt_hints(recorded_at);
         let Some(state) = &mut self.state else { return true };
         let last = state.recorded_at();
+        // Whether or not anything else of the entry is taken.
+        state.set_clock(recorded_at);
         if recorded_at >= last {
             return true;
         }
@@ -318,7 +349,6 @@ impl Replay {
         }
         .to_string();
         findings.at(FindingKind::TimeReversed, index, detail);
-        state.set_clock(recorded_at);
         false
     }
 
@@ -389,6 +419,7 @@ impl Replay {
         if recorded.outcome == Outcome::Admitted {
             self.tally.events += prepared.statement().events().len() as u64;
         }
+        self.take_back_unsigned(prepared.header());
         let older = self.older_rows(prepared.header(), None);
         let Some(state) = &mut self.state else {
             self.tally.undecided += 1;
@@ -431,6 +462,14 @@ impl Replay {
                 self.strangers += usize::from(known.is_none());
                 self.follow(recorded);
             }
+            NoPlace::UnknownKey | NoPlace::FeedClosed => {
+                findings.at(FindingKind::NoPlace, index, chain(&no_place));
+                // Nothing that the register could lack is lost if this cannot be taken.
+                let Some(state) = &mut self.state else { return };
+                if state.take_entry(recorded.bytes).is_err() {
+                    state.pass_over();
+                }
+            }
             _ => {
                 findings.at(FindingKind::NoPlace, index, chain(&no_place));
                 self.follow(recorded);
@@ -444,9 +483,12 @@ impl Replay {
         let about_parts = decided.outcome() == out_of_place || recorded.outcome == out_of_place;
         let in_doubt = self.is_in_doubt() || (about_parts && self.resumed.contains(&recorded.feed));
         let Some(state) = &mut self.state else { return };
-        if decided.outcome() == recorded.outcome || !recorded.in_time {
+        if decided.outcome() == recorded.outcome {
             self.resumed.remove(&recorded.feed);
             state.take(decided);
+        } else if !recorded.in_time {
+            // Of what was decided at a time that is wrong itself, nothing is said.
+            self.follow(recorded);
         } else if in_doubt {
             self.tally.undecided += 1;
             self.follow(recorded);
@@ -477,20 +519,27 @@ impl Replay {
         self.authority_lost |= !self.is_party(header.feed);
         self.resumed.insert(header.feed);
         let Some(state) = &mut self.state else { return };
-        let last = state.feed(header.feed).map(|feed| {
-            let row = feed.row(feed.last());
-            (feed.last(), row.map_or(UNSEEN, |row| row.index))
-        });
+        let last = state
+            .feed(header.feed)
+            .map_or((FeedSequence::NONE, Hash::ZERO), |feed| {
+                (feed.last(), feed.last_hash())
+            });
         if !state.resume_feed(header.feed, header.sequence, header.previous) {
             return self.pass(recorded.index, header.feed);
         }
-        self.older.resumed(last, header);
+        self.older.resumed(last.0, header);
         let prepared = Prepared::from_bytes(envelope);
         match prepared.and_then(|prepared| state.decide(prepared, recorded.recorded_at)) {
             // An event that was left open may have been closed by what is missing.
             Ok(decided) => {
                 self.compare(recorded, &decided, findings);
                 self.resumed.insert(header.feed);
+                // Evidence is about statements as they stand in the log, whatever their successors name.
+                if let Some(state) = &mut self.state
+                    && last.0.next() == Some(header.sequence)
+                {
+                    state.restore_hash(header.feed, last.0, last.1);
+                }
             }
             Err(_) => self.pass(recorded.index, header.feed),
         }
@@ -528,6 +577,40 @@ impl Replay {
             Whose::Anybodys
         };
         self.lose(index, whose);
+    }
+
+    /// Takes a statement without a valid signature as the log has it: who made it is another question, and the
+    /// feed may well go on from it.
+    fn follow_unsigned(&mut self, recorded: &Logged<'_>, header: Header) {
+        let Some(state) = &self.state else { return };
+        let end = state.feed_end(header.feed);
+        self.follow(recorded);
+        let last = self.state.as_ref().and_then(|state| state.feed(header.feed));
+        let row = last.and_then(|feed| feed.row(feed.last()));
+        if row.is_some_and(|row| row.index == recorded.index) {
+            self.unsigned.insert(header.feed, (recorded.index, header, end));
+        }
+    }
+
+    /// Takes the last statement of a feed back that has no valid signature, if a signed one stands where it
+    /// stood.
+    fn take_back_unsigned(&mut self, header: &Header) {
+        if self
+            .unsigned
+            .get(&header.feed)
+            .is_none_or(|(_, unsigned, _)| header.sequence < unsigned.sequence)
+        {
+            return;
+        }
+        let Some((index, unsigned, end)) = self.unsigned.remove(&header.feed) else {
+            return;
+        };
+        if (unsigned.sequence, unsigned.previous) == (header.sequence, header.previous)
+            && let Some(state) = &mut self.state
+        {
+            state.take_back(header.feed, end);
+            self.older.repeated(index);
+        }
     }
 
     /// Takes a statement as the log has it, outcome included.

@@ -4,8 +4,9 @@
 //! the record says is therefore checked like everything else: its size is the record's own index, its root the
 //! root over the entries before it.
 
+use std::collections::BTreeMap;
+
 use super::{
-    FindingKind, Findings,
     bundle::{Bundle, Checked},
     source::LogSource,
     tree::TreeCheck,
@@ -18,13 +19,14 @@ use crate::{
 
 /// Compares the reseedings in a bundle with the tree, which must not have taken the bundle yet.
 ///
-/// Where leaves before a record are lost, only its size can be compared.
+/// Where leaves before a record are lost, only its size can be compared. Returns what is false about each
+/// record, by its place.
 pub(super) fn check<S: LogSource + ?Sized>(
     bundle: &Bundle,
     counting: &[Option<Hash>],
     tree: &TreeCheck<'_, S>,
-    findings: &mut Findings,
-) {
+) -> BTreeMap<LeafIndex, String> {
+    let mut found = BTreeMap::new();
     for leaf in bundle.leaves.content().into_iter().flatten() {
         let Checked::Record(Entry {
             body: Body::Record(Record::GuardReseeded(said)),
@@ -43,7 +45,7 @@ pub(super) fn check<S: LogSource + ?Sized>(
                     "the guard was reseeded with size {}, the log had {index}",
                     said.size
                 );
-                findings.at(FindingKind::FalseRecord, index, detail);
+                found.insert(index, detail);
                 continue;
             }
             let before = counting.get(..place).unwrap_or_default();
@@ -53,8 +55,9 @@ pub(super) fn check<S: LogSource + ?Sized>(
             {
                 let said = hex::encode(&said.root);
                 let detail = format!("the guard was reseeded with root {said}, the log had {root}");
-                findings.at(FindingKind::FalseRecord, index, detail);
+                found.insert(index, detail);
             }
         }
     }
+    found
 }

@@ -2,8 +2,11 @@
 
 mod every_bit;
 mod files;
+mod injected;
 mod older;
+mod random;
 mod replayed;
+mod several;
 pub(crate) mod world;
 
 use std::collections::BTreeSet;

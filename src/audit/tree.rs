@@ -1,21 +1,20 @@
 //! The tree, checked from both ends at once.
 //!
 //! ```text
-//! checkpoint   root                          down: the partial tiles of all levels fold to the root, and
-//!                |                                 each full tile folds to one hash of the tile above it.
-//! tile/1/      h h h ...                           A tile for which that holds is *authentic*.
-//!              |
-//! tile/0/      h h h h ...                   up:   what the entries (or else an authentic tile) give is
-//!              |                                   folded level by level, compared with each hash of each
-//! entries      e e e e ...                         tile, and with the root at the end.
+//! checkpoint   root                          down: the hashes of the partial tiles of all levels give the root,
+//!                |                                 the hashes of each full tile the one above it. Hashes for
+//! tile/1/      h h h ...                           which that holds are *proven* (`accounts` says how they are
+//!              |                                   found where a tile is wrong).
+//! tile/0/      h h h h ...                   up:   what the entries give is folded level by level, compared with
+//!              |                                   each hash that is not proven, and with the root at the end.
+//! entries      e e e e ...
 //! ```
 //!
-//! Where the two differ it is known who is wrong: an authentic tile is right; an entry that leads to an
-//! authentic hash above is right. Only where both an entry and the tile above it were changed does a finding
-//! name the entry alone. Memory: a tile and a row of hashes for each level.
+//! Memory: a tile and a row of hashes for each level.
 
 use super::{
     FindingKind, Findings,
+    accounts::{self, Depth},
     bundle::{Bundle, Read, read_tile},
     source::{LogSource, SourceError},
 };
@@ -36,8 +35,9 @@ const LEVELS: u8 = 8;
 #[derive(Clone, Debug)]
 struct Loaded {
     name: HashTile,
+    /// The hashes that count: the proven ones, or else those of the file.
     hashes: Option<Vec<Hash>>,
-    authentic: bool,
+    proven: bool,
     reported: bool,
 }
 
@@ -48,12 +48,40 @@ struct Level {
     row: Vec<Option<Hash>>,
 }
 
+/// What the leaf hashes of a bundle must lead to.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    /// This hash over them, proven or not.
+    Over(Hash, bool),
+    /// These, proven.
+    Row(Vec<Hash>),
+    /// Nobody knows.
+    Unknown,
+}
+
+impl Target {
+    /// Whether it is known for certain.
+    pub(super) const fn is_proven(&self) -> bool {
+        matches!(self, Self::Over(_, true) | Self::Row(_))
+    }
+
+    /// Whether leaf hashes lead to it.
+    pub(super) fn is_met_by(&self, leaves: &[Hash]) -> bool {
+        match self {
+            Self::Over(hash, _) => complete_root(leaves) == Some(*hash),
+            Self::Row(row) => row == leaves,
+            Self::Unknown => false,
+        }
+    }
+}
+
 /// The walk over the tree, left to right.
 #[derive(Debug)]
 pub(super) struct TreeCheck<'source, S: ?Sized> {
     source: &'source S,
     head: LogHead,
-    edges_hold: bool,
+    /// The hashes of the partial tiles by level, if they are proven.
+    edges: Option<Vec<Vec<Hash>>>,
     /// Full bundles taken so far.
     pushed: u64,
     levels: [Level; LEVELS as usize],
@@ -61,20 +89,10 @@ pub(super) struct TreeCheck<'source, S: ?Sized> {
 
 impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
     pub(super) fn new(source: &'source S, head: LogHead) -> Result<Self, SourceError> {
-        let mut peaks = Vec::new();
-        for level in (0..LEVELS).rev() {
-            let Some(tile) = edge(level, head.size) else {
-                continue;
-            };
-            if let Read::Whole(hashes) = read_tile(source, tile)? {
-                peaks.extend(row_peaks(&hashes));
-            }
-        }
-        let edges_hold = root_of(head.size, peaks) == Some(head.root);
         Ok(Self {
             source,
             head,
-            edges_hold,
+            edges: prove_edges(source, head)?,
             pushed: 0,
             levels: Default::default(),
         })
@@ -82,59 +100,25 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
 
     /// The same walk with the same tiles in hand: for judging a bundle once more without losing the place.
     pub(super) fn aside(&self) -> Self {
-        let levels = self.levels.clone();
-        Self { levels, ..*self }
-    }
-
-    /// Whether a bundle's tile leads to the tree's hashes.
-    pub(super) fn is_authentic(
-        &mut self,
-        bundle: &Bundle,
-        findings: &mut Findings,
-    ) -> Result<bool, SourceError> {
-        let Read::Whole(hashes) = &bundle.hashes else {
-            return Ok(false);
-        };
-        let leads_up = self.leads_up(bundle, hashes, findings)?;
-        Ok(leads_up == Some(true) || (!bundle.tile.is_full() && self.edges_hold))
-    }
-
-    /// Whether these leaf hashes of a bundle lead to the hash above them: in the tile of the next level, or for
-    /// the last and partial bundle in the checkpoint. Nothing if there is no such hash.
-    pub(super) fn leads_up(
-        &mut self,
-        bundle: &Bundle,
-        leaves: &[Hash],
-        findings: &mut Findings,
-    ) -> Result<Option<bool>, SourceError> {
-        if bundle.tile.is_full() {
-            let above = self.above(bundle.tile, findings)?;
-            Ok(above.map(|(above, _)| complete_root(leaves) == Some(above)))
-        } else {
-            let leaves: Vec<_> = leaves.iter().copied().map(Some).collect();
-            Ok(self
-                .root_with(self.head.size, &leaves)
-                .map(|root| root == self.head.root))
+        let (levels, edges) = (self.levels.clone(), self.edges.clone());
+        Self {
+            levels,
+            edges,
+            ..*self
         }
     }
 
-    /// Whether there is a hash above a bundle's tile that is known to be the tree's.
-    ///
-    /// For the last and partial bundle the checkpoint is that, and [`finish`](Self::finish) compares.
-    pub(super) fn is_known_above(
-        &mut self,
-        bundle: &Bundle,
-        findings: &mut Findings,
-    ) -> Result<bool, SourceError> {
-        let above = if bundle.tile.is_full() {
-            self.above(bundle.tile, findings)?
-        } else {
-            None
-        };
-        Ok(above.is_some_and(|(_, authentic)| authentic))
+    /// What a bundle's leaf hashes must lead to.
+    pub(super) fn target(&mut self, bundle: &Bundle, findings: &mut Findings) -> Result<Target, SourceError> {
+        if bundle.tile.is_full() {
+            let above = self.above(bundle.tile, findings)?;
+            return Ok(above.map_or(Target::Unknown, |(hash, proven)| Target::Over(hash, proven)));
+        }
+        let row = self.edges.as_ref().and_then(|edges| edges.first());
+        Ok(row.map_or(Target::Unknown, |row| Target::Row(row.clone())))
     }
 
-    /// The hash over a full tile in the tile above it, and whether that one is authentic.
+    /// The hash over a full tile in the tile above it, and whether it is proven.
     fn above(
         &mut self,
         tile: HashTile,
@@ -145,14 +129,14 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         let level = self.levels.get(usize::from(tile.level()) + 1);
         let Some(Loaded {
             hashes: Some(hashes),
-            authentic,
+            proven,
             ..
         }) = level.and_then(|level| level.tile.as_ref())
         else {
             return Ok(None);
         };
         let slot = usize::try_from(tile.index() % width).unwrap_or(usize::MAX);
-        Ok(hashes.get(slot).map(|hash| (*hash, *authentic)))
+        Ok(hashes.get(slot).map(|hash| (*hash, *proven)))
     }
 
     /// Makes this tile of a level above the entries' the one in hand.
@@ -166,34 +150,70 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         let Some(name) = HashTile::covering(level * TILE_HEIGHT, first, self.head.size) else {
             return Ok(());
         };
-        let mut loaded = Loaded {
-            name,
-            hashes: None,
-            authentic: false,
-            reported: false,
-        };
-        match read_tile(self.source, name)? {
-            Read::Whole(hashes) => {
-                if name.is_full() {
-                    let above = self.above(name, findings)?;
-                    loaded.authentic = above.is_some_and(|(above, _)| complete_root(&hashes) == Some(above));
-                    if !loaded.authentic && above.is_some_and(|(_, authentic)| authentic) {
-                        loaded.reported = true;
-                        let detail = "does not lead to the hash above it".to_owned();
-                        findings.in_file(FindingKind::TileMismatch, name, detail);
-                    }
-                } else {
-                    loaded.authentic = self.edges_hold;
-                }
-                loaded.hashes = Some(hashes);
+        let stated = match read_tile(self.source, name)? {
+            Read::Whole(hashes) => Some(hashes),
+            Read::Broken(_, why) => {
+                findings.in_file(FindingKind::MalformedFile, name, why);
+                None
             }
-            Read::Broken(_, why) => findings.in_file(FindingKind::MalformedFile, name, why),
-            Read::Missing => findings.in_file(FindingKind::MissingFile, name, "no such file".to_owned()),
+            Read::Missing => {
+                findings.in_file(FindingKind::MissingFile, name, "no such file".to_owned());
+                None
+            }
+        };
+        let above = if name.is_full() {
+            self.above(name, findings)?
+        } else {
+            None
+        };
+        let (row, proven) = match above {
+            Some((hash, proven)) => (self.prove_row(name, stated.as_deref(), hash)?, proven),
+            None => {
+                let edges = self.edges.as_ref().filter(|_| !name.is_full());
+                (edges.and_then(|edges| edges.get(at)).cloned(), true)
+            }
+        };
+        let why = match (&stated, &row) {
+            (Some(stated), Some(row)) => stated
+                .iter()
+                .zip(row)
+                .position(|(stated, proven)| stated != proven)
+                .map(|slot| format!("hash {slot} is not the tree's, to which the other files lead")),
+            (Some(_), None) if above.is_some_and(|(_, proven)| proven) => {
+                Some("does not lead to the hash above it, nor does what lies below".to_owned())
+            }
+            _ => None,
+        };
+        let reported = why.is_some();
+        if let Some(why) = why {
+            findings.in_file(FindingKind::TileMismatch, name, why);
         }
         if let Some(level) = self.levels.get_mut(at) {
-            level.tile = Some(loaded);
+            level.tile = Some(Loaded {
+                name,
+                proven: proven && row.is_some(),
+                hashes: row.or(stated),
+                reported,
+            });
         }
         Ok(())
+    }
+
+    /// The hashes of a full tile that lead to the hash above it.
+    fn prove_row(
+        &self,
+        tile: HashTile,
+        stated: Option<&[Hash]>,
+        above: Hash,
+    ) -> Result<Option<Vec<Hash>>, SourceError> {
+        for depth in [None, Some(Depth::Tile), Some(Depth::Entries)] {
+            let row = row_of_accounts(self.source, self.head.size, tile, stated, depth)?;
+            let row = accounts::choose(&row, |row| complete_root(row) == Some(above));
+            if row.is_some() {
+                return Ok(row);
+            }
+        }
+        Ok(None)
     }
 
     /// Takes the leaf hashes of the next bundle, those that count, and compares what follows from them.
@@ -252,12 +272,15 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         let Some(stated) = tile.hashes.as_ref().and_then(|hashes| hashes.get(slot)).copied() else {
             return Ok(computed);
         };
-        if computed.is_some_and(|computed| computed != stated) && !tile.authentic && !tile.reported {
+        if computed.is_some_and(|computed| computed != stated) && !tile.proven && !tile.reported {
             tile.reported = true;
-            let detail = format!("hash {slot} is not that of the tile below it");
-            findings.in_file(FindingKind::TileMismatch, tile.name, detail);
+            let detail = format!(
+                "{} and the tile below its hash {slot} contradict each other, and neither leads to the root",
+                tile.name
+            );
+            findings.in_file(FindingKind::RootMismatch, super::source::CHECKPOINT, detail);
         }
-        Ok(if tile.authentic {
+        Ok(if tile.proven {
             Some(stated)
         } else {
             computed.or(Some(stated))
@@ -320,6 +343,87 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
             findings.in_file(FindingKind::RootMismatch, super::source::CHECKPOINT, detail);
         }
     }
+}
+
+/// The accounts that there are of each hash of a tile, the file's own first.
+fn row_of_accounts<S: LogSource + ?Sized>(
+    source: &S,
+    size: TreeSize,
+    tile: HashTile,
+    stated: Option<&[Hash]>,
+    depth: Option<Depth>,
+) -> Result<Vec<Vec<Hash>>, SourceError> {
+    let mut row: Vec<Vec<Hash>> = (0..usize::from(tile.width()))
+        .map(|slot| {
+            stated
+                .and_then(|stated| stated.get(slot))
+                .copied()
+                .into_iter()
+                .collect()
+        })
+        .collect();
+    let Some(depth) = depth else { return Ok(row) };
+    let Some(lower) = tile.level().checked_sub(1) else {
+        for (of_leaf, leaf) in row.iter_mut().zip(accounts::leaves(source, tile)?) {
+            accounts::add(of_leaf, leaf);
+        }
+        return Ok(row);
+    };
+    let first = tile.index().saturating_mul(u64::from(TILE_WIDTH));
+    for (of_hash, index) in row.iter_mut().zip(first..) {
+        accounts::add(of_hash, accounts::below(source, size, lower, index, depth)?);
+        if of_hash.is_empty() {
+            break;
+        }
+    }
+    Ok(row)
+}
+
+/// The hashes of the partial tiles, by level, that lead to the root.
+fn prove_edges<S: LogSource + ?Sized>(
+    source: &S,
+    head: LogHead,
+) -> Result<Option<Vec<Vec<Hash>>>, SourceError> {
+    let mut tiles = Vec::new();
+    for tile in (0..LEVELS).rev().filter_map(|level| edge(level, head.size)) {
+        let stated = match read_tile(source, tile)? {
+            Read::Whole(hashes) => Some(hashes),
+            Read::Broken(..) | Read::Missing => None,
+        };
+        tiles.push((tile, stated));
+    }
+    let split = |flat: &[Hash]| {
+        let mut rest = flat;
+        let mut rows = vec![Vec::new(); usize::from(LEVELS)];
+        for (tile, _) in &tiles {
+            let (row, after) = rest.split_at(usize::from(tile.width()).min(rest.len()));
+            if let Some(level) = rows.get_mut(usize::from(tile.level())) {
+                *level = row.to_vec();
+            }
+            rest = after;
+        }
+        rows
+    };
+    let leads_up = |flat: &[Hash]| {
+        let peaks = split(flat).iter().rev().flat_map(|row| row_peaks(row)).collect();
+        root_of(head.size, peaks) == Some(head.root)
+    };
+    for depth in [None, Some(Depth::Tile), Some(Depth::Entries)] {
+        let mut flat = Vec::new();
+        for (tile, stated) in &tiles {
+            flat.extend(row_of_accounts(
+                source,
+                head.size,
+                *tile,
+                stated.as_deref(),
+                depth,
+            )?);
+        }
+        if let Some(flat) = accounts::choose(&flat, leads_up) {
+            return Ok(Some(split(&flat)));
+        }
+    }
+    Ok(None)
 }
 
 /// The partial tile at the right edge of a level.

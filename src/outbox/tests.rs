@@ -2,12 +2,12 @@
 
 use prost::Message as _;
 
-use super::{
-    simulation::{
-        Dice, Faults, Ledger, OTHER_PLANT, PLANT, World, closes, compacted, config, key, made, not_ours, part,
-    },
-    *,
+mod simulation;
+
+use self::simulation::{
+    Dice, Faults, Ledger, OTHER_PLANT, PLANT, World, closes, compacted, config, key, made, not_ours, part,
 };
+use super::*;
 use crate::{
     code::AnswerCode,
     envelope::Envelope,
@@ -470,7 +470,7 @@ fn a_key_that_is_not_enrolled_yet_is_tried_one_statement_at_a_time() {
     world
         .ledger
         .act(v1::event::Kind::KeyAuthorised(v1::KeyAuthorised {
-            party: super::simulation::ISSUER.into(),
+            party: simulation::ISSUER.into(),
             key: key(9).feed().as_bytes().to_vec(),
             replaces: Vec::new(),
         }));

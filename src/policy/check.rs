@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    loader::{LoadError, first_repeated},
+    keys::first_repeated,
+    load_error::LoadError,
     operands::is_share_measure,
     pack::{
         About, Choice, ClassTest, ContextTest, Effective, ExprTest, Pack, RuleTest, ShareTest, Threshold,

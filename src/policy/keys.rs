@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use time::{Date, Month};
 use toml::{Table, Value};
 
-use super::loader::LoadError;
+use super::load_error::{LoadError, Loaded, PACK_LEN_MAX};
 
 /// One TOML table and the keys of it that were read.
 pub(super) struct Keys<'a> {
@@ -69,7 +69,7 @@ impl<'a> Keys<'a> {
         self.table.get(key)
     }
 
-    pub(super) fn required(&mut self, key: &'static str) -> Result<&'a Value, LoadError> {
+    pub(super) fn required(&mut self, key: &'static str) -> Loaded<&'a Value> {
         let missing = LoadError::MissingKey {
             file: self.file.to_owned(),
             key: self.key(key),
@@ -77,7 +77,7 @@ impl<'a> Keys<'a> {
         self.value(key).ok_or(missing)
     }
 
-    pub(super) fn text(&mut self, key: &'static str) -> Result<String, LoadError> {
+    pub(super) fn text(&mut self, key: &'static str) -> Loaded<String> {
         let value = self.required(key)?;
         value
             .as_str()
@@ -85,11 +85,11 @@ impl<'a> Keys<'a> {
             .ok_or_else(|| self.wrong(key, "a string"))
     }
 
-    pub(super) fn text_or(&mut self, key: &'static str, default: &str) -> Result<String, LoadError> {
+    pub(super) fn text_or(&mut self, key: &'static str, default: &str) -> Loaded<String> {
         Ok(self.optional_text(key)?.unwrap_or_else(|| default.to_owned()))
     }
 
-    pub(super) fn optional_text(&mut self, key: &'static str) -> Result<Option<String>, LoadError> {
+    pub(super) fn optional_text(&mut self, key: &'static str) -> Loaded<Option<String>> {
         match self.value(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -97,19 +97,19 @@ impl<'a> Keys<'a> {
         }
     }
 
-    pub(super) fn flag_or(&mut self, key: &'static str, default: bool) -> Result<bool, LoadError> {
+    pub(super) fn flag_or(&mut self, key: &'static str, default: bool) -> Loaded<bool> {
         match self.value(key) {
             None => Ok(default),
             Some(value) => value.as_bool().ok_or_else(|| self.wrong(key, "true or false")),
         }
     }
 
-    pub(super) fn texts(&mut self, key: &'static str) -> Result<Vec<String>, LoadError> {
+    pub(super) fn texts(&mut self, key: &'static str) -> Loaded<Vec<String>> {
         let value = self.required(key)?;
         texts(value).ok_or_else(|| self.wrong(key, "a list of strings"))
     }
 
-    pub(super) fn optional_texts(&mut self, key: &'static str) -> Result<Option<Vec<String>>, LoadError> {
+    pub(super) fn optional_texts(&mut self, key: &'static str) -> Loaded<Option<Vec<String>>> {
         match self.value(key) {
             None => Ok(None),
             Some(value) => texts(value)
@@ -118,7 +118,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    pub(super) fn optional_date(&mut self, key: &'static str) -> Result<Option<Date>, LoadError> {
+    pub(super) fn optional_date(&mut self, key: &'static str) -> Loaded<Option<Date>> {
         match self.value(key) {
             None => Ok(None),
             Some(value) => date(value)
@@ -127,20 +127,20 @@ impl<'a> Keys<'a> {
         }
     }
 
-    pub(super) fn date(&mut self, key: &'static str) -> Result<Date, LoadError> {
+    pub(super) fn date(&mut self, key: &'static str) -> Loaded<Date> {
         let value = self.required(key)?;
         date(value).ok_or_else(|| self.wrong(key, "a date, as 2027-10-01"))
     }
 
     /// The table at a key that must be one.
-    pub(super) fn table(&mut self, key: &'static str) -> Result<Keys<'a>, LoadError> {
+    pub(super) fn table(&mut self, key: &'static str) -> Loaded<Keys<'a>> {
         let value = self.required(key)?;
         let table = value.as_table().ok_or_else(|| self.wrong(key, "a table"))?;
         Ok(Keys::new(self.file, self.key(key), table))
     }
 
     /// The tables under a key, by name; none if the key is absent.
-    pub(super) fn named_tables(&mut self, key: &'static str) -> Result<Vec<(String, Keys<'a>)>, LoadError> {
+    pub(super) fn named_tables(&mut self, key: &'static str) -> Loaded<Vec<(String, Keys<'a>)>> {
         let Some(value) = self.value(key) else {
             return Ok(Vec::new());
         };
@@ -158,7 +158,7 @@ impl<'a> Keys<'a> {
     }
 
     /// The tables of an array at a key; none if it is absent.
-    pub(super) fn tables(&mut self, key: &'static str) -> Result<Vec<Keys<'a>>, LoadError> {
+    pub(super) fn tables(&mut self, key: &'static str) -> Loaded<Vec<Keys<'a>>> {
         let Some(value) = self.value(key) else {
             return Ok(Vec::new());
         };
@@ -183,7 +183,7 @@ impl<'a> Keys<'a> {
     }
 
     /// Refuses whatever nobody read.
-    pub(super) fn finish(self) -> Result<(), LoadError> {
+    pub(super) fn finish(self) -> Loaded<()> {
         match self.table.keys().find(|key| !self.seen.contains(key.as_str())) {
             None => Ok(()),
             Some(key) => Err(LoadError::UnknownKey {
@@ -210,4 +210,24 @@ pub(super) fn date(value: &Value) -> Option<Date> {
         return None;
     }
     Date::from_calendar_date(date.year.into(), Month::try_from(date.month).ok()?, date.day).ok()
+}
+
+/// TOML of bounded length.
+pub(super) fn parse(file: &str, text: &str) -> Loaded<toml::Table> {
+    if text.len() > PACK_LEN_MAX {
+        return Err(LoadError::TooLong {
+            file: file.to_owned(),
+            got: text.len(),
+        });
+    }
+    text.parse::<toml::Table>().map_err(|error| LoadError::Syntax {
+        file: file.to_owned(),
+        message: error.to_string().trim_end().replace('\n', " "),
+    })
+}
+
+/// Names already used, for whoever must not say one twice.
+pub(super) fn first_repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
 }

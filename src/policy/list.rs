@@ -6,7 +6,8 @@
 
 use super::{
     keys::Keys,
-    loader::{LoadError, parse},
+    keys::parse,
+    load_error::LoadError,
     view::{ListEdition, ListEntry, Purpose},
 };
 use time::Date;

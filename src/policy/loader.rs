@@ -7,14 +7,15 @@
 //! Not implemented, and therefore refused: `reset`, group subjects, selections from the context, and a
 //! share over the denominator of another selection.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 use toml::Value;
 
 use super::{
     check,
-    keys::Keys,
+    keys::{Keys, parse},
+    load_error::{LoadError, Loaded},
     operands::{
         assurance, attribute, clock, context, effective, evidence, exact, kinds, licensed, node_clock,
         one_set, operator, owned, param, place, quantifier, select, share, unknown_operator, when_param,
@@ -29,110 +30,6 @@ use super::{
 
 /// The schema that packs name.
 pub const SCHEMA: &str = "provenance-rules/1";
-
-/// Longest file accepted, in bytes.
-pub const PACK_LEN_MAX: usize = 1 << 20;
-
-/// Why a pack or a list file was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LoadError {
-    /// Longer than [`PACK_LEN_MAX`].
-    #[error("{file}: {got} bytes, at most {PACK_LEN_MAX} are accepted")]
-    TooLong {
-        /// File.
-        file: String,
-        /// Its length in bytes.
-        got: usize,
-    },
-    /// Not TOML.
-    #[error("{file}: not TOML: {message}")]
-    Syntax {
-        /// File.
-        file: String,
-        /// What the parser says, with line and column.
-        message: String,
-    },
-    /// A key that means nothing here.
-    #[error("{file}: unknown key {key}")]
-    UnknownKey {
-        /// File.
-        file: String,
-        /// Full key.
-        key: String,
-    },
-    /// A key that must be there is not.
-    #[error("{file}: {key} is missing")]
-    MissingKey {
-        /// File.
-        file: String,
-        /// Full key.
-        key: String,
-    },
-    /// A value of the wrong type or out of its range.
-    #[error("{file}: {key} must be {expected}")]
-    WrongValue {
-        /// File.
-        file: String,
-        /// Full key.
-        key: String,
-        /// What is accepted.
-        expected: String,
-    },
-    /// A class or expression without exactly one operator.
-    #[error("{file}: {key} must have exactly one operator, has {got}")]
-    Operators {
-        /// File.
-        file: String,
-        /// The definition.
-        key: String,
-        /// How many it has.
-        got: usize,
-    },
-    /// A name that resolves to nothing.
-    #[error("{file}: {key} names {name}, which is not defined")]
-    Unresolved {
-        /// File.
-        file: String,
-        /// Who names it.
-        key: String,
-        /// The full name that is missing.
-        name: String,
-    },
-    /// Definitions that refer to each other in a circle.
-    #[error("{file}: {} refer to each other in a circle", names.join(" -> "))]
-    Cycle {
-        /// File.
-        file: String,
-        /// The circle, first and last the same.
-        names: Vec<String>,
-    },
-    /// A test about one node, used where no node is given.
-    #[error("{file}: {key} is about one node of the graph, and {used_by} gives it none")]
-    NoNode {
-        /// File.
-        file: String,
-        /// The test.
-        key: String,
-        /// The rule that uses it.
-        used_by: String,
-    },
-    /// Part of the rule model that this engine does not implement.
-    #[error("{file}: {key} is not implemented")]
-    NotImplemented {
-        /// File.
-        file: String,
-        /// Full key.
-        key: String,
-    },
-    /// A row that rests on unverified knowledge, in strict mode.
-    #[error("{file}: {key} is not verified, and strict mode takes only verified rows")]
-    Unverified {
-        /// File.
-        file: String,
-        /// Full key.
-        key: String,
-    },
-}
 
 /// Whether rows marked `verified = false` are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,26 +60,10 @@ pub fn load_pack(file: &str, text: &str, mode: Mode) -> Result<Pack, LoadError> 
     Ok(pack)
 }
 
-/// TOML of bounded length.
-pub(super) fn parse(file: &str, text: &str) -> Result<toml::Table, LoadError> {
-    if text.len() > PACK_LEN_MAX {
-        return Err(LoadError::TooLong {
-            file: file.to_owned(),
-            got: text.len(),
-        });
-    }
-    text.parse::<toml::Table>().map_err(|error| LoadError::Syntax {
-        file: file.to_owned(),
-        message: error.to_string().trim_end().replace('\n', " "),
-    })
-}
-
 /// Collects what is marked as unverified while reading.
 struct Loader {
     unverified: Vec<String>,
 }
-
-pub(super) type Loaded<T> = Result<T, LoadError>;
 
 impl Loader {
     fn pack(&mut self, mut root: Keys<'_>, text: &str) -> Loaded<Pack> {
@@ -506,10 +387,4 @@ impl Loader {
         keys.finish()?;
         Ok(rule)
     }
-}
-
-/// Names already used, for whoever must not say one twice.
-pub(super) fn first_repeated<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut seen = BTreeSet::new();
-    names.into_iter().find(|name| !seen.insert(*name))
 }

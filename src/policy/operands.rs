@@ -9,7 +9,7 @@ use toml::Value;
 
 use super::{
     keys::{Keys, date},
-    loader::{LoadError, Loaded},
+    load_error::{LoadError, Loaded},
     operator::Operator,
     pack::{
         About, Choice, Clock, ContextComparison, ContextTest, Effective, EffectiveSpan, EvidenceTest,

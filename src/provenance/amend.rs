@@ -23,15 +23,20 @@ pub(super) struct Amendments {
     /// From a fact to the corrections and voids of it.
     of: HashMap<u32, Vec<u32>>,
     /// From a corrective event's identity to the corrections that announce it.
-    correctives: HashMap<(Symbol, Symbol), Vec<u32>>,
+    correctives: HashMap<Symbol, HashMap<String, Vec<u32>>>,
     /// From a fact to the evidence that names it.
     evidence: HashMap<u32, Vec<u32>>,
 }
 
 impl Amendments {
     /// Whether a correction announces this event.
-    pub(super) fn names(&self, issuer: Symbol, id: Symbol) -> bool {
-        self.correctives.contains_key(&(issuer, id))
+    pub(super) fn names(&self, issuer: Symbol, id: &str) -> bool {
+        self.announcing(issuer, id).is_some()
+    }
+
+    /// The corrections that announce this event.
+    fn announcing(&self, issuer: Symbol, id: &str) -> Option<&[u32]> {
+        Some(self.correctives.get(&issuer)?.get(id)?)
     }
 }
 
@@ -52,13 +57,14 @@ impl Projection {
             Some(Kind::Corrected(corrected)) => {
                 self.amend_target(number, issuer, target);
                 for id in &corrected.corrective_ids {
-                    let id = self.symbols.intern(id);
                     self.amendments
                         .correctives
-                        .entry((issuer, id))
+                        .entry(issuer)
+                        .or_default()
+                        .entry(id.clone())
                         .or_default()
                         .push(number);
-                    self.contest_variants((issuer, id));
+                    self.contest_variants(issuer, id);
                 }
             }
             Some(Kind::Voided(_)) => self.amend_target(number, issuer, target),
@@ -79,8 +85,8 @@ impl Projection {
     }
 
     /// Marks all facts of one identity as contested.
-    pub(super) fn contest_variants(&mut self, key: (Symbol, Symbol)) {
-        for number in self.variants(key) {
+    pub(super) fn contest_variants(&mut self, issuer: Symbol, id: &str) {
+        for number in self.variants(issuer, id) {
             if let Some(fact) = self.facts.get_mut(number as usize) {
                 fact.contested = true;
             }
@@ -94,12 +100,10 @@ impl Projection {
     }
 
     /// The facts under one identity, in order of arrival.
-    pub(super) fn variants(&self, key: (Symbol, Symbol)) -> Vec<u32> {
-        self.identities.get(&key).map_or_else(Vec::new, |identity| {
-            std::iter::once(identity.first)
-                .chain(identity.others.iter().copied())
-                .collect()
-        })
+    pub(super) fn variants(&self, issuer: Symbol, id: &str) -> Vec<u32> {
+        self.identities
+            .first((issuer, id), &self.facts)
+            .map_or_else(Vec::new, |first| self.identities.variants(first).collect())
     }
 
     /// Whether a fact counts.
@@ -122,13 +126,13 @@ impl Projection {
     fn judge(&self, number: u32, depth: u32, memo: &mut Memo) -> bool {
         let fact = self.fact(number);
         let first_issued = self
-            .variants((fact.issuer, fact.id))
+            .variants(fact.issuer, fact.id())
             .into_iter()
             .min_by_key(|variant| (self.fact(*variant).issued_at, self.fact(*variant).digest));
         if first_issued != Some(number) {
             return false;
         }
-        let announced = self.amendments.correctives.get(&(fact.issuer, fact.id));
+        let announced = self.amendments.announcing(fact.issuer, fact.id());
         let held_back = announced.is_some_and(|corrections| {
             !corrections.iter().any(|correction| {
                 self.fact(*correction)

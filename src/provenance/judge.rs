@@ -313,8 +313,7 @@ impl Report<'_> {
                     );
                 }
             }
-            let key = (projection.fact(fact).issuer, projection.fact(fact).id);
-            let variants = projection.variants(key);
+            let variants = projection.variants(projection.fact(fact).issuer, projection.event_id_of(fact));
             if variants.len() > 1 && conflicts.insert(projection.key_of(fact)) {
                 let counted = variants
                     .iter()

@@ -33,7 +33,10 @@ mod directory;
 mod fact;
 mod graph;
 mod history;
+mod identity;
+mod index;
 mod judge;
+mod reading;
 mod recall;
 mod span;
 mod stock;
@@ -58,7 +61,9 @@ pub use view::ProjectionView;
 
 use digest::Outcome;
 use directory::Directory;
-use fact::{Fact, Reader};
+use fact::Fact;
+use identity::Identities;
+use reading::{Outline, Reader, Room};
 use span::{LotKey, Touch, Tracks};
 use symbol::{Symbol, Symbols};
 
@@ -85,8 +90,8 @@ pub struct AppliedEvent<'a> {
     pub issued_at: IssuedAt,
     /// Whether the key is one of the authority's.
     pub by_authority: bool,
-    /// The event, parts joined.
-    pub event: &'a v1::Event,
+    /// The event in canonical encoding, parts joined.
+    pub event: &'a [u8],
 }
 
 /// Names an event by what it is, not by where it stands.
@@ -98,24 +103,18 @@ pub struct FactKey {
     pub event_id: String,
 }
 
-/// The facts known under one (issuer, event id): one, but for conflicting reports.
-#[derive(Debug)]
-struct Identity {
-    first: u32,
-    others: Vec<u32>,
-}
-
 /// Everything that the applied events add up to.
 #[derive(Debug, Default)]
 pub struct Projection {
     symbols: Symbols,
+    room: Room,
     feeds: Vec<FeedId>,
     feed_numbers: HashMap<FeedId, u32>,
     /// In order of place.
     facts: Vec<Fact>,
     /// Places of repeated reports, and the facts that they repeat.
     repeats: BTreeMap<EventPlace, u32>,
-    identities: HashMap<(Symbol, Symbol), Identity>,
+    identities: Identities,
     tracks: Tracks,
     directory: Directory,
     amendments: amend::Amendments,
@@ -139,86 +138,79 @@ impl Projection {
     /// # Panics
     /// After four billion facts.
     pub fn apply(&mut self, applied: &AppliedEvent<'_>) {
-        self.apply_encoded(applied, &applied.event.encode_to_vec());
-    }
-
-    /// [`apply`](Self::apply), where the event's canonical encoding is at hand.
-    ///
-    /// # Panics
-    /// After four billion facts.
-    pub fn apply_encoded(&mut self, applied: &AppliedEvent<'_>, encoded: &[u8]) {
-        debug_assert_eq!(
-            encoded,
-            applied.event.encode_to_vec(),
-            "the encoding is the event's"
-        );
         self.recall.forget();
-        let event = applied.event;
+        let outline = Outline::of(applied.event);
+        // The bulk of all events says nothing that is not in its reading.
+        let event = outline
+            .says_more()
+            .then(|| v1::Event::decode(applied.event).ok())
+            .flatten();
         let issuer = self.symbols.intern(applied.issuer);
-        let id = self.symbols.intern(&event.id);
-        let target = fact::reference(event);
-        let target_fact = target.and_then(|place| self.at_place(place));
-        let digest = if target.is_some() {
-            let named = target_fact.map_or(("", ""), |target| {
-                (self.issuer_of(target), self.event_id_of(target))
-            });
-            digest::of_fact(applied.issuer, &fact::without_reference(event), Some(named))
-        } else {
-            digest::of_fact(applied.issuer, encoded, None)
+        let reference = event.as_ref().and_then(fact::without_reference);
+        let target = reference.as_ref().and_then(|(place, _)| self.at_place(*place));
+        let digest = match &reference {
+            Some((_, without)) => {
+                let named = target.map_or(("", ""), |target| {
+                    (self.issuer_of(target), self.event_id_of(target))
+                });
+                digest::of_fact(applied.issuer, without, Some(named))
+            }
+            None => digest::of_fact(applied.issuer, applied.event, None),
         };
         let number = u32::try_from(self.facts.len()).expect("fewer than four billion facts fit in memory");
-        let outcome = self.identify(applied, (issuer, id), digest, number);
+        let outcome = self.identify(applied, (issuer, outline.id), digest, number);
         self.step = digest::of_step(&self.step, applied, outcome, &digest);
         self.applied += 1;
         if outcome == Outcome::Repeated {
             return;
         }
-        let (kind, _) = fact::kind_of(encoded);
         let fact = Fact {
             place: applied.place,
             recorded_at: applied.recorded_at.as_nanos(),
             issued_at: applied.issued_at.as_nanos(),
-            event_time: event.event_time,
+            event_time: outline.event_time,
             issuer,
             feed: self.feed_number(applied.feed),
-            id,
             digest,
-            kind,
+            kind: outline.kind,
             by_authority: applied.by_authority,
-            reported: event
-                .reported
-                .as_ref()
-                .map(|reported| self.symbols.intern(&reported.claimed_party)),
-            certified: event.certification.is_some(),
-            contested: outcome == Outcome::Conflicting || self.amendments.names(issuer, id),
+            reported: outline.reported.map(|claimed| self.symbols.intern(claimed)),
+            certified: outline.certified,
+            contested: outcome == Outcome::Conflicting || self.amendments.names(issuer, outline.id),
             repeats: 0,
-            target: target_fact,
-            reading: self.read(event, kind),
-            encoded: fact::without_serials(encoded),
+            target,
+            reading: self.read(&outline, event.as_ref()),
+            encoded: reading::without_serials(applied.event, &outline),
         };
         for (leg, read) in (0..).zip(&fact.reading.legs) {
             self.tracks.add(read.span, Touch { fact: number, leg });
         }
+        self.facts.push(fact);
+        if outcome == Outcome::Conflicting {
+            self.contest_variants(issuer, outline.id);
+        }
+        let everywhere = event.is_some_and(|event| self.take_more(number, &event));
+        let settled = self.settled.get_mut().expect(anomaly::NEVER_POISONED);
+        settled.dirty(number, everywhere);
+    }
+
+    /// Takes in what a new fact says beyond its reading. Returns whether conclusions about any lot may change
+    /// with it.
+    fn take_more(&mut self, number: u32, event: &v1::Event) -> bool {
         for seal in &event.sealed {
             if let Ok(digest) = seal.digest.as_slice().try_into() {
                 self.seals.entry(digest).or_default().push(number);
             }
         }
-        self.facts.push(fact);
-        if outcome == Outcome::Conflicting {
-            self.contest_variants((issuer, id));
-        }
         self.amend(number, event);
-        let everywhere = self.directory.apply(
-            &mut self.symbols,
+        let Fact {
             kind,
-            number,
             issuer,
-            applied.by_authority,
-            event,
-        );
-        let settled = self.settled.get_mut().expect(anomaly::NEVER_POISONED);
-        settled.dirty(number, everywhere);
+            by_authority,
+            ..
+        } = *self.fact(number);
+        self.directory
+            .apply(&mut self.symbols, kind, number, issuer, by_authority, event)
     }
 
     fn feed_number(&mut self, feed: FeedId) -> u32 {
@@ -242,52 +234,47 @@ impl Projection {
     fn identify(
         &mut self,
         applied: &AppliedEvent<'_>,
-        key: (Symbol, Symbol),
+        key: (Symbol, &str),
         digest: [u8; 32],
         number: u32,
     ) -> Outcome {
-        use std::collections::hash_map::Entry;
-        match self.identities.entry(key) {
-            Entry::Vacant(entry) => {
-                entry.insert(Identity {
-                    first: number,
-                    others: Vec::new(),
-                });
-                Outcome::New
-            }
-            Entry::Occupied(mut entry) => {
-                let identity = entry.get_mut();
-                let known = std::iter::once(identity.first)
-                    .chain(identity.others.iter().copied())
-                    .find(|known| {
-                        self.facts
-                            .get(*known as usize)
-                            .is_some_and(|fact| fact.digest == digest)
-                    });
-                let Some(known) = known else {
-                    identity.others.push(number);
-                    return Outcome::Conflicting;
-                };
-                self.repeats.insert(applied.place, known);
-                if let Some(fact) = self.facts.get_mut(known as usize) {
-                    fact.repeats += 1;
-                    fact.issued_at = fact.issued_at.min(applied.issued_at.as_nanos());
-                    // Of conflicting reports the first issued counts, which may have changed.
-                    let settled = self.settled.get_mut().expect(anomaly::NEVER_POISONED);
-                    settled.dirty(known, false);
-                }
-                Outcome::Repeated
+        let Some(first) = self.identities.first_or_insert(key, number, &self.facts) else {
+            return Outcome::New;
+        };
+        let known = self
+            .identities
+            .variants(first)
+            .find(|known| self.fact(*known).digest == digest);
+        let Some(known) = known else {
+            self.identities.add_variant(first, number);
+            return Outcome::Conflicting;
+        };
+        self.repeats.insert(applied.place, known);
+        if let Some(fact) = self.facts.get_mut(known as usize) {
+            fact.repeats += 1;
+            fact.issued_at = fact.issued_at.min(applied.issued_at.as_nanos());
+            // Of conflicting reports the first issued counts, which may have changed.
+            let settled = self.settled.get_mut().expect(anomaly::NEVER_POISONED);
+            settled.dirty(known, false);
+        }
+        Outcome::Repeated
+    }
+
+    /// Reads a new event; `event` is the same, decoded, if it has seals.
+    fn read(&mut self, outline: &Outline<'_>, event: Option<&v1::Event>) -> fact::Reading {
+        let sealed = event.map_or(&[][..], |event| &event.sealed);
+        match event.and_then(|event| self.opened(event)) {
+            Some(opened) => self.read_decoded(&opened),
+            None => {
+                Reader::new(&mut self.symbols, &mut self.room, outline.kind, sealed).read(outline.content)
             }
         }
     }
 
-    fn read(&mut self, event: &v1::Event, number: u32) -> fact::Reading {
-        let opened = self.opened(event);
-        let event = opened.as_ref().unwrap_or(event);
-        match &event.kind {
-            Some(kind) => Reader::new(&mut self.symbols, number, &event.sealed).read(kind),
-            None => fact::Reading::default(),
-        }
+    fn read_decoded(&mut self, event: &v1::Event) -> fact::Reading {
+        let encoded = event.encode_to_vec();
+        let outline = Outline::of(&encoded);
+        Reader::new(&mut self.symbols, &mut self.room, outline.kind, &event.sealed).read(outline.content)
     }
 
     /// The event with every field opened for which there is an opening; nothing if there is none.
@@ -326,11 +313,10 @@ impl Projection {
             let Some(event) = self.event_of(*number) else {
                 continue;
             };
-            let Some(kind) = &event.kind else { continue };
+            let mut reading = self.read_decoded(&event);
             let Some(fact) = self.facts.get_mut(*number as usize) else {
                 continue;
             };
-            let mut reading = Reader::new(&mut self.symbols, fact.kind, &event.sealed).read(kind);
             // The serial lists are not in the encoded event; nothing in them can be sealed.
             let serials = fact.reading.legs.iter().filter(|leg| leg.serial).copied();
             reading.legs = merge_legs(&fact.reading.legs, &reading.legs, serials);
@@ -391,7 +377,7 @@ impl Projection {
     }
 
     fn event_id_of(&self, number: u32) -> &str {
-        self.symbols.name(self.fact(number).id)
+        self.fact(number).id()
     }
 
     fn key_of(&self, number: u32) -> FactKey {
@@ -417,7 +403,7 @@ impl Projection {
         (
             fact.event_time,
             self.symbols.name(fact.issuer),
-            self.symbols.name(fact.id),
+            fact.id(),
             &fact.digest,
         )
     }

@@ -1,12 +1,17 @@
 //! Names as small numbers: each text is kept once, facts hold its number.
 //!
+//! ```text
+//! text     urn:party:minehttps://id.gs1.org/01/09523008000014/10/L...     all names, end to end
+//! ends     0, 14, 52 ...                                                  where symbols 0, 1, 2 ... end
+//! ```
+//!
 //! Numbers follow arrival, so they must never reach an output or decide an order; whatever is compared or
 //! printed goes through [`Symbols::name`]. That is why [`Symbol`] has no `Ord`.
 
-use std::{collections::HashMap, sync::Arc};
+use super::index::Index;
 
 /// A text that [`Symbols`] knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Symbol(u32);
 
 impl Symbol {
@@ -27,16 +32,17 @@ impl Symbol {
 /// The table of all texts met.
 #[derive(Debug)]
 pub(super) struct Symbols {
-    numbers: HashMap<Arc<str>, Symbol>,
-    names: Vec<Arc<str>>,
+    numbers: Index,
+    text: String,
+    ends: Vec<usize>,
 }
 
 impl Default for Symbols {
     fn default() -> Self {
-        let none: Arc<str> = Arc::from("");
         Self {
-            numbers: HashMap::from([(Arc::clone(&none), Symbol::NONE)]),
-            names: vec![none],
+            numbers: Index::default(),
+            text: String::new(),
+            ends: vec![0],
         }
     }
 }
@@ -47,23 +53,61 @@ impl Symbols {
         if name.is_empty() {
             return Symbol::NONE;
         }
-        if let Some(symbol) = self.numbers.get(name) {
-            return *symbol;
+        let hash = self.numbers.hash(name);
+        if let Some(symbol) = self.find(hash, name) {
+            return symbol;
         }
-        let number = u32::try_from(self.names.len()).expect("fewer than four billion names fit in memory");
-        let name: Arc<str> = Arc::from(name);
-        self.names.push(Arc::clone(&name));
-        self.numbers.insert(name, Symbol(number));
+        let number = u32::try_from(self.ends.len()).expect("fewer than four billion names fit in memory");
+        self.text.push_str(name);
+        self.ends.push(self.text.len());
+        self.numbers.insert(hash, number);
         Symbol(number)
     }
 
     /// The symbol of `name`, if it was ever met.
     pub(super) fn get(&self, name: &str) -> Option<Symbol> {
-        self.numbers.get(name).copied()
+        if name.is_empty() {
+            return Some(Symbol::NONE);
+        }
+        self.find(self.numbers.hash(name), name)
+    }
+
+    fn find(&self, hash: u64, name: &str) -> Option<Symbol> {
+        self.numbers
+            .find(hash, |number| self.name(Symbol(number)) == name)
+            .map(Symbol)
     }
 
     /// The text.
     pub(super) fn name(&self, symbol: Symbol) -> &str {
-        self.names.get(symbol.0 as usize).map_or("", |name| name)
+        let end = symbol.0 as usize;
+        let start = end.checked_sub(1).and_then(|before| self.ends.get(before));
+        start
+            .zip(self.ends.get(end))
+            .and_then(|(start, end)| self.text.get(*start..*end))
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_keeps_its_symbol_and_a_symbol_its_name() {
+        let mut symbols = Symbols::default();
+        let names: Vec<String> = (0..1_000)
+            .map(|number| format!("urn:n\u{e4}me:{number}"))
+            .collect();
+        let first: Vec<Symbol> = names.iter().map(|name| symbols.intern(name)).collect();
+        for (name, symbol) in names.iter().zip(&first) {
+            assert_eq!(symbols.intern(name), *symbol);
+            assert_eq!(symbols.get(name), Some(*symbol));
+            assert_eq!(symbols.name(*symbol), name);
+        }
+        assert_eq!(symbols.get("urn:n\u{e4}me:"), None);
+        assert_eq!(symbols.intern(""), Symbol::NONE);
+        assert_eq!(symbols.get(""), Some(Symbol::NONE));
+        assert_eq!(symbols.name(Symbol::NONE), "");
     }
 }

@@ -343,7 +343,7 @@ pub(in crate::provenance) fn apply_range(
             recorded_at: RecordedAt::from_nanos(START + i64::try_from(index).unwrap()),
             issued_at: IssuedAt::from_nanos(one.event.event_time + 1),
             by_authority: one.issuer == AUTHORITY,
-            event: &event,
+            event: &event.encode_to_vec(),
         });
     }
 }

@@ -39,7 +39,7 @@ fn project(simulation: &Simulation) -> Projection {
             recorded_at: RecordedAt::from_nanos(event.event_time + 1),
             issued_at: IssuedAt::from_nanos(event.event_time),
             by_authority,
-            event,
+            event: &prost::Message::encode_to_vec(event),
         });
         index += 1;
     };

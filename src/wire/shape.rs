@@ -87,6 +87,11 @@ pub enum Presence {
 impl Shape {
     /// The field with this number.
     pub fn field(&self, number: u32) -> Option<&'static Field> {
+        // Most messages number their fields from 1 without a gap.
+        let guess = self.fields.get((number as usize).wrapping_sub(1));
+        if let Some(field) = guess.filter(|field| field.number == number) {
+            return Some(field);
+        }
         self.fields
             .binary_search_by_key(&number, |field| field.number)
             .ok()

@@ -5,10 +5,9 @@ use lotproof::{
     admission::LedgerState,
     code::{Outcome, Refusal},
     entry::{Body, Entry},
-    envelope::encode_statement,
+    envelope::{encode_statement, statement_hash},
     id::{Hash, LeafIndex},
     log::{Checkpoint, MemoryTree, Origin, leaf_hash, multiproof, note::NoteSigner},
-    signature::statement_hash,
     time::RecordedAt,
     wire::{self, v1},
 };

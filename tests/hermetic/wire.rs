@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use lotproof::{
     admission::{LedgerState, Prepared, genesis_entry},
-    envelope::{DsseEnvelope, Header, encode_statement},
+    envelope::{DsseEnvelope, Header, encode_statement, statement_hash},
     id::{FeedId, FeedSequence, Hash, LogId},
-    signature::{self, pre_authentication_encoding, statement_hash},
+    signature::{self, pre_authentication_encoding},
     time::{IssuedAt, RecordedAt},
     wire::{self, v1},
 };

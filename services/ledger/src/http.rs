@@ -7,8 +7,12 @@
 //! /v1/entries?start=N               the same entries as one stream: u16be length || bytes
 //! /healthz /readyz /metrics
 //! ```
+//!
+//! While the log is being opened, `/healthz` and `/metrics` answer; everything else is 503 and says how far that
+//! is. Streams and tiles have places ([`ReadLimits`]): beyond them the answer is 503 with `Retry-After` and
+//! `{"code": "busy", "message": "..."}`.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::{
     Router,
@@ -28,16 +32,46 @@ use serde::Deserialize;
 
 use crate::{
     metrics::Metrics,
+    opening::Opening,
+    places::{Places, ReadLimits},
     shared::{Health, Shared, StoreHashes},
 };
 
 /// What the handlers read.
 pub(crate) struct ReadSide {
-    pub(crate) shared: Shared,
-    pub(crate) metrics: Metrics,
+    /// Not there before the log is open.
+    shared: OnceLock<Shared>,
+    opening: Opening,
+    metrics: Metrics,
+    streams: Places,
+    tiles: Places,
 }
 
-pub(crate) fn router(read_side: ReadSide) -> Router {
+impl ReadSide {
+    /// Of a log that is being opened.
+    pub(crate) fn new(opening: Opening, metrics: Metrics, limits: ReadLimits) -> Self {
+        Self {
+            shared: OnceLock::new(),
+            opening,
+            streams: metrics.places("entries", "streams of entries", limits.streams),
+            tiles: metrics.places("tile", "places for tiles", limits.tiles),
+            metrics,
+        }
+    }
+
+    /// The log is open.
+    pub(crate) fn opened(&self, shared: Shared) {
+        // Opened once; a second word would be about the same log.
+        let _ = self.shared.set(shared);
+    }
+
+    fn shared(&self) -> Result<Shared, Box<Response>> {
+        let shared = self.shared.get().cloned();
+        shared.ok_or_else(|| Box::new(plain(StatusCode::SERVICE_UNAVAILABLE, self.opening.to_string())))
+    }
+}
+
+pub(crate) fn router(read_side: Arc<ReadSide>) -> Router {
     Router::new()
         .route("/checkpoint", get(checkpoint))
         .route("/tile/{*path}", get(tile))
@@ -48,7 +82,7 @@ pub(crate) fn router(read_side: ReadSide) -> Router {
             "/metrics",
             get(|State(side): State<Arc<ReadSide>>| async move { side.metrics.render() }),
         )
-        .with_state(Arc::new(read_side))
+        .with_state(read_side)
 }
 
 fn plain(status: StatusCode, why: String) -> Response {
@@ -56,7 +90,11 @@ fn plain(status: StatusCode, why: String) -> Response {
 }
 
 async fn checkpoint(State(side): State<Arc<ReadSide>>) -> Response {
-    match side.shared.published() {
+    let shared = match side.shared() {
+        Ok(shared) => shared,
+        Err(not_yet) => return *not_yet,
+    };
+    match shared.published() {
         Some(published) => (
             [
                 (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
@@ -74,8 +112,17 @@ async fn tile(State(side): State<Arc<ReadSide>>, Path(path): Path<String>) -> Re
     let Ok(path) = format!("tile/{path}").parse::<TilePath>() else {
         return plain(StatusCode::NOT_FOUND, "no such tile".into());
     };
-    let size = side.shared.published_size();
-    let read = tokio::task::spawn_blocking(move || read_tile(&side.shared, path, size)).await;
+    let (shared, place) = match side.shared().and_then(|shared| Ok((shared, side.tiles.take()?))) {
+        Ok(both) => both,
+        Err(not_now) => return *not_now,
+    };
+    let size = shared.published_size();
+    let read = tokio::task::spawn_blocking(move || {
+        // Kept until it is read, whether or not anybody still waits for it.
+        let _place = place;
+        read_tile(&shared, path, size)
+    })
+    .await;
     match read {
         Ok(Ok(Some(bytes))) => (
             [
@@ -128,17 +175,23 @@ async fn entries(
     Query(EntriesQuery { start }): Query<EntriesQuery>,
 ) -> Response {
     const AT_ONCE: u64 = 256;
-    let size = side.shared.published_size().get();
-    let frames = stream::unfold(start, move |next| {
-        let side = side.clone();
+    let (shared, place) = match side
+        .shared()
+        .and_then(|shared| Ok((shared, side.streams.take()?)))
+    {
+        Ok(both) => both,
+        Err(not_now) => return *not_now,
+    };
+    let size = shared.published_size().get();
+    let frames = stream::unfold((start, place), move |(next, place)| {
+        let shared = shared.clone();
         async move {
             if next >= size {
                 return None;
             }
             let count = AT_ONCE.min(size - next);
             let read = tokio::task::spawn_blocking(move || {
-                let entries = side
-                    .shared
+                let entries = shared
                     .reader()
                     .read(LeafIndex::new(next), usize::try_from(count).unwrap_or(1))?;
                 encode_bundle(&entries).map_err(|error| StoreError::Index(error.to_string()))
@@ -151,7 +204,7 @@ async fn entries(
             };
             // After an error the body ends, cut short; a reader sees that.
             let next = if frame.is_ok() { next + count } else { size };
-            Some((frame, next))
+            Some((frame, (next, place)))
         }
     });
     (
@@ -162,7 +215,11 @@ async fn entries(
 }
 
 async fn readyz(State(side): State<Arc<ReadSide>>) -> Response {
-    match side.shared.health() {
+    let shared = match side.shared() {
+        Ok(shared) => shared,
+        Err(not_yet) => return *not_yet,
+    };
+    match shared.health() {
         Health::Ready => plain(StatusCode::OK, "ready".into()),
         Health::Starting => plain(StatusCode::SERVICE_UNAVAILABLE, "starting".into()),
         Health::WaitingForBus(address) => plain(
@@ -172,3 +229,6 @@ async fn readyz(State(side): State<Arc<ReadSide>>) -> Response {
         Health::Halted(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("halted: {why}")),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,9 +13,12 @@ mod clock;
 mod folder;
 mod guarding;
 mod http;
+mod impatience;
 #[cfg(test)]
 mod measure;
 mod metrics;
+mod opening;
+mod places;
 mod prepare;
 mod rebuild;
 mod shared;
@@ -44,12 +47,15 @@ use tokio::{
 pub use self::{
     clock::{ClockFault, Reading},
     folder::{Folder, Identity, InitOptions, LogKey, default_parameters, init},
+    places::ReadLimits,
     rebuild::{Rebuilt, rebuild},
     shared::{Health, Published, Shared},
     writer::StopAt,
 };
 use self::{
+    impatience::ImpatientListener,
     metrics::Metrics,
+    opening::{Opening, open_unless_stopped},
     prepare::{Gather, Prepared},
     writer::{Opened, Stopped, Writer},
 };
@@ -67,6 +73,8 @@ pub struct Config {
     pub limits: EventsLimits,
     /// How batches are cut.
     pub reader: ReaderOptions,
+    /// What readers over HTTP may take.
+    pub reads: ReadLimits,
     /// For tests of crashes.
     pub stop_at: Option<StopAt>,
 }
@@ -80,6 +88,7 @@ impl Config {
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
             limits: EventsLimits::default(),
             reader: ReaderOptions::default(),
+            reads: ReadLimits::default(),
             stop_at: None,
         }
     }
@@ -92,7 +101,8 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 /// address once the ledger takes statements.
 ///
 /// A bus that is not there is waited for, at the start as later; `/readyz` says so. HTTP is served from the
-/// moment that the log is open, but shows nothing before the guard and the checkpoint are as they must be.
+/// start, says how far the opening of the log is, and shows nothing of it before the guard and the checkpoint are
+/// as they must be. Told to stop while the log is being opened, the ledger ends within seconds.
 ///
 /// # Errors
 /// Why the ledger halted: it needs its operator, or a restart.
@@ -105,26 +115,18 @@ pub async fn run(
     let key = Arc::new(config.folder.log_key(&identity.origin)?);
     let metrics = Metrics::new()?;
     let names = BusNames::new(&identity.log_id);
-    let (folder, for_open) = (config.folder.clone(), identity.clone());
-    let Opened {
-        store,
-        sequencer,
-        kept,
-        started_from,
-    } = tokio::task::spawn_blocking(move || writer::open(&folder, &for_open))
-        .await
-        .context("opening")??;
-    tracing::info!(size = %store.size(), snapshot = %started_from, "the log is open");
-    let shared = Shared::new(sequencer, store.reader());
-
     let listener = TcpListener::bind(config.http)
         .await
         .with_context(|| format!("listening on {}", config.http))?;
     let address = listener.local_addr()?;
-    let router = http::router(http::ReadSide {
-        shared: shared.clone(),
-        metrics: metrics.clone(),
-    });
+    let opening = Opening::default();
+    let read_side = Arc::new(http::ReadSide::new(
+        opening.clone(),
+        metrics.clone(),
+        config.reads,
+    ));
+    let router = http::router(read_side.clone());
+    let listener = ImpatientListener::new(listener, config.reads.write_timeout);
     let mut http_shutdown = shutdown.clone();
     let _server = AbortOnDrop(tokio::spawn(async move {
         let stopped = async move { drop(http_shutdown.wait_for(|stop| *stop).await) };
@@ -132,6 +134,21 @@ pub async fn run(
             .with_graceful_shutdown(stopped)
             .await
     }));
+
+    let (folder, for_open) = (config.folder.clone(), identity.clone());
+    let open = move |opening: &Opening| writer::open(&folder, &for_open, opening);
+    let Some(opened) = open_unless_stopped(&opening, &mut shutdown, open).await? else {
+        return Ok(());
+    };
+    let Opened {
+        store,
+        sequencer,
+        kept,
+        started_from,
+    } = opened;
+    tracing::info!(size = %store.size(), snapshot = %started_from, "the log is open");
+    let shared = Shared::new(sequencer, store.reader());
+    read_side.opened(shared.clone());
 
     let options = BusOptions::new(&config.nats_url, "lotproof-ledger");
     shared.set_health(Health::WaitingForBus(options.address()));

@@ -1,10 +1,10 @@
 //! `lotproof-ledger`: one ledger, from the command line, until SIGTERM.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use lotproof::shell::process;
-use lotproof_ledger::{Config, Folder, StopAt, run};
+use lotproof_ledger::{Config, Folder, ReadLimits, StopAt, run};
 
 #[derive(Parser)]
 #[command(about = "Lotproof ledger: the single writer of one log, and its read side")]
@@ -18,6 +18,12 @@ struct Arguments {
     /// Where HTTP listens; loopback unless told otherwise.
     #[arg(long, env = "LOTPROOF_LEDGER_HTTP", default_value = "127.0.0.1:8470")]
     http: SocketAddr,
+    /// Streams of entries over HTTP at once; beyond that, 503.
+    #[arg(long, env = "LOTPROOF_LEDGER_STREAMS", default_value_t = ReadLimits::default().streams)]
+    streams: NonZeroUsize,
+    /// Seconds that a reader over HTTP may take for 64 KiB before its connection ends.
+    #[arg(long, env = "LOTPROOF_LEDGER_WRITE_TIMEOUT", default_value_t = ReadLimits::default().write_timeout.as_secs())]
+    write_timeout: u64,
     /// For tests of crashes: abort right before STEP of the N-th commit.
     #[arg(long, hide = true, value_name = "STEP:N")]
     stop_at: Option<StopAt>,
@@ -28,6 +34,8 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut config = Config::new(Folder::new(arguments.folder), arguments.nats_url);
     config.http = arguments.http;
+    config.reads.streams = arguments.streams;
+    config.reads.write_timeout = Duration::from_secs(arguments.write_timeout);
     config.stop_at = arguments.stop_at;
     process::service("lotproof-ledger", |shutdown, listening| {
         run(config, shutdown, listening)

@@ -25,6 +25,7 @@ use rayon::prelude::*;
 
 use crate::{
     folder::Folder,
+    opening::Opening,
     tests::World,
     writer::{self, Opened},
 };
@@ -127,7 +128,7 @@ fn opens() {
         sequencer,
         started_from,
         ..
-    } = writer::open(&folder, &identity).unwrap();
+    } = writer::open(&folder, &identity, &Opening::default()).unwrap();
     println!(
         "{} entries open in {:.2?}, from a snapshot at {started_from}; {}",
         store.size(),

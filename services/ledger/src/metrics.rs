@@ -1,7 +1,11 @@
 //! Prometheus metrics of the ledger.
 
+use std::num::NonZeroUsize;
+
 use lotproof::{code::Outcome, entry::Entry, sequencer::Commit};
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+
+use crate::places::Places;
 
 /// Counters and gauges, registered once.
 #[derive(Clone)]
@@ -11,6 +15,8 @@ pub(crate) struct Metrics {
     entries: IntCounterVec,
     answers: IntCounterVec,
     size: IntGauge,
+    places: IntGaugeVec,
+    turned_away: IntCounterVec,
 }
 
 impl Metrics {
@@ -32,6 +38,22 @@ impl Metrics {
             "lotproof_ledger_published_size",
             "Entries under the newest checkpoint",
         )?;
+        let places = IntGaugeVec::new(
+            Opts::new(
+                "lotproof_ledger_read_places",
+                "Expensive answers in the making, by kind",
+            ),
+            &["kind"],
+        )?;
+        let turned_away = IntCounterVec::new(
+            Opts::new(
+                "lotproof_ledger_reads_turned_away_total",
+                "Requests answered 503 because every place was taken, by kind",
+            ),
+            &["kind"],
+        )?;
+        registry.register(Box::new(places.clone()))?;
+        registry.register(Box::new(turned_away.clone()))?;
         registry.register(Box::new(messages.clone()))?;
         registry.register(Box::new(entries.clone()))?;
         registry.register(Box::new(answers.clone()))?;
@@ -42,6 +64,8 @@ impl Metrics {
             entries,
             answers,
             size,
+            places,
+            turned_away,
         })
     }
 
@@ -67,6 +91,12 @@ impl Metrics {
 
     pub(crate) fn published(&self, size: u64) {
         self.size.set(i64::try_from(size).unwrap_or(i64::MAX));
+    }
+
+    /// Places for `what`, counted as `kind`.
+    pub(crate) fn places(&self, kind: &str, what: &'static str, count: NonZeroUsize) -> Places {
+        let taken = self.places.with_label_values(&[kind]);
+        Places::new(what, count, taken, self.turned_away.with_label_values(&[kind]))
     }
 
     pub(crate) fn render(&self) -> String {

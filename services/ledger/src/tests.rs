@@ -22,6 +22,7 @@ use tempfile::TempDir;
 
 use crate::{
     folder::{Folder, Identity, InitOptions, default_parameters, init},
+    opening::Opening,
     rebuild::{Rebuilt, rebuild},
     shared::Shared,
     writer::{self, Opened},
@@ -61,7 +62,7 @@ impl World {
             sequencer,
             kept,
             started_from,
-        } = writer::open(&folder, &identity).unwrap();
+        } = writer::open(&folder, &identity, &Opening::default()).unwrap();
         let shared = Shared::new(sequencer, store.reader());
         Self {
             folder,
@@ -284,7 +285,7 @@ impl Closed {
             sequencer,
             kept,
             started_from,
-        } = writer::open(&self.folder, &self.identity).unwrap();
+        } = writer::open(&self.folder, &self.identity, &Opening::default()).unwrap();
         World {
             shared: Shared::new(sequencer, store.reader()),
             folder: self.folder,
@@ -365,6 +366,20 @@ fn a_ledger_goes_on_from_its_snapshot_as_if_it_had_folded_all() {
     assert_eq!(world.started_from, size);
     let mut world = world;
     assert!(world.commit(vec![other]).entries.is_empty(), "it is known");
+}
+
+#[test]
+fn a_ledger_told_to_stop_while_its_log_is_folded_leaves_it_to_the_next_start() {
+    let mut world = World::new();
+    world.enrol(&[1]);
+    world.say(1, 100);
+    let size = world.store.size();
+    let closed = world.closed();
+    let opening = Opening::default();
+    opening.stop();
+    let stopped = writer::open(&closed.folder, &closed.identity, &opening);
+    assert!(stopped.err().unwrap().is::<writer::Stopped>());
+    assert_eq!(closed.open().store.size(), size);
 }
 
 #[test]

@@ -43,6 +43,7 @@ use crate::{
     folder::{Folder, Identity, LogKey},
     guarding::{Next, Swap},
     metrics::Metrics,
+    opening::Opening,
     prepare::in_work,
     shared::{Health, Published, Shared, StoreHashes},
 };
@@ -102,11 +103,17 @@ pub(crate) struct Outbound {
     pub(crate) stop: watch::Receiver<bool>,
 }
 
-/// The ledger was told to stop while the bus did not answer. What is in the store stays, and what it still
-/// lacks (guard, checkpoint, receipts) is made up for at the next start.
+/// The ledger was told to stop before it was done. What is in the store stays, and what it still lacks (guard,
+/// checkpoint, receipts) is made up for at the next start.
 #[derive(Debug, thiserror::Error)]
-#[error("told to stop while the bus does not answer")]
-pub(crate) struct Stopped;
+pub(crate) enum Stopped {
+    /// While the bus did not answer.
+    #[error("told to stop while the bus does not answer")]
+    Waiting,
+    /// While the log was being opened.
+    #[error("told to stop while the log is being opened")]
+    Opening,
+}
 
 impl Outbound {
     /// Waits for the bus, unless told to stop meanwhile.
@@ -116,7 +123,7 @@ impl Outbound {
             tokio::select! {
                 biased;
                 done = done => Ok(done),
-                _ = stop.wait_for(|stop| *stop) => Err(Stopped),
+                _ = stop.wait_for(|stop| *stop) => Err(Stopped::Waiting),
             }
         })
     }
@@ -134,8 +141,34 @@ pub(crate) struct Opened {
 
 /// Opens the store and folds its entries: those after the newest snapshot that the log bears out, or all. The
 /// signatures in them were verified before they were written.
-pub(crate) fn open(folder: &Folder, identity: &Identity) -> Result<Opened> {
+///
+/// # Errors
+/// [`Stopped`] if told to stop meanwhile; the store is closed again then.
+pub(crate) fn open(folder: &Folder, identity: &Identity, opening: &Opening) -> Result<Opened> {
     let store = Store::open(&folder.store(), &Options::default()).context("opening the store")?;
+    match fold_store(&store, identity, opening) {
+        Ok((sequencer, kept, started_from)) => Ok(Opened {
+            store,
+            sequencer,
+            kept,
+            started_from,
+        }),
+        Err(error) if error.is::<Stopped>() => {
+            store.close().context("closing the store")?;
+            Err(error)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Folds the entries of an open store.
+fn fold_store(
+    store: &Store,
+    identity: &Identity,
+    opening: &Opening,
+) -> Result<(Sequencer, Kept<Reader>, TreeSize)> {
+    opening.go_on()?;
+    opening.found(store.size().get());
     if let Some(why) = store.rebuilt() {
         tracing::warn!(why, "the index was rebuilt from the value log");
     }
@@ -157,8 +190,9 @@ pub(crate) fn open(folder: &Folder, identity: &Identity) -> Result<Opened> {
     let snapshot = kept.newest_snapshot(&genesis, |size| reader.root(size))?;
     if let Some((state, frontier)) = snapshot {
         let size = state.size();
-        match fold(&reader, &kept, state, frontier) {
+        match fold(&reader, &kept, state, frontier, opening) {
             Ok(sound) => (folded, started_from) = (Some(sound), size),
+            Err(error) if error.is::<Stopped>() => return Err(error),
             Err(error) => {
                 let why = format!("{error:#}");
                 tracing::warn!(%size, why, "the snapshot is not used: folding the whole log");
@@ -171,16 +205,10 @@ pub(crate) fn open(folder: &Folder, identity: &Identity) -> Result<Opened> {
     } else {
         let mut frontier = Frontier::new();
         frontier.push(leaf_hash(first));
-        fold(&reader, &kept, genesis, frontier)?
+        fold(&reader, &kept, genesis, frontier, opening)?
     };
     keep_snapshot(&mut kept, &state, &frontier)?;
-    let sequencer = Sequencer::new(state, frontier);
-    Ok(Opened {
-        store,
-        sequencer,
-        kept,
-        started_from,
-    })
+    Ok((Sequencer::new(state, frontier), kept, started_from))
 }
 
 /// Folds what comes after a state, and compares the root with the index's.
@@ -189,11 +217,15 @@ fn fold(
     kept: &Kept<Reader>,
     state: LedgerState,
     frontier: Frontier,
+    opening: &Opening,
 ) -> Result<(LedgerState, Frontier)> {
     let from = state.size().next_index();
     let mut folding = Folding::new(kept, state, frontier);
-    reader.replay(from, |_, entries| {
-        entries.iter().try_for_each(|entry| folding.take(entry))
+    reader.replay(from, |first, entries| {
+        opening.go_on()?;
+        opening.folded(first.get());
+        entries.iter().try_for_each(|entry| folding.take(entry))?;
+        Ok::<_, anyhow::Error>(())
     })?;
     let (state, frontier) = folding.finish()?;
     let head = frontier.head();

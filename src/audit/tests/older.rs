@@ -208,7 +208,7 @@ fn damage_does_not_change_what_is_found_about_old_statements() {
 }
 
 #[test]
-fn a_statement_whose_successor_names_another_is_known_by_that_name() {
+fn evidence_names_what_a_successor_named_as_its_previous() {
     // Alice's feed goes on from a statement that the log has not got in that place.
     let mut world = World::of(300);
     let last = world.places(1).len() as u64;
@@ -235,7 +235,14 @@ fn a_statement_whose_successor_names_another_is_known_by_that_name() {
         },
     };
     world.smuggle(&evidence);
-    same_for_every_window("renamed", &world, &world.copy(), &[0, 100]);
+    let report = same_for_every_window("renamed", &world, &world.copy(), &[0, 100]);
+    // The evidence is true: the log's own statement at that sequence is another.
+    assert_eq!(
+        found(&report),
+        [at(FindingKind::FeedBroken, 300)],
+        "{:#?}",
+        report.findings
+    );
 }
 
 #[test]

@@ -263,6 +263,20 @@ impl World {
         self.approve(index, acts.len());
     }
 
+    /// An act, and its approval by its own proposer so many times.
+    pub(crate) fn approve_alone(&mut self, act: &v1::Event, times: usize) {
+        let index = self.state.size().next_index().get();
+        self.propose(std::slice::from_ref(act));
+        let act = v1::EventReference {
+            leaf_index: index,
+            event_number: 0,
+        };
+        for time in 0..times {
+            let approval = Kind::ActApproved(v1::ActApproved { act: Some(act) });
+            self.propose(&[event(&format!("alone-{time}"), approval)]);
+        }
+    }
+
     pub(crate) fn tell(&mut self, issuer: &str, seed: u8, events: &[v1::Event]) -> LeafIndex {
         self.say(issuer, seed, events, IssuedAt::from_nanos(self.clock))
     }

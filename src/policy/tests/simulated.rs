@@ -41,7 +41,7 @@ fn each_story_of_the_simulation_gets_the_verdict_that_it_tells() {
             recorded_at: RecordedAt::from_nanos(event.event_time + 1),
             issued_at: IssuedAt::from_nanos(event.event_time),
             by_authority: party.is_none(),
-            event: &event,
+            event: &prost::Message::encode_to_vec(&event),
         });
         index += 1;
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use bytes::Bytes;
 use prost::Message as _;
 
-use super::*;
+use super::super::*;
 use crate::{
     admission::{LedgerState, NoPlace, Prepared, genesis_entry},
     code::Outcome,
