@@ -209,8 +209,10 @@ fn other(value: &Value, context: &Context) -> Value {
 
 fn identifier(value: &Value, context: &Context, spellings: Spellings<'_>) -> Value {
     text(value, |text| {
-        let normal = normal_identifier(text, context);
-        spellings(text, &normal);
+        // A prefix is explained by its document alone, so it is no part of the spelling that is kept.
+        let expanded = context.expand(text);
+        let normal = normal_identifier(&expanded, &Context::default());
+        spellings(&expanded, &normal);
         normal
     })
 }

@@ -370,4 +370,28 @@ mod tests {
             assert!(exported.document.to_string().contains(reason));
         }
     }
+
+    #[test]
+    fn empty_extensions_and_compact_identifiers_come_out_as_they_mean() {
+        let document =
+            br#"{"@context": [{"x": "https://x.example/"}], "type": "ObjectEvent", "eventID": "urn:x:1",
+            "eventTime": "2026-02-02T08:00:00Z", "eventTimeZoneOffset": "+00:00", "action": "OBSERVE",
+            "epcList": ["x:thing/1"], "x:none": {}, "x:list": []}"#;
+        let imported = crate::epcis::import(document, &crate::epcis::ImportOptions::default()).unwrap();
+        let event = imported.events[0].event.clone();
+        let options = crate::epcis::ExportOptions {
+            epc_format: crate::epcis::EpcFormat::AsSent,
+            ..Default::default()
+        };
+        let exported = crate::epcis::export(&[event], &options).document;
+        let event = &exported["epcisBody"]["eventList"][0];
+        assert_eq!(
+            event["epcList"][0], "https://x.example/thing/1",
+            "its context explains no prefix"
+        );
+        assert!(
+            event["x:none"].is_object() && event["x:list"].is_array(),
+            "{event}"
+        );
+    }
 }

@@ -166,19 +166,18 @@ impl Up {
             };
             settings.extend(setting.map(|setting| (service, setting)));
         }
-        let mut server = match &self.nats_url {
-            Some(_) => None,
-            None => {
-                let options = ServerOptions {
-                    port: self.bus_port,
-                    ..ServerOptions::new(self.folder.join("nats"))
-                };
-                let started = tokio::select! {
-                    () = signals.received() => return Ok(Outcome::Clean),
-                    started = PrivateServer::start(options) => started,
-                };
-                Some(started.with_context(|| format!("the private bus of {}", self.folder.display()))?)
-            }
+        let mut server = if self.nats_url.is_some() {
+            None
+        } else {
+            let options = ServerOptions {
+                port: self.bus_port,
+                ..ServerOptions::new(self.folder.join("nats"))
+            };
+            let started = tokio::select! {
+                () = signals.received() => return Ok(Outcome::Clean),
+                started = PrivateServer::start(options) => started,
+            };
+            Some(started.with_context(|| format!("the private bus of {}", self.folder.display()))?)
         };
         let url = self
             .nats_url

@@ -14,6 +14,9 @@ use serde_json::Value;
 /// Most lines about what was mended, carried or derived; the rest is told as counts.
 const NOTES_MAX: usize = 40;
 
+/// Shortest file of which it is said that it is being read.
+const TOLD_LEN_MIN: usize = 4 << 20;
+
 /// An event that somebody states, or states again as wrong.
 #[derive(Debug)]
 pub(crate) struct Stated {
@@ -53,6 +56,9 @@ impl From<Import> for Statements {
 /// If it cannot be read, is neither, or has no events; or if any event of our own JSON is at fault.
 pub(crate) fn read(path: &Path, reported: bool) -> Result<Statements> {
     let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    if bytes.len() > TOLD_LEN_MIN {
+        eprintln!("reading {}, {} MiB", path.display(), bytes.len() >> 20);
+    }
     let read = if is_own_json(path, &bytes) {
         ensure!(
             !reported,
@@ -82,15 +88,17 @@ fn epcis(bytes: &[u8], reported: bool) -> Result<Statements> {
 /// Whether a file holds events of our own. As in a gateway's drop folder, EPCIS is what is named `.jsonld`, or has a
 /// member that every EPCIS document or event has.
 fn is_own_json(path: &Path, bytes: &[u8]) -> bool {
-    let named_epcis = path.extension().is_some_and(|end| end == "jsonld");
+    if path.extension().is_some_and(|end| end == "jsonld") {
+        return false;
+    }
     let is_epcis = |value: &Value| {
         ["@context", "epcisBody", "eventTime"]
             .iter()
             .any(|name| value.get(name).is_some())
     };
     match json::parse(bytes) {
-        Ok(Value::Array(events)) => !named_epcis && !events.first().is_some_and(is_epcis),
-        Ok(value) => !named_epcis && !is_epcis(&value),
+        Ok(Value::Array(events)) => !events.first().is_some_and(is_epcis),
+        Ok(value) => !is_epcis(&value),
         Err(_) => false,
     }
 }

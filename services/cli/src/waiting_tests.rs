@@ -18,9 +18,11 @@ use tokio::{
 
 use super::*;
 use crate::{
+    desk::Desk,
     enrolling::enact,
     founding::trust_file,
     publishing::{Session, proven},
+    stating::{Stated, Statements},
 };
 
 const AUTHORITY: &str = "https://authority.example/";
@@ -155,6 +157,90 @@ async fn proofs_are_waited_for_no_longer_than_asked_and_what_was_handed_over_sta
     let publisher = soon(world.session.publisher(AUTHORITY, key())).await.unwrap();
     let status = soon(publisher.drain(DEADLINE)).await.unwrap();
     assert_eq!((status.queued, status.unreceipted, status.statements), (0, 0, 1));
+    stop.send_replace(true);
+    soon(ledger).await.unwrap().unwrap();
+}
+
+/// An EPCIS document of shipments: `(id, serial, whether it is declared wrong)`.
+fn document(events: &[(&str, u32, bool)]) -> Vec<Stated> {
+    let events = events.iter().map(|(id, serial, wrong)| {
+        let wrong = if *wrong {
+            r#", "errorDeclaration": {"declarationTime": "2026-02-03T08:00:00Z", "reason": "did_not_occur"}"#
+        } else {
+            ""
+        };
+        format!(
+            r#"{{"type": "ObjectEvent", "eventID": "urn:x:{id}", "eventTime": "2026-02-02T08:00:00Z",
+                "eventTimeZoneOffset": "+00:00", "action": "OBSERVE",
+                "epcList": ["urn:epc:id:sgtin:952123.0110001.{serial}"]{wrong}}}"#
+        )
+    });
+    let list = format!("[{}]", events.collect::<Vec<_>>().join(","));
+    let imported =
+        lotproof::epcis::import(list.as_bytes(), &lotproof::epcis::ImportOptions::default()).unwrap();
+    assert_eq!(imported.refused, []);
+    Statements::from(imported).events
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_again_publishes_nothing_and_what_it_declares_wrong_is_taken_back() {
+    const PARTY: &str = "https://maker.example/";
+    let world = World::new().await;
+    let (stop, ledger) = world.start_ledger();
+    let maker = || SigningKey::from_seed(&[10; 32]);
+
+    // Before the key is enrolled, one is told so.
+    let mut hasty = world.elsewhere(&world.session.outbox);
+    hasty.patience = Patience::from_now(Some(Duration::from_secs(8)));
+    let desk = soon(Desk::open(&hasty, PARTY, maker())).await.unwrap();
+    let first = desk.plan(document(&[("1", 1, false)]));
+    let error = soon(desk.carry_out(&hasty, first)).await.unwrap_err();
+    assert!(
+        format!("{error:#}").contains("the authority must enrol it"),
+        "{error:#}"
+    );
+
+    let mut acts = act("maker");
+    acts.push(v1::Event {
+        id: "key".to_owned(),
+        event_time: Reading::now().wall_nanos,
+        kind: Some(Kind::KeyAuthorised(v1::KeyAuthorised {
+            party: PARTY.to_owned(),
+            key: maker().feed().as_bytes().to_vec(),
+            ..Default::default()
+        })),
+        ..Default::default()
+    });
+    soon(enact(&world.session, AUTHORITY, vec![key()], acts))
+        .await
+        .unwrap();
+
+    // The first event waits in the outbox; a repetition of it, and another one, come with it.
+    let plan = desk.plan(document(&[("1", 1, false), ("1", 1, false), ("2", 2, false)]));
+    let done = soon(desk.carry_out(&world.session, plan)).await.unwrap();
+    assert_eq!(
+        (done.rows.len(), done.known, done.declared),
+        (1, 2, 0),
+        "{done:?}"
+    );
+    assert_eq!(done.refused, Vec::<String>::new());
+
+    // Another event of the same name is refused by its place; one that is wrong is taken back, once.
+    let again = [("1", 7, false), ("2", 2, true), ("3", 3, true)];
+    let done = soon(desk.carry_out(&world.session, desk.plan(document(&again))))
+        .await
+        .unwrap();
+    assert_eq!((done.known, done.declared), (0, 2), "{done:?}");
+    assert_eq!(
+        done.rows.len(),
+        2,
+        "the third event, then two events that take back: {done:?}"
+    );
+    assert!(matches!(done.refused.as_slice(), [why] if why.starts_with("event 0 refused: urn:x:1")));
+    let done = soon(desk.carry_out(&world.session, desk.plan(document(&again[1..]))))
+        .await
+        .unwrap();
+    assert_eq!((done.rows.len(), done.declared), (0, 2), "{done:?}");
     stop.send_replace(true);
     soon(ledger).await.unwrap().unwrap();
 }

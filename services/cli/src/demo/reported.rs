@@ -97,7 +97,12 @@ fn print_mapping(name: &str, imported: &Import) {
         .iter()
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
-    println!("{name}: {}; {} refused", kinds.join(", "), imported.refused.len());
+    let kinds = if kinds.is_empty() {
+        "nothing taken".to_owned()
+    } else {
+        kinds.join(", ")
+    };
+    println!("{name}: {kinds}; {} refused", imported.refused.len());
     let mut notes: BTreeMap<&str, u32> = BTreeMap::new();
     let findings = imported.events.iter().flat_map(|event| &event.findings);
     for finding in findings.chain(&imported.findings) {

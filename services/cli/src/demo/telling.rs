@@ -110,9 +110,11 @@ fn print_verdict(verdict: &Verdict) -> Result<()> {
             ""
         }
     );
+    let mut untrue = BTreeSet::new();
     for because in &verdict.because {
         let value = text(&because.value)?;
         if value == "false" {
+            untrue.insert(because.test.as_str());
             continue;
         }
         let share = because.share.as_ref().map_or_else(String::new, |share| {
@@ -126,6 +128,10 @@ fn print_verdict(verdict: &Verdict) -> Result<()> {
             )
         });
         println!("   because {} is {value}{share}", because.test);
+    }
+    if !untrue.is_empty() {
+        let untrue: Vec<&str> = untrue.into_iter().collect();
+        println!("   not true: {}", untrue.join(", "));
     }
     // Many subjects lack the same fact; each fact is told once.
     let mut facts: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
