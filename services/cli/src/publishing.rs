@@ -1,5 +1,7 @@
 //! `publish`, and what every command that publishes needs: a statement is believed only when its receipt verifies.
 
+pub(crate) mod answers;
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
@@ -21,6 +23,7 @@ use lotproof::{
     wire::v1,
 };
 
+use self::answers::Answers;
 use crate::{
     Outcome,
     auditing::read_trust,
@@ -173,12 +176,17 @@ impl Publish {
             events.extend(split_into_parts(event, EVENT_LEN_MAX)?);
         }
         let session = self.target.open().await?;
+        let answers = Answers::listen(&session, key.feed(), &party).await?;
         let publisher = session.publisher(&party, key).await?;
         if let Some(path) = &self.openings {
             // Before anything is published: an opening that is lost cannot be made again.
             write_openings(path, &openings)?;
         }
-        for row in proven(&session, &publisher, &events).await? {
+        let rows = tokio::select! {
+            rows = proven(&session, &publisher, &events) => rows?,
+            rows = answers.tell() => rows,
+        };
+        for row in rows {
             println!("statement {} is entry {}, proven", row.sequence, row.index);
         }
         Ok(if imported.refused.is_empty() {

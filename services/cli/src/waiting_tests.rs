@@ -20,7 +20,7 @@ use super::*;
 use crate::{
     enrolling::enact,
     founding::trust_file,
-    publishing::{Session, proven},
+    publishing::{Session, answers::Answers, proven},
 };
 
 const AUTHORITY: &str = "https://authority.example/";
@@ -155,6 +155,58 @@ async fn proofs_are_waited_for_no_longer_than_asked_and_what_was_handed_over_sta
     let publisher = soon(world.session.publisher(AUTHORITY, key())).await.unwrap();
     let status = soon(publisher.drain(DEADLINE)).await.unwrap();
     assert_eq!((status.queued, status.unreceipted, status.statements), (0, 0, 1));
+    stop.send_replace(true);
+    soon(ledger).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_nobody_enrolled_is_told_of_at_once_and_waited_for() {
+    let world = World::new().await;
+    let (stop, ledger) = world.start_ledger();
+    let stranger = SigningKey::from_seed(&[77; 32]);
+    let (feed, party) = (stranger.feed(), "https://stranger.example/");
+    let mut answers = Answers::listen(&world.session, feed, party).await.unwrap();
+    // Anybody on the bus can say so.
+    let forged = key().seal(lotproof::wire::ANSWER_TYPE, b"");
+    let subject = lotproof::shell::nats::BusNames::new(&world.session.trust.log_id()).answer(&feed);
+    let client = world.session.bus.client();
+    client.publish(subject, forged).await.unwrap();
+    let publisher = soon(world.session.publisher(party, stranger)).await.unwrap();
+    let ticket = soon(publisher.submit(&act("first"))).await.unwrap();
+    let text = soon(answers.unknown_key()).await;
+    for said in ["unknown_key", &feed.to_string(), party, "lotproof enroll"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert_eq!(publisher.status().unreceipted, 1, "it is waited for");
+
+    let enrolment = vec![
+        v1::Event {
+            id: "party".to_owned(),
+            event_time: Reading::now().wall_nanos,
+            kind: Some(Kind::PartyEnrolled(v1::PartyEnrolled {
+                party: party.to_owned(),
+                legal_name: "A stranger".to_owned(),
+                ..Default::default()
+            })),
+            ..Default::default()
+        },
+        v1::Event {
+            id: "key".to_owned(),
+            event_time: Reading::now().wall_nanos,
+            kind: Some(Kind::KeyAuthorised(v1::KeyAuthorised {
+                key: feed.as_bytes().to_vec(),
+                party: party.to_owned(),
+                ..Default::default()
+            })),
+            ..Default::default()
+        },
+    ];
+    soon(enact(&world.session, AUTHORITY, vec![key()], enrolment))
+        .await
+        .unwrap();
+    // An act of the authority, which this party is not: it has its place in the log all the same.
+    let settled = soon(publisher.wait_receipted(ticket)).await.unwrap();
+    assert_eq!(settled.len(), 1);
     stop.send_replace(true);
     soon(ledger).await.unwrap().unwrap();
 }

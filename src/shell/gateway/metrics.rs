@@ -67,6 +67,11 @@ impl Metrics {
             let value = i64::try_from(value).unwrap_or(i64::MAX);
             self.outbox.with_label_values(&[what]).set(value);
         }
+        self.render_requests()
+    }
+
+    /// What there is to say before the outbox is open.
+    pub(super) fn render_requests(&self) -> String {
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .unwrap_or_default()
