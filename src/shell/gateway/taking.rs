@@ -131,6 +131,10 @@ impl Gateway {
         &self.shared.publisher
     }
 
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
     /// How many events are known.
     pub(super) fn known(&self) -> usize {
         locked(&self.shared.index).len()
