@@ -144,6 +144,11 @@ async fn what_followed_live_answers_as_what_replayed_and_http_as_nats() {
         (lots.clone(), "lot", json!({"lot": pack})),
         (format!("/v1/lots/{pack}"), "lot", json!({"lot": urn(pack)})),
         (
+            format!("{lots}?limit=1&custody_offset=1"),
+            "lot",
+            json!({"lot": pack, "limit": 1, "custody_offset": 1}),
+        ),
+        (
             format!("{lots}/provenance"),
             "provenance",
             json!({"lot": pack, "direction": "up"}),
