@@ -16,8 +16,9 @@
 //! tree, the register and the end of each feed, the rows of recent entries, and what was found and lost.
 //! Evidence about an older statement has that one's bundle read again, and compared with the tree again.
 //!
-//! After a fault the audit goes on where it can, so that several are each named, by kind and place. It stops
-//! at [`AuditOptions::findings_max`]. Everything here is pure but for the reads of a [`LogSource`].
+//! After a fault the audit goes on where it can, so that several are each named, by kind and place, and nothing
+//! that only follows from them: which of two files is wrong, and how a feed is followed past a fault, is laid
+//! down in the specification (Verifying a log from nothing). It stops at [`AuditOptions::findings_max`]. Everything here is pure but for the reads of a [`LogSource`].
 //!
 //! What it cannot see: that a statement was never taken (the publisher's receipt shows that), and what a fork
 //! of the log tells others (witnesses, or [`AuditOptions::previous`], show that). If a checkpoint bears
@@ -126,7 +127,8 @@ impl Display for Finding {
             write!(f, " at entry {index}")?;
         }
         if let Some(file) = &self.file {
-            write!(f, " in {file}")?;
+            // A name that somebody else gave a file may hold anything.
+            write!(f, " in {}", file.escape_debug())?;
         }
         write!(f, ": {}", self.detail)
     }

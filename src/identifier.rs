@@ -384,7 +384,6 @@ mod tests {
         ),
         (
             "HTTP://id.gs1.org/414/9521230010016",
-            "https://id.gs1.org/402/95212310000000017",
             "https://id.gs1.org/414/9521230010016",
         ),
         (
@@ -486,6 +485,7 @@ mod tests {
     #[test]
     fn the_short_cut_takes_what_ledgers_are_full_of() {
         for text in [
+            "https://id.gs1.org/402/95212310000000017",
             "https://id.gs1.org/00/095212300000000017",
             "https://id.gs1.org/01/09521231100013",
             "https://id.gs1.org/01/09521231100013/10/A-b_7",

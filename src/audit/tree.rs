@@ -102,8 +102,8 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
     pub(super) fn aside(&self) -> Self {
         let (levels, edges) = (self.levels.clone(), self.edges.clone());
         Self {
-            levels,
             edges,
+            levels,
             ..*self
         }
     }
@@ -166,24 +166,13 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         } else {
             None
         };
-        let (row, proven) = match above {
-            Some((hash, proven)) => (self.prove_row(name, stated.as_deref(), hash)?, proven),
-            None => {
-                let edges = self.edges.as_ref().filter(|_| !name.is_full());
-                (edges.and_then(|edges| edges.get(at)).cloned(), true)
-            }
+        let (row, proven) = match (above, &self.edges) {
+            (Some((hash, proven)), _) => (self.prove_row(name, stated.as_deref(), hash)?, proven),
+            (None, Some(edges)) if !name.is_full() => (edges.get(at).cloned(), true),
+            (None, _) => (None, false),
         };
-        let why = match (&stated, &row) {
-            (Some(stated), Some(row)) => stated
-                .iter()
-                .zip(row)
-                .position(|(stated, proven)| stated != proven)
-                .map(|slot| format!("hash {slot} is not the tree's, to which the other files lead")),
-            (Some(_), None) if above.is_some_and(|(_, proven)| proven) => {
-                Some("does not lead to the hash above it, nor does what lies below".to_owned())
-            }
-            _ => None,
-        };
+        let must_be_proven = above.is_some_and(|(_, proven)| proven);
+        let why = why_wrong(stated.as_deref(), row.as_deref(), must_be_proven);
         let reported = why.is_some();
         if let Some(why) = why {
             findings.in_file(FindingKind::TileMismatch, name, why);
@@ -342,6 +331,21 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
             let detail = format!("expected {}, the files lead to {root}", self.head.root);
             findings.in_file(FindingKind::RootMismatch, super::source::CHECKPOINT, detail);
         }
+    }
+}
+
+/// What is wrong with the hashes of a tile's file, if the ones that lead up are known, or must be there.
+fn why_wrong(stated: Option<&[Hash]>, row: Option<&[Hash]>, must_be_proven: bool) -> Option<String> {
+    match (stated?, row) {
+        (stated, Some(row)) => stated
+            .iter()
+            .zip(row)
+            .position(|(stated, proven)| stated != proven)
+            .map(|slot| format!("hash {slot} is not the tree's, to which the other files lead")),
+        (_, None) if must_be_proven => {
+            Some("does not lead to the hash above it, nor does what lies below".to_owned())
+        }
+        (_, None) => None,
     }
 }
 

@@ -62,6 +62,8 @@ codes! {
     Busy "busy" 429,
     /// The gateway's own failure.
     Internal "internal" 500,
+    /// The gateway waits for its bus, which its outbox cannot be opened without.
+    Starting "starting" 503,
     /// Too much waits for receipts already.
     OutboxFull "outbox_full" 503,
     /// The gateway is stopping, or its outbox failed.
@@ -72,7 +74,12 @@ impl FaultCode {
     /// Whether the same request may well be carried out a little later.
     pub const fn is_retryable(self) -> bool {
         match self {
-            Self::Slow | Self::NotReceipted | Self::Busy | Self::OutboxFull | Self::Stopped => true,
+            Self::Slow
+            | Self::NotReceipted
+            | Self::Busy
+            | Self::Starting
+            | Self::OutboxFull
+            | Self::Stopped => true,
             Self::NotJson
             | Self::NotEpcis
             | Self::BadQuery

@@ -306,10 +306,17 @@ impl EventIndex {
                 event_number,
             };
             let slices = self.events.entry(event_id.clone()).or_default();
-            if part <= 1 || slices.len() + 1 != part as usize {
-                slices.clear();
+            let position = part.saturating_sub(1) as usize;
+            match slices.get_mut(position) {
+                // Sent again: its neighbours stay what they are.
+                Some(known) if known.content == slice.content => *known = slice,
+                _ => {
+                    if position == 0 || slices.len() != position {
+                        slices.clear();
+                    }
+                    slices.push(slice);
+                }
             }
-            slices.push(slice);
             ids.push(event_id);
         }
         self.parcels.insert(id, Parcel { ids, place });

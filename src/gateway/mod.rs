@@ -18,6 +18,7 @@ mod fault;
 pub mod index;
 pub mod intake;
 pub mod json;
+pub mod letters;
 mod service;
 
 pub use fault::{Fault, FaultCode, FieldFault};

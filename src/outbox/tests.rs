@@ -7,7 +7,10 @@ mod simulation;
 use self::simulation::{
     Dice, Faults, Ledger, OTHER_PLANT, PLANT, World, closes, compacted, config, key, made, not_ours, part,
 };
-use super::*;
+use super::{
+    proof::{ProofError, receipt_of, verify_receipt},
+    *,
+};
 use crate::{
     code::AnswerCode,
     envelope::Envelope,
@@ -252,6 +255,48 @@ fn a_receipt_that_claims_another_outcome_is_not_believed() {
     }
     assert_eq!(world.outbox.letters().count(), 0);
     assert_eq!(world.outbox.status().unreceipted, 1);
+}
+
+#[test]
+fn a_proof_of_statements_that_stand_out_of_order_settles_nothing() {
+    for in_order in [true, false] {
+        let mut world = World::new(8, &[1]);
+        world.ticks(3);
+        world.faults.lose = 100;
+        lots(&mut world, 0, 2);
+        let mut signed: Vec<Bytes> = world
+            .disk
+            .iter()
+            .filter_map(|record| match record {
+                Record::Signed { envelope, .. } => Some(envelope.clone()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(signed.len(), 2);
+        if !in_order {
+            signed.reverse();
+        }
+        let feed = key(1).feed();
+        world.ledger.enter(feed, &signed);
+        let receipt = world.ledger.commit().pop().unwrap();
+        let (_, read) = receipt_of(&receipt).unwrap();
+        let verified = verify_receipt(
+            &world.outbox.config.log,
+            world.outbox.state.feed(feed).unwrap(),
+            read,
+        );
+        world.input(Input::Receipt(receipt));
+        if in_order {
+            verified.unwrap();
+            assert_eq!(world.outbox.status().unreceipted, 0);
+        } else {
+            // Every hash holds; that is not enough.
+            let error = verified.unwrap_err();
+            assert!(matches!(error, ProofError::Order(FeedSequence::FIRST)), "{error}");
+            assert_eq!(world.outbox.status().unreceipted, 2);
+            assert_eq!(world.outbox.status().ignored.receipts, 1);
+        }
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Report<'_> {
     pub(super) fn holdings(&mut self) {
         let projection = self.projection;
         let history = self.history;
-        if projection.is_serial(history.key) {
+        if history.serial {
             // Where a serial is follows from custody; how often it was used, from the balance.
             return;
         }
@@ -103,7 +103,14 @@ impl Report<'_> {
             }
         }
         for (party, account) in accounts {
-            let (mut beyond, detail) = account.overdrawn();
+            let Some(Overdrawn {
+                facts: mut beyond,
+                lost,
+                gained,
+            }) = account.overdrawn()
+            else {
+                continue;
+            };
             // What exceeds even the lot is named as that already.
             beyond.retain(|fact| {
                 let key = projection.key_of(*fact);
@@ -112,7 +119,7 @@ impl Report<'_> {
                 })
             });
             if let Some(first) = beyond.first().copied() {
-                let detail = format!("{party} {detail}");
+                let detail = format!("{party} used and let go of {lost}, and had {gained}");
                 self.add(AnomalyKind::UsedMoreThanHeld, first, beyond, detail);
             }
         }
@@ -159,37 +166,43 @@ impl Account {
         }
     }
 
-    /// The facts beyond what it had, in order, and the sums in words.
-    fn overdrawn(self) -> (Vec<u32>, String) {
+    /// What went beyond what it had; nothing if that cannot be said, or nothing did.
+    fn overdrawn(self) -> Option<Overdrawn> {
         // Nothing gained is a matter of custody, several units a matter of conversion.
         if self.unclear || self.gained.sums.len() != 1 {
-            return (Vec::new(), String::new());
+            return None;
         }
-        let Some((unit, gained)) = self.gained.sums.into_iter().next() else {
-            return (Vec::new(), String::new());
-        };
+        let (unit, gained) = self.gained.sums.into_iter().next()?;
         let mut left = gained.clone();
         let mut lost = Exact::zero();
-        let mut beyond = Vec::new();
+        let mut facts = Vec::new();
         for (fact, amount) in self.lost {
             if amount.unit != unit {
-                return (Vec::new(), String::new());
+                return None;
             }
             left -= &amount.value;
             lost += &amount.value;
             if left.is_negative() {
-                beyond.push(fact);
+                facts.push(fact);
             }
         }
-        let (lost, gained) = (
-            Amount {
+        (!facts.is_empty()).then(|| Overdrawn {
+            facts,
+            lost: Amount {
                 value: lost,
                 unit: unit.clone(),
             },
-            Amount { value: gained, unit },
-        );
-        (beyond, format!("used and let go of {lost}, and had {gained}"))
+            gained: Amount { value: gained, unit },
+        })
     }
+}
+
+/// An account that does not balance.
+struct Overdrawn {
+    /// The facts beyond what there was, in order.
+    facts: Vec<u32>,
+    lost: Amount,
+    gained: Amount,
 }
 
 impl Projection {

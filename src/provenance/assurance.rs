@@ -9,7 +9,7 @@
 //! product  ownership  board  succession
 //! ```
 
-use super::{Projection, symbol::Symbol};
+use super::{Projection, reading, symbol::Symbol};
 use crate::{
     policy::view::Assurance,
     wire::v1::{self, event::Kind},
@@ -54,7 +54,7 @@ impl Projection {
         let own = self.is_own_word(number);
         let mut scopes = Vec::new();
         if fact.certified && own {
-            let clause = self.event_of(number).and_then(|event| event.certification);
+            let clause = reading::certification(&fact.encoded);
             scopes.extend(clause.map(|clause| (clause.scope, Assurance::SupplierCertified)));
         }
         for witness in self.evidence_for(number) {

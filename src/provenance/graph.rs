@@ -5,7 +5,7 @@
 //! answer, cut off at the same place.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -311,8 +311,10 @@ impl Walk<'_> {
             let others = [&step.on_behalf_of, &step.facility];
             std::iter::once(&step.operator).chain(others.into_iter().flatten())
         });
-        of_steps
+        let ids: BTreeSet<&String> = of_steps
             .chain(self.nodes.iter().flat_map(|node| &node.makers))
+            .collect();
+        ids.into_iter()
             .filter_map(|id| Some((id.clone(), self.projection.registered_name(id)?)))
             .collect()
     }
@@ -345,8 +347,8 @@ impl Walk<'_> {
         makers.sort();
         makers.dedup();
         let mut anomalies: Vec<AnomalyKind> = projection
-            .judge_lot(history, piece)
-            .into_iter()
+            .judged(piece)
+            .iter()
             .filter(|anomaly| anomaly.weighs_on == super::anomaly::Weight::Lot)
             .map(|anomaly| anomaly.kind)
             .collect();

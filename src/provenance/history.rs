@@ -54,6 +54,8 @@ pub(super) struct Receipt {
 #[derive(Debug)]
 pub(super) struct History {
     pub(super) key: LotKey,
+    /// Whether it is one thing and not an amount.
+    pub(super) serial: bool,
     /// Facts that count, in order.
     pub(super) moments: Vec<Moment>,
     /// The makings that count: those with standing, or all if none has.
@@ -156,6 +158,7 @@ impl Projection {
     pub(super) fn trace(&self, key: LotKey) -> History {
         let mut history = History {
             key,
+            serial: self.is_serial(key),
             moments: Vec::new(),
             makings: Vec::new(),
             put_aside: Vec::new(),
@@ -375,7 +378,7 @@ impl Projection {
         let first_seen = moments
             .iter()
             .find(|moment| moment.via.is_none() && (moment.role == Role::Container || moment.role.moves()))
-            .filter(|_| makings.is_empty() && is_logistic_unit(&self.name(history.key)))
+            .filter(|_| makings.is_empty() && self.is_logistic_unit(history.key))
             .map(|moment| moment.touch);
         let mut departures = Departures::default();
         loop {
@@ -456,15 +459,17 @@ impl Projection {
             || history.held(self.operator(fact), time)
             || principal.is_some_and(|principal| history.held(principal, time))
     }
-}
 
-/// Whether an identifier names a logistic unit or a returnable asset: a thing that contains others.
-pub(super) fn is_logistic_unit(id: &str) -> bool {
-    [
-        "https://id.gs1.org/00/",
-        "https://id.gs1.org/8003/",
-        "https://id.gs1.org/8004/",
-    ]
-    .iter()
-    .any(|key| id.starts_with(key))
+    /// Whether an identifier names a logistic unit or a returnable asset: a thing that contains others.
+    pub(super) fn is_logistic_unit(&self, key: LotKey) -> bool {
+        // What is cut off as a number begins after these.
+        let stem = self.symbols.name(key.stem);
+        [
+            "https://id.gs1.org/00/",
+            "https://id.gs1.org/8003/",
+            "https://id.gs1.org/8004/",
+        ]
+        .iter()
+        .any(|unit| stem.starts_with(unit))
+    }
 }

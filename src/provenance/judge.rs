@@ -8,7 +8,7 @@ use super::{
     Anomaly, AnomalyKind, Projection, Weight,
     amount::{Exact, Tally},
     fact::Role,
-    history::{self, History},
+    history::History,
     span::{LotKey, Span},
     usage::Use,
 };
@@ -113,14 +113,13 @@ impl Report<'_> {
     fn custody(&mut self, uses: &[Use]) {
         let projection = self.projection;
         let history = self.history;
-        let is_unit = history::is_logistic_unit(&projection.name(history.key))
+        let is_unit = projection.is_logistic_unit(history.key)
             || history
                 .moments
                 .iter()
                 .any(|moment| moment.role == Role::Container && moment.via.is_none());
         let known = history.is_made() || is_unit;
         for used in uses {
-            let actor = projection.symbols.name(projection.actor(used.fact)).to_owned();
             if !known {
                 self.add(
                     AnomalyKind::UnknownInput,
@@ -133,7 +132,10 @@ impl Report<'_> {
                     AnomalyKind::ConsumedWithoutCustody,
                     used.fact,
                     vec![used.fact],
-                    format!("{actor} had never held any of it"),
+                    format!(
+                        "{} had never held any of it",
+                        projection.symbols.name(projection.actor(used.fact))
+                    ),
                 );
             }
         }
@@ -192,7 +194,7 @@ impl Report<'_> {
             .iter()
             .filter(|making| matches!(making.role, Role::Made | Role::Output))
             .collect();
-        let serial = projection.is_serial(history.key);
+        let serial = history.serial;
         for making in &origins {
             let fact = making.touch.fact;
             let others: Vec<u32> = origins

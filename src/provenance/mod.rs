@@ -43,6 +43,7 @@ mod stock;
 mod summary;
 mod symbol;
 mod usage;
+mod uses;
 mod view;
 
 use std::{

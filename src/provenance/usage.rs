@@ -28,7 +28,12 @@ impl Projection {
     /// Whether an identifier names one thing: it came in a serial list, or is a GS1 serial.
     pub(super) fn is_serial(&self, key: LotKey) -> bool {
         let id = self.symbols.name(key.stem);
-        id.contains("/21/") || self.tracks.of(key).iter().any(|touch| self.leg(*touch).serial)
+        let mut serial = id.contains("/21/");
+        if !serial {
+            let mut look = |_, touch| serial |= self.leg(touch).serial;
+            self.tracks.visit(key.into(), &mut look);
+        }
+        serial
     }
 
     /// How much was made, on the makings that count.
@@ -87,7 +92,7 @@ impl Projection {
                         self.exit(history.key, parent.span.key(), fact)
                             .is_some_and(|exit| {
                                 // Only a part named again, with how much of it, is subtracted by itself.
-                                self.other_leg(exit, Role::Removed).is_none() || self.is_serial(history.key)
+                                self.other_leg(exit, Role::Removed).is_none() || history.serial
                             })
                     });
                 Use {
@@ -109,7 +114,7 @@ impl Projection {
     /// How much came back out of parents, of lots that are counted in amounts.
     pub(super) fn came_back(&self, history: &History) -> Tally {
         let mut tally = Tally::default();
-        if self.is_serial(history.key) {
+        if history.serial {
             return tally;
         }
         for moment in &history.moments {

@@ -24,6 +24,7 @@ use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::{oneshot, watch},
+    task::JoinHandle,
 };
 
 pub use self::arguments::Arguments;
@@ -133,8 +134,17 @@ pub enum GatewayError {
     Setting(String),
 }
 
+/// A task that lives no longer than this.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Runs a gateway until `shutdown` turns true, then finishes the requests and the file in hand. `listening`
-/// hears the HTTP address once events are taken.
+/// hears the HTTP address once events are taken. A bus that is not there is waited for, with HTTP up.
 ///
 /// # Errors
 /// Why it cannot run, or had to end.
@@ -146,13 +156,7 @@ pub async fn run(
     let service = config.service;
     let metrics = Metrics::new()?;
     let options = BusOptions::new(&config.nats_url, format!("lotproof-{service}"));
-    // A gateway may be started before its bus.
-    let bus = tokio::select! {
-        biased;
-        _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
-        bus = Bus::connect_patiently(&options) => bus?,
-    };
-    // First, so that nothing has begun to publish if the address is taken.
+    // First, so that nothing has begun to publish if the address is taken, and everybody hears what is waited for.
     let listener = TcpListener::bind(config.http)
         .await
         .map_err(|source| GatewayError::Listen {
@@ -160,6 +164,26 @@ pub async fn run(
             source,
         })?;
     let address = listener.local_addr().unwrap_or(config.http);
+    let limits = http::Limits {
+        body_len_max: config.body_len_max,
+        body_patience: config.body_patience,
+        requests_max: config.requests_max,
+    };
+    let door = http::Door::new(metrics.clone(), &options.address());
+    let router = http::router(door.clone(), limits);
+    let mut stop = shutdown.clone();
+    let mut server = AbortOnDrop(tokio::spawn(async move {
+        let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
+        axum::serve(listener, router)
+            .with_graceful_shutdown(stopped)
+            .await
+    }));
+    // A gateway may be started before its bus.
+    let bus = tokio::select! {
+        biased;
+        _ = shutdown.wait_for(|stop| *stop) => return Ok(()),
+        bus = Bus::connect_patiently(&options) => bus?,
+    };
     let gateway = Gateway::start(bus, config.publisher, service, metrics).await?;
     let dropping = match config.watch {
         Some(folder) => Some(drop_folder::start(
@@ -171,19 +195,7 @@ pub async fn run(
         None => None,
     };
     let separating = tokio::spawn(letters::separate(gateway.clone()));
-    let limits = http::Limits {
-        body_len_max: config.body_len_max,
-        body_patience: config.body_patience,
-        requests_max: config.requests_max,
-    };
-    let router = http::router(gateway.clone(), limits);
-    let mut stop = shutdown.clone();
-    let mut server = tokio::spawn(async move {
-        let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
-        axum::serve(listener, router)
-            .with_graceful_shutdown(stopped)
-            .await
-    });
+    door.open(gateway.clone());
     tracing::info!(%address, %service, known = gateway.known(), "the gateway is up");
     let _ = listening.send(address);
 
@@ -193,7 +205,7 @@ pub async fn run(
     };
     separating.abort();
     if !failed {
-        if tokio::time::timeout(STOP_PATIENCE, &mut server).await.is_err() {
+        if tokio::time::timeout(STOP_PATIENCE, &mut server.0).await.is_err() {
             tracing::warn!("requests in hand were given up");
         }
         if let Some(dropping) = dropping {
@@ -201,7 +213,7 @@ pub async fn run(
             let _ = tokio::time::timeout(STOP_PATIENCE, dropping).await;
         }
     }
-    server.abort();
+    drop(server);
     gateway.stop().await?;
     Ok(())
 }

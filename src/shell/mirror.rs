@@ -57,9 +57,12 @@ impl LogSource for DirSource {
     fn read(&self, path: &str, len_max: usize) -> Result<Option<Bytes>, SourceError> {
         let read = || -> io::Result<Option<Bytes>> {
             let file = match File::open(self.path(path)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) if is_absent(&error) => return Ok(None),
                 other => other?,
             };
+            if file.metadata()?.is_dir() {
+                return Ok(None);
+            }
             let mut bytes = Vec::new();
             file.take((len_max as u64).saturating_add(1))
                 .read_to_end(&mut bytes)?;
@@ -74,10 +77,18 @@ impl LogSource for DirSource {
     }
 }
 
+/// Whether there is no such file: a folder in its place, or a file in the place of one of its folders, is none.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory
+    )
+}
+
 /// Shows the files below `folder`, which is called `name`.
 fn walk(folder: &Path, name: &str, visit: &mut dyn FnMut(&str)) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) if is_absent(&error) => return Ok(()),
         other => other?,
     };
     for entry in entries {

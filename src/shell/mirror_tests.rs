@@ -35,6 +35,43 @@ fn a_copy_in_a_folder_is_the_log() {
 }
 
 #[test]
+fn a_folder_where_a_file_should_be_is_a_missing_file() {
+    let world = World::of(300);
+    let copied = || {
+        let folder = tempfile::tempdir().unwrap();
+        write_mirror(&world.copy(), folder.path()).unwrap();
+        folder
+    };
+    let audited = |folder: &Path| {
+        let report = audit(&DirSource::new(folder), &world.trust(), &AuditOptions::default()).unwrap();
+        let files = report
+            .findings
+            .into_iter()
+            .map(|finding| (finding.kind, finding.file));
+        files.collect::<Vec<_>>()
+    };
+    let folder = copied();
+    fs::remove_file(folder.path().join("tile/0/000")).unwrap();
+    fs::create_dir(folder.path().join("tile/0/000")).unwrap();
+    let missing = |file: &str| (FindingKind::MissingFile, Some(file.to_owned()));
+    assert_eq!(audited(folder.path()), [missing("tile/0/000")]);
+    let folder = copied();
+    fs::remove_dir_all(folder.path().join("tile/1")).unwrap();
+    fs::write(folder.path().join("tile/1"), b"").unwrap();
+    assert_eq!(
+        audited(folder.path()),
+        [
+            missing("tile/1/000.p/1"),
+            (FindingKind::SurplusFile, Some("tile/1".to_owned()))
+        ]
+    );
+    let folder = copied();
+    fs::remove_file(folder.path().join(CHECKPOINT)).unwrap();
+    fs::create_dir(folder.path().join(CHECKPOINT)).unwrap();
+    assert_eq!(audited(folder.path()), [missing(CHECKPOINT)]);
+}
+
+#[test]
 fn a_copy_of_a_log_with_a_file_missing_says_which() {
     let world = World::of(300);
     let mut copy = world.copy();

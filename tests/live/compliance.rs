@@ -2,6 +2,7 @@
 //! is asked, whenever it joined, and never about anything that the log did not sign.
 
 mod distrust;
+mod memory;
 pub(crate) mod service;
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
@@ -142,6 +143,11 @@ async fn what_followed_live_answers_as_what_replayed_and_http_as_nats() {
     let asked = [
         (lots.clone(), "lot", json!({"lot": pack})),
         (format!("/v1/lots/{pack}"), "lot", json!({"lot": urn(pack)})),
+        (
+            format!("{lots}?limit=1&custody_offset=1"),
+            "lot",
+            json!({"lot": pack, "limit": 1, "custody_offset": 1}),
+        ),
         (
             format!("{lots}/provenance"),
             "provenance",

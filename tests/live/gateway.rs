@@ -19,11 +19,12 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    sync::{oneshot, watch},
 };
 
 use self::client::{Gateway, admitted, commissioned, lot, project};
 use crate::{
-    fixture::{soon, until},
+    fixture::{own_address, soon, until},
     ledger::{MAKER, PLANT, World, event, key},
 };
 
@@ -299,6 +300,46 @@ async fn one_bad_event_does_not_take_its_neighbours_along() {
     ledger.stop().await;
 }
 
+/// A long event begins in the statement of a bad one, and ends in one with a good one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_event_does_not_take_a_long_neighbour_along() {
+    let world = World::new().await;
+    let ledger = world.start().await;
+    world.enrol().await;
+    let gateway = Gateway::start(&world, Service::Manufacturing).await;
+    let bad = json!({
+        "id": "bad", "event_time": "2026-02-02T08:00:00Z",
+        "ownership_declared": {"party": "https://id.gs1.org/417/9521230200103"}
+    });
+    let serials: Vec<String> = (0..50_000)
+        .map(|number| format!("https://id.gs1.org/01/09521231200010/21/C2609-{number:06}"))
+        .collect();
+    let long = json!({
+        "id": "long", "event_time": "2026-02-02T08:00:00Z",
+        "transformed": {
+            "step": "form", "facility": PLANT, "operator": MAKER, "inputs": [{"lot": lot("POWDER")}],
+            "output_serials": serials, "class_lot": lot("CELLS")
+        }
+    });
+    let (status, reply) = gateway
+        .post("/v1/events", &json!([bad, long, commissioned("E1")]))
+        .await;
+    assert_eq!(status, 202, "{reply}");
+    gateway.proven("E1").await;
+    let statements = gateway.proven("long").await["statements"].clone();
+    assert!(statements.as_array().unwrap().len() > 1, "{statements}");
+    until("one letter, of the bad event", async || {
+        let (_, letters) = gateway.get("/v1/dead-letters").await;
+        let letters = letters["dead_letters"].as_array().cloned().unwrap_or_default();
+        letters.len() == 1
+            && letters[0]["events"].as_array().map(Vec::len) == Some(1)
+            && letters[0]["events"][0]["id"] == "bad"
+    })
+    .await;
+    gateway.stop().await;
+    ledger.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_register_lacks_is_told_and_goes_again() {
     let world = World::new().await;
@@ -408,4 +449,62 @@ async fn fifty_thousand_serials_go_in_trace_and_come_out_equal() {
     assert_eq!(out, serials);
     gateway.stop().await;
     soon("the ledger", ledger.stop()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_without_a_bus_says_what_it_waits_for_and_takes_events_once_it_is_there() {
+    let mut world = World::new().await;
+    let ledger = world.start().await;
+    world.enrol().await;
+    ledger.stop().await;
+    world.own.server.kill().await;
+    let mut config = client::config(&world, Service::Manufacturing);
+    config.http = own_address();
+    let address = config.http;
+    let (stop, shutdown) = watch::channel(false);
+    let (listening, mut heard) = oneshot::channel();
+    let running = tokio::spawn(lotproof::shell::gateway::run(config, shutdown, listening));
+    let message = format!("waiting for the bus at {}", world.own.server.url());
+    let waiting = json!({"code": "starting", "message": message});
+    until("the word that the bus is waited for", async || {
+        client::get(address, "/readyz").await == (503, waiting.clone())
+    })
+    .await;
+    assert_eq!(client::get(address, "/healthz").await.0, 200);
+    assert_eq!(client::get(address, "/metrics").await.0, 200);
+    assert_eq!(
+        client::get(address, "/v1/events/E1").await,
+        (503, waiting.clone())
+    );
+    let (status, retry_after, body) = client::call(
+        "POST",
+        address,
+        "/v1/events",
+        Some(commissioned("E1").to_string()),
+    )
+    .await;
+    assert_eq!((status, retry_after.as_deref()), (503, Some("2")));
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), waiting);
+    assert!(heard.try_recv().is_err(), "nobody is told that events are taken");
+
+    world.own.server.restart().await.expect("the server again");
+    let ledger = world.start().await;
+    soon("the gateway to listen", heard).await.expect("it starts");
+    assert_eq!(client::get(address, "/readyz").await.0, 200);
+    let posted = client::call(
+        "POST",
+        address,
+        "/v1/events",
+        Some(commissioned("E1").to_string()),
+    )
+    .await;
+    assert_eq!(posted.0, 202);
+    until("the receipt", async || {
+        client::get(address, "/v1/events/E1").await.1["state"] == "receipted"
+    })
+    .await;
+    stop.send_replace(true);
+    let ended = soon("the gateway to stop", running).await.expect("no panic");
+    ended.expect("a clean end");
+    ledger.stop().await;
 }

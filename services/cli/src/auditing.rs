@@ -157,6 +157,13 @@ pub(crate) fn print_report(report: &Report, json: bool) -> Result<()> {
         report.tally.events,
         report.tally.evidence,
     )?;
+    if report.tally.undecided > 0 {
+        writeln!(
+            out,
+            "        {} of them could not be decided again, because of entries before them that could not be read",
+            report.tally.undecided
+        )?;
+    }
     for finding in &report.findings {
         writeln!(out, "finding {finding}")?;
     }

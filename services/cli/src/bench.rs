@@ -10,6 +10,7 @@
 //! the last statement has its receipt       the clock stops; then every receipt is proven
 //! ```
 
+mod ancestry;
 mod cpu;
 mod events;
 mod latency;
@@ -445,6 +446,7 @@ impl Bench {
             fold.1,
             count,
         );
+        explanation(report).await?;
         world.end().await
     }
 
@@ -467,6 +469,27 @@ impl Bench {
             .beside("opening the store alone", milliseconds(store));
         Ok(())
     }
+}
+
+/// A lot with 1,000 ancestors, explained.
+async fn explanation(report: &mut Report) -> Result<()> {
+    say("a lot with 1,000 ancestors");
+    let ancestry::Explained { provenance, verdict } =
+        tokio::task::spawn_blocking(ancestry::explain).await??;
+    report.section("a lot with 1,000 ancestors, nothing remembered");
+    let (walk, judged) = (milliseconds(provenance), milliseconds(verdict));
+    report
+        .add("explain_provenance", "where it came from, as JSON", walk, "ms")
+        .goal("under 5 ms", walk < 5.0);
+    report
+        .add(
+            "explain_verdict",
+            "verdict under the rules of s.154, as JSON",
+            judged,
+            "ms",
+        )
+        .goal("under 5 ms", judged < 5.0);
+    Ok(())
 }
 
 /// Starts the ledger on a backlog and waits until every statement in it has a receipt; proves them all.

@@ -139,8 +139,9 @@ impl Demo {
             bail!("the ledger ended without a reason");
         };
         let ledger_url = format!("http://{ledger}");
-        let compliance =
+        let mut compliance =
             lotproof_compliance::Config::new(server.url(), ledger_url.clone(), trust.clone(), policies);
+        compliance.folder = Some(folder.join("compliance"));
         let Some(compliance) = services.start_compliance(compliance).await else {
             services.finish(None).await?;
             bail!("the projector ended without a reason");

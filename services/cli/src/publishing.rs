@@ -1,5 +1,7 @@
 //! `publish`, and what every command that publishes needs: a statement is believed only when its receipt verifies.
 
+pub(crate) mod answers;
+
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
@@ -20,6 +22,7 @@ use lotproof::{
 };
 use prost::Message as _;
 
+use self::answers::Answers;
 use crate::{
     Outcome,
     auditing::read_trust,
@@ -235,13 +238,17 @@ impl Publish {
             stated.event = event;
         }
         let session = self.target.open().await?;
+        let answers = Answers::listen(&session, key.feed(), &party).await?;
         let desk = Desk::open(&session, &party, key).await?;
         let plan = desk.plan(events);
         if let (Some(path), false) = (&self.openings, plan.is_empty()) {
             // Before anything is published: an opening that is lost cannot be made again.
             write_openings(path, &openings)?;
         }
-        let done = desk.carry_out(&session, plan).await?;
+        let done = tokio::select! {
+            done = desk.carry_out(&session, plan) => done?,
+            done = answers.tell() => done,
+        };
         desk.publisher.stop().await?;
         for row in &done.rows {
             println!("statement {} is entry {}, proven", row.sequence, row.index);

@@ -220,6 +220,7 @@ impl Up {
                     lotproof_compliance::Config::new(url, format!("http://{ledger}"), trust, policies);
                 config.http = self.compliance;
                 config.openings = self.openings;
+                config.folder = Some(self.folder.join("compliance"));
                 services.start_compliance(config).await?;
                 for config in gateways {
                     let name = config.service.name();

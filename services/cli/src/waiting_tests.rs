@@ -4,7 +4,10 @@ use std::path::Path;
 
 use lotproof::{
     log::Origin,
-    shell::nats::{Bus, BusOptions, PrivateServer, ServerOptions},
+    shell::{
+        nats::{Bus, BusNames, BusOptions, PrivateServer, ServerOptions},
+        publisher::Settled,
+    },
     signature::SigningKey,
     time::RecordedAt,
     wire::v1::{self, event::Kind},
@@ -21,7 +24,7 @@ use crate::{
     desk::Desk,
     enrolling::enact,
     founding::trust_file,
-    publishing::{Session, proven},
+    publishing::{Session, answers::Answers, proven},
     stating::{Stated, Statements},
 };
 
@@ -241,6 +244,70 @@ async fn a_document_again_publishes_nothing_and_what_it_declares_wrong_is_taken_
         .await
         .unwrap();
     assert_eq!((done.rows.len(), done.declared), (0, 2), "{done:?}");
+    stop.send_replace(true);
+    soon(ledger).await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_nobody_enrolled_is_told_of_at_once_and_waited_for() {
+    let world = World::new().await;
+    let (stop, ledger) = world.start_ledger();
+    let stranger = SigningKey::from_seed(&[77; 32]);
+    let (feed, party) = (stranger.feed(), "https://stranger.example/");
+    let mut answers = Answers::listen(&world.session, feed, party).await.unwrap();
+    // Anybody on the bus can say so.
+    let forged = key().seal(lotproof::wire::ANSWER_TYPE, b"");
+    let subject = BusNames::new(&world.session.trust.log_id()).answer(&feed);
+    let client = world.session.bus.client();
+    client.publish(subject, forged).await.unwrap();
+    let publisher = soon(world.session.publisher(party, stranger)).await.unwrap();
+    let declared = v1::Event {
+        id: "declared".to_owned(),
+        event_time: Reading::now().wall_nanos,
+        kind: Some(Kind::OwnershipDeclared(v1::OwnershipDeclared {
+            party: party.to_owned(),
+            ..Default::default()
+        })),
+        ..Default::default()
+    };
+    let ticket = soon(publisher.submit(&[declared])).await.unwrap();
+    let text = soon(answers.unknown_key()).await;
+    for said in ["unknown_key", &feed.to_string(), party, "lotproof enroll"] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    assert_eq!(publisher.status().unreceipted, 1, "it is waited for");
+
+    let enrolment = vec![
+        v1::Event {
+            id: "party".to_owned(),
+            event_time: Reading::now().wall_nanos,
+            kind: Some(Kind::PartyEnrolled(v1::PartyEnrolled {
+                party: party.to_owned(),
+                legal_name: "A stranger".to_owned(),
+                ..Default::default()
+            })),
+            ..Default::default()
+        },
+        v1::Event {
+            id: "key".to_owned(),
+            event_time: Reading::now().wall_nanos,
+            kind: Some(Kind::KeyAuthorised(v1::KeyAuthorised {
+                key: feed.as_bytes().to_vec(),
+                party: party.to_owned(),
+                ..Default::default()
+            })),
+            ..Default::default()
+        },
+    ];
+    soon(enact(&world.session, AUTHORITY, vec![key()], enrolment))
+        .await
+        .unwrap();
+    let settled = soon(publisher.wait_receipted(ticket)).await.unwrap();
+    let is_admitted = |settled: &Settled| matches!(settled, Settled::Admitted { .. });
+    assert!(
+        settled.len() == 1 && settled.iter().all(is_admitted),
+        "{settled:?}"
+    );
     stop.send_replace(true);
     soon(ledger).await.unwrap().unwrap();
 }

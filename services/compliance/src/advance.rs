@@ -153,6 +153,26 @@ pub(crate) fn advance(
     Ok(())
 }
 
+/// Whether the entries served make `second`, and not the smaller `first` on the way there; blocks, and folds nothing.
+///
+/// # Errors
+/// If they cannot be read.
+pub(crate) fn excludes(
+    reading: &Reading,
+    first: LogHead,
+    second: LogHead,
+    stop: &AtomicBool,
+) -> Result<bool, AdvanceError> {
+    let mut frontier = Frontier::new();
+    let mut is_made = false;
+    for entry in reading.source.read(TreeSize::EMPTY, second.size) {
+        let entry = next(Some(entry), stop, second)?;
+        frontier.push(leaf_hash(&entry));
+        is_made |= frontier.size() == first.size && frontier.root() == first.root;
+    }
+    Ok(!is_made && frontier.head() == second)
+}
+
 /// Reads the chunk that ends at `mark`, within the bounds that it had when it was first read.
 fn read_chunk(
     entries: &mut Entries<'_>,

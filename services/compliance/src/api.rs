@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lotproof::{
     identifier,
     policy::{Context, ContextError, EvaluateError, Pack, Question, evaluate, view::Purpose},
-    provenance::{Bounds, Direction, Projection},
+    provenance::{Bounds, Direction, FactView, Projection},
     time::{EventTime, parse_rfc3339},
     wire::v1,
 };
@@ -103,6 +103,72 @@ fn beyond(field: &str, got: impl std::fmt::Display, max: impl std::fmt::Display)
     Problem::new(ProblemCode::InvalidParameter, message).about([field])
 }
 
+fn limit_fits(limit: usize) -> Result<(), Problem> {
+    if (1..=LIMIT_MAX).contains(&limit) {
+        return Ok(());
+    }
+    let message = format!("limit is {limit}, 1 to {LIMIT_MAX} are accepted");
+    Err(Problem::new(ProblemCode::InvalidParameter, message).about(["limit"]))
+}
+
+/// Where a fact stands among those of its lot: by event time, then by its place in the log, which is its alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct FactCursor {
+    event_time: i64,
+    leaf_index: u64,
+    event_number: u32,
+}
+
+impl FactCursor {
+    fn of(fact: &FactView) -> Self {
+        Self {
+            event_time: fact.event_time.as_nanos(),
+            leaf_index: fact.leaf_index,
+            event_number: fact.event_number,
+        }
+    }
+
+    /// Reads what [`Display`](std::fmt::Display) writes.
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let mut parts = text.split('_');
+        let read = (|| {
+            let cursor = Self {
+                event_time: parts.next()?.parse().ok()?,
+                leaf_index: parts.next()?.parse().ok()?,
+                event_number: parts.next()?.parse().ok()?,
+            };
+            parts.next().is_none().then_some(cursor)
+        })();
+        read.ok_or_else(|| {
+            let message = "after is not what `facts_next` of a page before said";
+            Problem::new(ProblemCode::InvalidParameter, message).about(["after"])
+        })
+    }
+}
+
+impl std::fmt::Display for FactCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            event_time,
+            leaf_index,
+            event_number,
+        } = self;
+        write!(f, "{event_time}_{leaf_index}_{event_number}")
+    }
+}
+
+/// Leaves the page after `after` of a lot's facts. Returns what the next one is asked for with, if there is one.
+fn page_of_facts(facts: &mut Vec<FactView>, after: Option<FactCursor>, limit: usize) -> Option<String> {
+    facts.sort_by_key(FactCursor::of);
+    if let Some(after) = after {
+        facts.retain(|fact| FactCursor::of(fact) > after);
+    }
+    let is_more = facts.len() > limit;
+    facts.truncate(limit);
+    let last = facts.last().filter(|_| is_more)?;
+    Some(FactCursor::of(last).to_string())
+}
+
 /// One question being answered.
 struct Asked<'a> {
     shown: &'a Shown<'a>,
@@ -117,11 +183,27 @@ impl Asked<'_> {
 
     fn lot(&self, request: &LotRequest) -> Result<LotReply, Problem> {
         let lot = normal(&request.lot)?;
-        let summary = self.projection().lot(&lot).ok_or_else(|| unknown_lot(&lot))?;
+        let cursor = request.after.as_deref().map(FactCursor::parse).transpose()?;
+        limit_fits(request.limit)?;
+        let mut summary = self.projection().lot(&lot).ok_or_else(|| unknown_lot(&lot))?;
+        let anomalies_total = summary.anomalies.len();
+        summary.anomalies.truncate(request.limit);
+        let facts_total = summary.facts.len();
+        let facts_next = page_of_facts(&mut summary.facts, cursor, request.limit);
+        let mut custody = self.projection().custody(&lot).unwrap_or_default();
+        let custody_total = custody.len();
+        custody.drain(..request.custody_offset.min(custody_total));
+        custody.truncate(request.limit);
+        let end = request.custody_offset.saturating_add(custody.len());
         Ok(LotReply {
             standing: self.standing,
             lot: summary,
-            custody: self.projection().custody(&lot).unwrap_or_default(),
+            facts_total,
+            facts_next,
+            anomalies_total,
+            custody,
+            custody_total,
+            custody_next_offset: (end < custody_total).then_some(end),
         })
     }
 
@@ -222,10 +304,7 @@ impl Asked<'_> {
     }
 
     fn anomalies(&self, request: &AnomaliesRequest) -> Result<AnomaliesReply, Problem> {
-        if request.limit == 0 || request.limit > LIMIT_MAX {
-            let message = format!("limit is {}, 1 to {LIMIT_MAX} are accepted", request.limit);
-            return Err(Problem::new(ProblemCode::InvalidParameter, message).about(["limit"]));
-        }
+        limit_fits(request.limit)?;
         let of_lot;
         let all = if let Some(lot) = &request.lot {
             of_lot = self.projection().anomalies_of(&normal(lot)?);
@@ -304,5 +383,66 @@ fn not_evaluated(error: &EvaluateError) -> Problem {
             Problem::new(ProblemCode::InvalidContext, error.to_string()).about([path.as_str()])
         }
         EvaluateError::Context(_) => Problem::new(ProblemCode::InvalidContext, error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lotproof::{provenance::FactKey, time::RecordedAt};
+
+    use super::*;
+
+    fn fact(event_time: i64, leaf_index: u64, event_number: u32) -> FactView {
+        FactView {
+            event: FactKey {
+                issuer: "https://maker.example/".into(),
+                event_id: format!("{leaf_index}-{event_number}"),
+            },
+            leaf_index,
+            event_number,
+            kind: "shipped",
+            event_time: EventTime::from_nanos(event_time),
+            recorded_at: RecordedAt::from_nanos(0),
+            counts: true,
+            standing: true,
+            reported: false,
+            tainted: false,
+        }
+    }
+
+    #[test]
+    fn pages_of_facts_hold_each_once_whatever_the_order_and_the_ties() {
+        let facts = [(5, 2, 1), (-3, 9, 0), (5, 2, 0), (5, 1, 7), (8, 3, 3)];
+        let facts: Vec<FactView> = facts.map(|(time, leaf, number)| fact(time, leaf, number)).into();
+        for limit in 1..=6 {
+            let (mut after, mut seen) = (None, Vec::new());
+            loop {
+                let mut page = facts.clone();
+                let cursor = after.as_deref().map(|text| FactCursor::parse(text).unwrap());
+                after = page_of_facts(&mut page, cursor, limit);
+                assert!(page.len() <= limit);
+                seen.extend(page.iter().map(|fact| fact.event.event_id.clone()));
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(seen, ["9-0", "1-7", "2-0", "2-1", "3-3"], "pages of {limit}");
+        }
+    }
+
+    #[test]
+    fn a_fact_that_comes_late_disturbs_no_later_page() {
+        let mut page = vec![fact(1, 1, 0), fact(2, 2, 0), fact(3, 3, 0)];
+        let next = page_of_facts(&mut page, None, 2).unwrap();
+        let mut page = vec![fact(1, 1, 0), fact(2, 2, 0), fact(3, 3, 0), fact(0, 4, 0)];
+        page_of_facts(&mut page, Some(FactCursor::parse(&next).unwrap()), 2);
+        assert_eq!(page, [fact(3, 3, 0)]);
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused() {
+        for text in ["", "1", "1_2", "1_2_3_4", "a_2_3", "1_-2_3"] {
+            assert_eq!(FactCursor::parse(text).unwrap_err().fields, ["after"], "{text}");
+        }
     }
 }

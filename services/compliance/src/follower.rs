@@ -28,7 +28,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use lotproof::{
     id::{FeedId, Hash},
-    log::checkpoint::SignedCheckpoint,
+    log::{checkpoint::SignedCheckpoint, tree::LogHead},
     shell::nats::{Bus, BusNames},
     trust::TrustFile,
     wire::v1,
@@ -40,9 +40,10 @@ use tokio::{
 };
 
 use crate::{
-    advance::{AdvanceError, Reading, advance},
+    advance::{AdvanceError, Reading, advance, excludes},
     entries::EntrySource,
     health::{Alarm, AlarmKind},
+    memory::Memory,
     metrics::Metrics,
     shared::{Shared, Standing},
 };
@@ -99,6 +100,9 @@ pub(crate) struct Follower {
     options: FollowOptions,
     /// Heads ahead, by size and root; two of one size may both be signed.
     pending: BTreeMap<(u64, [u8; 32]), SignedCheckpoint>,
+    memory: Memory,
+    /// A head verified before the restart that is not reached yet. Nothing else is folded before it.
+    awaited: Option<SignedCheckpoint>,
 }
 
 impl Follower {
@@ -108,8 +112,13 @@ impl Follower {
         ledger_url: &str,
         shared: Shared,
         metrics: Metrics,
+        memory: Memory,
         options: FollowOptions,
     ) -> Self {
+        let awaited = memory.newest().cloned();
+        if let Some(awaited) = &awaited {
+            shared.heard(awaited.head().size);
+        }
         Self {
             names: BusNames::new(&trust.log_id()),
             bus,
@@ -123,6 +132,8 @@ impl Follower {
             metrics,
             options,
             pending: BTreeMap::new(),
+            memory,
+            awaited,
         }
     }
 
@@ -168,6 +179,12 @@ impl Follower {
                 }
             }
             self.advance(&stop).await?;
+            if self.memory.is_due(false) {
+                tokio::task::block_in_place(|| self.memory.write());
+            }
+        }
+        if self.memory.is_due(true) {
+            tokio::task::block_in_place(|| self.memory.write());
         }
         on_shutdown.abort();
         Ok(())
@@ -221,7 +238,10 @@ impl Follower {
 
     fn judge(&mut self, way: Way, signed: SignedCheckpoint) {
         let head = *signed.head();
-        let standing = self.shared.standing(&head);
+        let standing = self.standing(&head);
+        if way == Way::Http && matches!(standing, Standing::Ahead | Standing::Current) {
+            self.shared.clear(&[AlarmKind::RolledBack]);
+        }
         match standing {
             Standing::Ahead => {
                 self.pending
@@ -238,69 +258,73 @@ impl Follower {
                 tracing::debug!(size = %head.size, "a late head");
             }
             Standing::Older => {
+                let known = self.awaited.as_ref();
                 let why = format!(
                     "the ledger shows a log of {} entries, it signed one of {} before",
                     head.size,
-                    self.shared.frontier().size(),
+                    known.map_or_else(|| self.shared.frontier().size(), |known| known.head().size),
                 );
-                self.alarm(AlarmKind::RolledBack, why);
+                self.alarm(AlarmKind::RolledBack, why, &signed);
             }
-            Standing::Forked => {
-                let why = format!(
-                    "the log signed root {} at size {}, which excludes what it signed before",
-                    head.root, head.size
-                );
-                self.alarm(AlarmKind::Forked, why);
-            }
-        }
-        if way == Way::Http && matches!(standing, Standing::Ahead | Standing::Current) {
-            self.shared.clear(&[AlarmKind::RolledBack]);
+            Standing::Forked => self.forked(&signed),
         }
     }
 
-    fn alarm(&self, kind: AlarmKind, why: String) {
+    /// How a head stands to what was verified, before a restart too.
+    fn standing(&self, head: &LogHead) -> Standing {
+        match self.awaited.as_ref().map(SignedCheckpoint::head) {
+            None => self.shared.standing(head),
+            Some(known) if head.size < known.size => Standing::Older,
+            Some(known) if head.size == known.size && head.root != known.root => Standing::Forked,
+            // To be reached, as everything after it.
+            Some(_) => Standing::Ahead,
+        }
+    }
+
+    fn forked(&mut self, signed: &SignedCheckpoint) {
+        let head = signed.head();
+        let why = format!(
+            "the log signed root {} at size {}, which excludes what it signed before",
+            head.root, head.size
+        );
+        self.alarm(AlarmKind::Forked, why, signed);
+    }
+
+    /// Raises an alarm about what was verified and what stands `against` it.
+    fn alarm(&mut self, kind: AlarmKind, why: String, against: &SignedCheckpoint) {
         if self.shared.health().alarm.is_none_or(|alarm| alarm.kind != kind) {
             tracing::error!(kind = kind.as_str(), why, "something is wrong with the log");
         }
-        self.shared.raise(Alarm { kind, why });
+        let alarm = Alarm { kind, why };
+        if kind.is_final() {
+            tokio::task::block_in_place(|| self.memory.keep_alarm(&alarm, against));
+        }
+        self.shared.raise(alarm);
     }
 
-    /// Moves to the largest head ahead that can be reached.
+    /// Moves to the head that was verified before a restart, and then to the largest one ahead that can be reached.
     async fn advance(&mut self, stop: &Arc<AtomicBool>) -> Result<()> {
+        if !self.reach_awaited(stop).await? {
+            return Ok(());
+        }
         let mut tried = Vec::new();
         while let Some((key, target)) = self.pending.pop_last() {
-            if self
-                .shared
-                .health()
-                .alarm
-                .is_some_and(|alarm| alarm.kind.is_final())
-            {
+            if self.is_final() {
                 return Ok(());
             }
             if self.shared.standing(target.head()) != Standing::Ahead {
                 self.judge(Way::Bus, target);
                 continue;
             }
-            let outcome = {
-                let (shared, reading) = (self.shared.clone(), self.reading.clone());
-                let (target, stop) = (target.clone(), stop.clone());
-                let work = move || advance(&shared, &reading, &target, &stop);
-                tokio::task::spawn_blocking(work)
-                    .await
-                    .context("a fold panicked")?
-            };
-            match outcome {
-                Ok(()) => {
-                    self.metrics.advanced("reached");
-                    tracing::debug!(size = %target.head().size, "moved to a new head");
-                    if tried.is_empty() {
-                        self.shared
-                            .clear(&[AlarmKind::EntriesMismatch, AlarmKind::OtherLog]);
-                    }
+            match self.reach(&target, stop).await? {
+                Ok(()) if tried.is_empty() => {
+                    self.shared
+                        .clear(&[AlarmKind::EntriesMismatch, AlarmKind::OtherLog]);
                 }
+                Ok(()) => {}
                 Err(AdvanceError::Stopped) => return Ok(()),
                 Err(error) => {
-                    self.failed(&error);
+                    self.failed(&error, &target);
                     tried.push((key, target));
                 }
             }
@@ -316,6 +340,80 @@ impl Follower {
             self.caught_up();
         }
         Ok(())
+    }
+
+    fn is_final(&self) -> bool {
+        let alarm = self.shared.health().alarm;
+        alarm.is_some_and(|alarm| alarm.kind.is_final())
+    }
+
+    /// Reads, verifies and folds up to a head.
+    async fn reach(
+        &mut self,
+        target: &SignedCheckpoint,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Result<(), AdvanceError>> {
+        let outcome = {
+            let (shared, reading) = (self.shared.clone(), self.reading.clone());
+            let (target, stop) = (target.clone(), stop.clone());
+            let work = move || advance(&shared, &reading, &target, &stop);
+            tokio::task::spawn_blocking(work)
+                .await
+                .context("a fold panicked")?
+        };
+        if outcome.is_ok() {
+            self.metrics.advanced("reached");
+            self.memory.verified(target);
+            tracing::debug!(size = %target.head().size, "moved to a new head");
+        }
+        Ok(outcome)
+    }
+
+    /// Whether there is no head from before a restart that is still to be reached.
+    async fn reach_awaited(&mut self, stop: &Arc<AtomicBool>) -> Result<bool> {
+        let Some(awaited) = self.awaited.clone() else {
+            return Ok(true);
+        };
+        match self.reach(&awaited, stop).await? {
+            Ok(()) => {
+                self.awaited = None;
+                self.shared
+                    .clear(&[AlarmKind::EntriesMismatch, AlarmKind::OtherLog]);
+                return Ok(true);
+            }
+            Err(AdvanceError::Stopped) => {}
+            Err(error) => {
+                // A ledger that shows less than it signed before need not have the entries either.
+                let is_known = self
+                    .shared
+                    .health()
+                    .alarm
+                    .is_some_and(|alarm| alarm.kind.is_final() || alarm.kind == AlarmKind::RolledBack);
+                if is_known {
+                    tracing::debug!(%error, "the head from before is not reached");
+                } else if !self.find_fork(&awaited, stop).await? {
+                    self.failed(&error, &awaited);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the entries that the ledger serves make a head that the log signed and that excludes `awaited`.
+    async fn find_fork(&mut self, awaited: &SignedCheckpoint, stop: &Arc<AtomicBool>) -> Result<bool> {
+        let Some(other) = self.pending.values().next_back().cloned() else {
+            return Ok(false);
+        };
+        let (reading, stop) = (self.reading.clone(), stop.clone());
+        let (first, second) = (*awaited.head(), *other.head());
+        let found = tokio::task::spawn_blocking(move || excludes(&reading, first, second, &stop))
+            .await
+            .context("hashing panicked")?;
+        if found.unwrap_or(false) {
+            self.forked(&other);
+            return Ok(true);
+        }
+        Ok(false)
     }
 
     fn caught_up(&self) {
@@ -334,7 +432,7 @@ impl Follower {
         }
     }
 
-    fn failed(&self, error: &AdvanceError) {
+    fn failed(&mut self, error: &AdvanceError, target: &SignedCheckpoint) {
         let kind = match error {
             AdvanceError::Fetch(error) => {
                 self.metrics.advanced("unreachable");
@@ -347,12 +445,12 @@ impl Follower {
             AdvanceError::Stopped => return,
         };
         self.metrics.advanced(kind.as_str());
-        self.alarm(kind, error.to_string());
+        self.alarm(kind, error.to_string(), target);
     }
 
     /// Shows the ledger the highest head held, with a question whose answer does not matter.
     async fn ask(&self) -> bool {
-        let Some(shown) = self.shared.shown() else {
+        let Some(shown) = self.awaited.clone().or_else(|| self.shared.shown()) else {
             return false;
         };
         if self.bus.client().connection_state() != State::Connected {

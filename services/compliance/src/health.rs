@@ -1,6 +1,6 @@
 //! Whether the projector may be asked, and what is wrong with the log that it follows.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something wrong with the log; the projector stays on what it verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -12,12 +12,12 @@ pub struct Alarm {
 }
 
 /// Kinds of alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlarmKind {
-    /// The log's key signed two heads that exclude each other. Stays until restart.
+    /// The log's key signed two heads that exclude each other. Stays until its operator ends it.
     Forked,
-    /// The log's key signed entries that no log can have. Stays until restart; nothing is served.
+    /// The log's key signed entries that no log can have; nothing is served. Stays until its operator ends it.
     Unfoldable,
     /// The ledger shows an older head than it signed before. Clears when it shows a newer one.
     RolledBack,
@@ -39,7 +39,7 @@ impl AlarmKind {
         }
     }
 
-    /// Whether nothing short of a restart ends it.
+    /// Whether it ends by nothing that the ledger does.
     pub(crate) const fn is_final(self) -> bool {
         matches!(self, Self::Forked | Self::Unfoldable)
     }

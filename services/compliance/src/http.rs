@@ -1,7 +1,7 @@
 //! The query API over HTTP; `docs/compliance-api.md` describes it for askers.
 //!
 //! ```text
-//! GET       /v1/lots/{id}
+//! GET       /v1/lots/{id}?after=&custody_offset=&limit=
 //! GET       /v1/lots/{id}/provenance?direction=up|down&depth=&nodes=&at=
 //! GET|POST  /v1/lots/{id}/verdicts
 //! GET       /v1/anomalies?lot=&kind=&signer=&offset=&limit=
@@ -141,10 +141,7 @@ fn lot_request(
             Request::Verdicts(VerdictsRequest { lot, ..request })
         }
         "verdicts" => Request::Verdicts(verdicts_query(lot, query(uri)?)?),
-        _ => {
-            let NoParameters {} = query(uri)?;
-            Request::Lot(LotRequest { lot })
-        }
+        _ => Request::Lot(LotRequest { lot, ..query(uri)? }),
     })
 }
 

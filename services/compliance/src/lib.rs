@@ -7,8 +7,8 @@
 //!                             HTTP (http), NATS micro-service (micro) <--answering-- api, rules
 //! ```
 //!
-//! Every answer holds at one signed head, and says which. Nothing is stored: a restart folds the log again,
-//! and comes to the same state.
+//! Every answer holds at one signed head, and says which. A restart folds the log again, and comes to the same
+//! state; all that is stored is the newest head verified and an alarm about the log (`memory`).
 
 mod advance;
 mod answering;
@@ -17,6 +17,7 @@ mod entries;
 mod follower;
 mod health;
 mod http;
+mod memory;
 mod metrics;
 mod micro;
 mod openings;
@@ -39,7 +40,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::{answering::Answering, follower::Follower, metrics::Metrics, openings::Openings, rules::Rules};
+use self::{
+    answering::Answering, follower::Follower, memory::Memory, metrics::Metrics, openings::Openings,
+    rules::Rules,
+};
 pub use self::{
     follower::FollowOptions,
     health::{Alarm, AlarmKind, Health},
@@ -63,6 +67,8 @@ pub struct Config {
     pub policies: PathBuf,
     /// Files of openings of sealed fields.
     pub openings: Vec<PathBuf>,
+    /// Where the newest verified head and a final alarm outlive a restart; nothing does without one.
+    pub folder: Option<PathBuf>,
     /// Where HTTP listens.
     pub http: SocketAddr,
     /// Times of the follower.
@@ -78,6 +84,7 @@ impl Config {
             trust,
             policies,
             openings: Vec::new(),
+            folder: None,
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
             follow: FollowOptions::default(),
         }
@@ -98,6 +105,16 @@ pub async fn run(
 ) -> Result<()> {
     let rules = Rules::read(&config.policies)?;
     let shared = shared::Shared::new(Openings::read(&config.openings)?);
+    let (memory, alarm) =
+        Memory::open(config.folder.as_deref(), &config.trust).context("what was remembered")?;
+    if let Some(alarm) = alarm {
+        tracing::error!(
+            kind = alarm.kind.as_str(),
+            why = alarm.why,
+            "an alarm from before stands"
+        );
+        shared.raise(alarm);
+    }
     let metrics = Metrics::new()?;
     let names = BusNames::new(&config.trust.log_id());
     let answering = Answering::new(shared.clone(), rules, metrics.clone());
@@ -144,6 +161,7 @@ pub async fn run(
         &config.ledger_url,
         shared,
         metrics,
+        memory,
         config.follow,
     );
     let followed = follower.run(shutdown).await;

@@ -22,6 +22,9 @@ struct Arguments {
     /// Folder of rule packs and lists.
     #[arg(long, env = "LOTPROOF_POLICIES", default_value = "policies")]
     policies: PathBuf,
+    /// Folder in which the newest verified head and a final alarm outlive a restart; created if it is not there.
+    #[arg(long, env = "LOTPROOF_COMPLIANCE_FOLDER")]
+    folder: Option<PathBuf>,
     /// A file of openings of sealed fields, as `lotproof publish --openings` writes it; may come several times.
     #[arg(long, value_name = "FILE")]
     openings: Vec<PathBuf>,
@@ -37,6 +40,7 @@ impl Arguments {
         let trust = TrustFile::parse(&json)
             .with_context(|| format!("{} is not a trust file", self.trust.display()))?;
         let mut config = Config::new(self.nats_url, self.ledger_url, trust, self.policies);
+        config.folder = self.folder;
         config.openings = self.openings;
         config.http = self.http;
         Ok(config)

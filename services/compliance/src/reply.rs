@@ -43,10 +43,20 @@ pub struct LotReply {
     /// Where it holds.
     #[serde(flatten)]
     pub standing: Standing,
-    /// The lot at a glance.
+    /// The lot at a glance, with a page of its facts and the first of its anomalies.
     pub lot: LotSummary,
-    /// Who had it in hand, in order of event time.
+    /// How many facts there are in all pages.
+    pub facts_total: usize,
+    /// What to ask for the next page of facts with, if there is one.
+    pub facts_next: Option<String>,
+    /// How many anomalies there are; `anomalies` pages them.
+    pub anomalies_total: usize,
+    /// Who had it in hand, in order of event time: a page.
     pub custody: Vec<CustodyRow>,
+    /// How many changes of hands there are in all pages.
+    pub custody_total: usize,
+    /// Offset of their next page, if there is one.
+    pub custody_next_offset: Option<usize>,
 }
 
 /// `provenance`

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 pub const DEPTH_MAX: u32 = 256;
 /// Most nodes of a walk that may be asked for.
 pub const NODES_MAX: usize = 10_000;
-/// Most anomalies in one page.
+/// Most facts, changes of hands or anomalies in one page.
 pub const LIMIT_MAX: usize = 1_000;
 
 /// One question.
@@ -52,12 +52,29 @@ impl Request {
 #[serde(deny_unknown_fields)]
 pub struct NoParameters {}
 
-/// One lot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+/// One lot, and a page of what is known about it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LotRequest {
     /// The lot, serial or class, in any spelling that can be normalised.
     pub lot: String,
+    /// Only facts after this one: `facts_next` of the page before.
+    pub after: Option<String>,
+    /// How many changes of hands to leave out first.
+    pub custody_offset: usize,
+    /// Most facts, changes of hands and anomalies, of each, at most [`LIMIT_MAX`].
+    pub limit: usize,
+}
+
+impl Default for LotRequest {
+    fn default() -> Self {
+        Self {
+            lot: String::new(),
+            after: None,
+            custody_offset: 0,
+            limit: 100,
+        }
+    }
 }
 
 /// Which way to walk.

@@ -213,7 +213,7 @@ impl Shared {
         });
     }
 
-    /// Raises an alarm; one that stays until restart is not replaced.
+    /// Raises an alarm; one that stays is not replaced.
     pub(crate) fn raise(&self, alarm: Alarm) {
         self.set_health(|health| {
             if !health.alarm.as_ref().is_some_and(|now| now.kind.is_final()) {

@@ -98,13 +98,13 @@ pub(crate) async fn open_unless_stopped<T: Send + 'static>(
     }
     opening.stop();
     match tokio::time::timeout(GRACE, opened).await {
-        // Even if it was done at the last moment: it is closed again.
+        // Done at the last moment: dropped again, with nothing promised.
         Ok(Ok(Ok(_))) => {}
         Ok(Ok(Err(error))) if error.is::<Stopped>() => {}
         Ok(Ok(Err(error))) => return Err(error),
         Ok(Err(_)) => return Err(anyhow!("opening the log panicked")),
         Err(_) => {
-            tracing::warn!("the store is still being opened; it is left as a loss of power would leave it")
+            tracing::warn!("the store is still being opened; it is left as a loss of power would leave it");
         }
     }
     tracing::info!("told to stop while the log was being opened");

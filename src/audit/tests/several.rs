@@ -206,6 +206,9 @@ fn of_several_wrong_files_each_is_named_and_no_other() {
     }
 }
 
+/// Which hashes of which tiles, and the tiles to be named.
+type Flips = (&'static [(&'static str, usize)], &'static [&'static str]);
+
 #[test]
 fn wrong_tiles_of_several_levels_leave_entries_out_of_it() {
     let mut world = World::of(1);
@@ -213,7 +216,7 @@ fn wrong_tiles_of_several_levels_leave_entries_out_of_it() {
         .entries
         .extend((0..66_000_u32).map(|number| number.to_be_bytes().to_vec().into()));
     let copy = world.copy();
-    let cases: [(&[(&str, usize)], &[&str]); 3] = [
+    let cases: [Flips; 3] = [
         (
             &[("tile/1/000", 3), ("tile/0/003", 9)],
             &["tile/0/003", "tile/1/000"],

@@ -138,7 +138,10 @@ impl DropFolder {
         let (path_now, max) = (path.to_owned(), self.len_max);
         let read = tokio::task::spawn_blocking(move || read(&path_now, max)).await;
         let taken = match read.map_err(io::Error::other).flatten() {
-            Ok(Some(body)) => self.take(path, body).await,
+            Ok(Some(body)) => {
+                let _in_hand = self.gateway.metrics().file_in_hand();
+                self.take(path, body).await
+            }
             Ok(None) => Err(Fault::new(
                 FaultCode::TooLarge,
                 format!("longer than the {max} bytes that are taken"),

@@ -8,8 +8,13 @@
 //! DELETE /v1/dead-letters/{number}  a person has seen to it
 //! GET    /healthz /readyz /metrics
 //! ```
+//!
+//! Until the bus is there, `/healthz` and `/metrics` answer, and everything else is 503 `starting`.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use axum::{
     Json, Router,
@@ -24,7 +29,10 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::taking::{Gateway, Taken, Together, WhenFull};
+use super::{
+    metrics::Metrics,
+    taking::{Gateway, Taken, Together, WhenFull},
+};
 use crate::{
     epcis::{Finding, ImportOptions, Strictness},
     gateway::{
@@ -53,9 +61,41 @@ pub(super) struct Limits {
     pub(super) requests_max: usize,
 }
 
+/// Where the gateway comes in, once its outbox is open.
+#[derive(Clone)]
+pub(super) struct Door {
+    gateway: Arc<OnceLock<Gateway>>,
+    metrics: Metrics,
+    /// What is waited for until then.
+    bus: Arc<str>,
+}
+
+impl Door {
+    pub(super) fn new(metrics: Metrics, bus: &str) -> Self {
+        Self {
+            gateway: Arc::default(),
+            metrics,
+            bus: bus.into(),
+        }
+    }
+
+    /// Lets requests in.
+    pub(super) fn open(&self, gateway: Gateway) {
+        // Opened once.
+        let _ = self.gateway.set(gateway);
+    }
+
+    fn gateway(&self) -> Result<&Gateway, Fault> {
+        self.gateway.get().ok_or_else(|| {
+            let message = format!("waiting for the bus at {}", self.bus);
+            Fault::new(FaultCode::Starting, message)
+        })
+    }
+}
+
 /// What the handlers share.
 struct Desk {
-    gateway: Gateway,
+    door: Door,
     limits: Limits,
     in_hand: Arc<Semaphore>,
     room: Arc<Semaphore>,
@@ -74,10 +114,10 @@ fn room_of(len: usize) -> u32 {
     u32::try_from(len / ROOM_UNIT + 1).unwrap_or(u32::MAX)
 }
 
-pub(super) fn router(gateway: Gateway, limits: Limits) -> Router {
+pub(super) fn router(door: Door, limits: Limits) -> Router {
     let room = usize::try_from(room_of(limits.body_len_max)).unwrap_or(usize::MAX);
     let desk = Arc::new(Desk {
-        gateway,
+        door,
         limits,
         in_hand: Arc::new(Semaphore::new(limits.requests_max)),
         room: Arc::new(Semaphore::new(
@@ -104,7 +144,7 @@ pub(super) fn router(gateway: Gateway, limits: Limits) -> Router {
 
 async fn count(State(desk): Shared, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    desk.gateway.metrics().answered(response.status().as_u16());
+    desk.door.metrics.answered(response.status().as_u16());
     response
 }
 
@@ -190,8 +230,8 @@ fn accepted<'a>(mut taken: impl Iterator<Item = &'a Taken>) -> StatusCode {
 }
 
 async fn events(State(desk): Shared, body: Body) -> Result<Response, Fault> {
+    let gateway = desk.door.gateway()?.clone();
     let (in_hand, body) = desk.admit(body).await?;
-    let gateway = desk.gateway.clone();
     let taken = to_the_end(in_hand, async move {
         let service = gateway.service();
         let orders = aside(move || {
@@ -292,6 +332,7 @@ pub(super) async fn take_document(
 }
 
 async fn capture(State(desk): Shared, RawQuery(query): RawQuery, body: Body) -> Result<Response, Fault> {
+    let gateway = desk.door.gateway()?.clone();
     let (in_hand, body) = desk.admit(body).await?;
     let mut options = ImportOptions {
         document_len_max: desk.limits.body_len_max,
@@ -305,7 +346,6 @@ async fn capture(State(desk): Shared, RawQuery(query): RawQuery, body: Body) -> 
             return Err(Fault::new(FaultCode::BadQuery, message));
         }
     };
-    let gateway = desk.gateway.clone();
     let reply = to_the_end(in_hand, async move {
         take_document(&gateway, body, options, WhenFull::Refuse).await
     })
@@ -330,7 +370,7 @@ async fn capture(State(desk): Shared, RawQuery(query): RawQuery, body: Body) -> 
 }
 
 async fn status(State(desk): Shared, Path(id): Path<String>) -> Result<Response, Fault> {
-    let status = desk.gateway.status(&id);
+    let status = desk.door.gateway()?.status(&id);
     let status = status.ok_or_else(|| {
         Fault::new(
             FaultCode::UnknownEvent,
@@ -341,7 +381,13 @@ async fn status(State(desk): Shared, Path(id): Path<String>) -> Result<Response,
 }
 
 async fn letters(State(desk): Shared) -> Result<Response, Fault> {
-    let letters = desk.gateway.publisher().letters().await.map_err(|_| stopping())?;
+    let letters = desk
+        .door
+        .gateway()?
+        .publisher()
+        .letters()
+        .await
+        .map_err(|_| stopping())?;
     let letters = letters.into_iter().map(|letter| {
         let events = letter.events.iter().filter_map(|bytes| {
             let event = <v1::Event as prost::Message>::decode(bytes.clone()).ok()?;
@@ -360,7 +406,7 @@ async fn letters(State(desk): Shared) -> Result<Response, Fault> {
 }
 
 async fn take_letter(State(desk): Shared, Path(number): Path<String>) -> Result<Response, Fault> {
-    let publisher = desk.gateway.publisher();
+    let publisher = desk.door.gateway()?.publisher();
     let letters = publisher.letters().await.map_err(|_| stopping())?;
     let number = number.parse().ok().map(ParcelId::new);
     let letter = letters.into_iter().find(|letter| Some(letter.parcel) == number);
@@ -376,24 +422,25 @@ fn stopping() -> Fault {
     Fault::new(FaultCode::Stopped, "the gateway is stopping")
 }
 
-async fn ready(State(desk): Shared) -> Response {
-    let publisher = desk.gateway.publisher();
+async fn ready(State(desk): Shared) -> Result<&'static str, Fault> {
+    let publisher = desk.door.gateway()?.publisher();
     if publisher.letters().await.is_err() {
-        return stopping().into_response();
+        return Err(stopping());
     }
-    let status = publisher.status();
-    if status.feed.is_none() {
+    if publisher.status().feed.is_none() {
         // Events are still taken, and go out once the party has a key again.
-        return Fault::new(
-            FaultCode::Stopped,
-            "every key of the party is closed: add the next one",
-        )
-        .into_response();
+        let message = "every key of the party is closed: add the next one";
+        return Err(Fault::new(FaultCode::Stopped, message));
     }
-    "ready\n".into_response()
+    Ok("ready\n")
 }
 
 async fn metrics(State(desk): Shared) -> String {
-    let status = desk.gateway.publisher().status();
-    desk.gateway.metrics().render(&status, desk.gateway.known())
+    match desk.door.gateway() {
+        Ok(gateway) => desk
+            .door
+            .metrics
+            .render(&gateway.publisher().status(), gateway.known()),
+        Err(_) => desk.door.metrics.render_requests(),
+    }
 }

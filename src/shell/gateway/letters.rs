@@ -2,10 +2,8 @@
 //! events is taken apart. Each goes out again in a statement of its own, under its own id; those at fault come
 //! back, alone, and wait for a person.
 
-use prost::Message as _;
-
 use super::taking::Gateway;
-use crate::{event, gateway::intake::Ready, outbox::DeadLetter, wire::v1};
+use crate::gateway::letters::take_apart;
 
 /// Takes letters apart for as long as the publisher runs.
 pub(super) async fn separate(gateway: Gateway) {
@@ -16,35 +14,16 @@ pub(super) async fn separate(gateway: Gateway) {
             0 => Vec::new(),
             _ => gateway.publisher().letters().await.unwrap_or_default(),
         };
-        for letter in letters {
-            let Some(events) = several(&letter) else { continue };
-            tracing::warn!(
-                parcel = letter.parcel.get(),
-                events = events.len(),
-                "a dead letter is taken apart"
-            );
-            if let Err(fault) = gateway.separate(letter.parcel, events).await {
-                tracing::warn!(%fault, "a dead letter could not be taken apart");
+        let apart = take_apart(&letters, |id| gateway.is_on_its_way(id));
+        if !apart.letters.is_empty() {
+            let (letters, events) = (apart.letters.len(), apart.events.len());
+            tracing::warn!(letters, events, "dead letters are taken apart");
+            if let Err(fault) = gateway.separate(apart).await {
+                tracing::warn!(%fault, "dead letters could not be taken apart");
             }
         }
         if status.changed().await.is_err() {
             return;
         }
     }
-}
-
-/// The events of a letter, if they are several and none is a part, which is nothing without its neighbours.
-fn several(letter: &DeadLetter) -> Option<Vec<Ready>> {
-    if letter.events.len() < 2 {
-        return None;
-    }
-    let events = letter.events.iter().map(|bytes| {
-        let event = v1::Event::decode(bytes.clone()).ok()?;
-        event.part.is_none().then(|| Ready {
-            id: event.id.clone(),
-            contents: vec![event::content(bytes)],
-            parts: vec![event],
-        })
-    });
-    events.collect()
 }

@@ -1,6 +1,6 @@
 //! Prometheus metrics of a gateway.
 
-use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::outbox::Status;
 
@@ -11,6 +11,16 @@ pub(super) struct Metrics {
     requests: IntCounterVec,
     events: IntCounterVec,
     outbox: IntGaugeVec,
+    files: IntGauge,
+}
+
+/// A file of the drop folder in hand, until dropped.
+pub(super) struct FileInHand(IntGauge);
+
+impl Drop for FileInHand {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Metrics {
@@ -36,17 +46,28 @@ impl Metrics {
         )?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(events.clone()))?;
+        let files = IntGauge::new(
+            "lotproof_gateway_files_in_hand",
+            "Files of the drop folder being taken in, or waiting for room in the outbox",
+        )?;
         registry.register(Box::new(outbox.clone()))?;
+        registry.register(Box::new(files.clone()))?;
         Ok(Self {
             registry,
             requests,
             events,
             outbox,
+            files,
         })
     }
 
     pub(super) fn answered(&self, status: u16) {
         self.requests.with_label_values(&[status.to_string()]).inc();
+    }
+
+    pub(super) fn file_in_hand(&self) -> FileInHand {
+        self.files.inc();
+        FileInHand(self.files.clone())
     }
 
     pub(super) fn took(&self, answer: &str) {
@@ -67,6 +88,11 @@ impl Metrics {
             let value = i64::try_from(value).unwrap_or(i64::MAX);
             self.outbox.with_label_values(&[what]).set(value);
         }
+        self.render_requests()
+    }
+
+    /// What there is to say before the outbox is open.
+    pub(super) fn render_requests(&self) -> String {
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .unwrap_or_default()

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::metrics::Metrics;
 use crate::{
@@ -17,8 +17,9 @@ use crate::{
         Fault, FaultCode, Service,
         index::{EventIndex, EventState, EventStatus, Standing},
         intake::{self, Order, Placed, Ready},
+        letters::TakenApart,
     },
-    outbox::{ParcelId, SubmitError},
+    outbox::{Status, SubmitError},
     shell::{
         nats::Bus,
         publisher::{PublishError, Publisher, PublisherConfig},
@@ -154,7 +155,20 @@ impl Gateway {
         self.shared.publisher.clone().stop().await
     }
 
+    /// Whether some statement of an event is still to be proven, or refused for good.
+    pub(super) fn is_on_its_way(&self, id: &str) -> bool {
+        let settled = [EventState::Receipted, EventState::DeadLetter];
+        let status = self.status(id);
+        status.is_some_and(|status| {
+            let mut statements = status.statements.iter();
+            statements.any(|statement| !settled.contains(&statement.state))
+        })
+    }
+
     /// Takes orders; the answers stand in their order. Not to be dropped half-way: see `http::to_the_end`.
+    ///
+    /// Whoever waits for room has no id in hand meanwhile, so that nobody who asks about the same events waits
+    /// with him.
     ///
     /// # Errors
     /// If nothing is taken.
@@ -163,6 +177,28 @@ impl Gateway {
         orders: Vec<Placed>,
         together: Together,
         when_full: WhenFull,
+    ) -> Result<Vec<Result<Taken, Fault>>, Fault> {
+        if when_full == WhenFull::Refuse {
+            return self.take_now(orders, together).await;
+        }
+        let mut room = self.room();
+        loop {
+            room.look();
+            match self.take_now(orders.clone(), together).await {
+                Err(fault) if fault.code == FaultCode::OutboxFull => room.changed().await?,
+                other => return other,
+            }
+        }
+    }
+
+    fn room(&self) -> Room {
+        Room(self.shared.publisher.watch_status())
+    }
+
+    async fn take_now(
+        &self,
+        orders: Vec<Placed>,
+        together: Together,
     ) -> Result<Vec<Result<Taken, Fault>>, Fault> {
         let ids = orders.iter().map(|placed| placed.order.id().to_owned()).collect();
         let _reserved = self.reserve(ids).await;
@@ -186,7 +222,7 @@ impl Gateway {
             .flat_map(|ready| std::mem::take(&mut ready.parts))
             .collect();
         if !parts.is_empty() {
-            self.submit(&parts, when_full).await?;
+            self.submit(&parts).await?;
         }
         let metrics = &self.shared.metrics;
         let answers = found.into_iter().map(|one| {
@@ -210,11 +246,8 @@ impl Gateway {
     }
 
     /// Hands events to the outbox, whose promise is durable.
-    pub(super) async fn submit(&self, events: &[v1::Event], when_full: WhenFull) -> Result<(), Fault> {
-        let submitted = match when_full {
-            WhenFull::Refuse => self.shared.publisher.submit(events).await,
-            WhenFull::Wait => self.shared.publisher.submit_when_there_is_room(events).await,
-        };
+    async fn submit(&self, events: &[v1::Event]) -> Result<(), Fault> {
+        let submitted = self.shared.publisher.submit(events).await;
         submitted.map(drop).map_err(|error| match error {
             PublishError::Full(SubmitError::Full { more, max, .. }) if more > max => Fault::new(
                 FaultCode::TooLarge,
@@ -222,9 +255,7 @@ impl Gateway {
             ),
             PublishError::Full(error) => Fault::new(FaultCode::OutboxFull, error.to_string()),
             PublishError::Pack(error) => Fault::new(FaultCode::InvalidEvent, error.to_string()),
-            PublishError::File(_) | PublishError::Stopped => {
-                Fault::new(FaultCode::Stopped, "the gateway is stopping; ask again")
-            }
+            PublishError::File(_) | PublishError::Stopped => stopping(),
         })
     }
 
@@ -305,18 +336,50 @@ impl Gateway {
         }
     }
 
-    /// Publishes the events of a dead letter of several anew, each in a statement of its own, and takes the
-    /// letter. What was published again meanwhile is left alone, so this may be repeated after a crash.
-    pub(super) async fn separate(&self, parcel: ParcelId, events: Vec<Ready>) -> Result<(), Fault> {
-        let ids = events.iter().map(|ready| ready.id.clone()).collect();
-        let _reserved = self.reserve(ids).await;
-        for ready in events {
-            let standing = locked(&self.shared.index).standing(&ready.id, &ready.contents);
-            if standing == Standing::New {
-                self.submit(&ready.parts, WhenFull::Wait).await?;
+    /// Publishes the events of dead letters anew, each in statements of its own, and takes the letters. What was
+    /// published again meanwhile is left alone, so this may be repeated after a crash.
+    pub(super) async fn separate(&self, apart: TakenApart) -> Result<(), Fault> {
+        for ready in &apart.events {
+            let mut room = self.room();
+            loop {
+                room.look();
+                match self.publish_again(ready).await {
+                    Err(fault) if fault.code == FaultCode::OutboxFull => room.changed().await?,
+                    other => break other?,
+                }
             }
         }
-        let taken = self.shared.publisher.take_letter(parcel).await;
-        taken.map_err(|_| Fault::new(FaultCode::Stopped, "the gateway is stopping"))
+        for parcel in apart.letters {
+            let taken = self.shared.publisher.take_letter(parcel).await;
+            taken.map_err(|_| stopping())?;
+        }
+        Ok(())
     }
+
+    async fn publish_again(&self, ready: &Ready) -> Result<(), Fault> {
+        let _reserved = self.reserve(BTreeSet::from([ready.id.clone()])).await;
+        let standing = locked(&self.shared.index).standing(&ready.id, &ready.contents);
+        match standing {
+            Standing::New => self.submit(&ready.parts).await,
+            Standing::Same | Standing::Other => Ok(()),
+        }
+    }
+}
+
+/// Tells when there may be more room in the outbox.
+struct Room(watch::Receiver<Status>);
+
+impl Room {
+    /// What changes from here on is no longer missed.
+    fn look(&mut self) {
+        self.0.borrow_and_update();
+    }
+
+    async fn changed(&mut self) -> Result<(), Fault> {
+        self.0.changed().await.map_err(|_| stopping())
+    }
+}
+
+fn stopping() -> Fault {
+    Fault::new(FaultCode::Stopped, "the gateway is stopping; ask again")
 }

@@ -31,9 +31,9 @@ use crate::{
 
 /// What a ledger served at some moment.
 #[derive(Clone, Default)]
-struct Copy {
-    checkpoint: Bytes,
-    entries: Vec<Bytes>,
+pub(super) struct Copy {
+    pub(super) checkpoint: Bytes,
+    pub(super) entries: Vec<Bytes>,
 }
 
 impl Copy {
@@ -46,7 +46,7 @@ impl Copy {
         }
     }
 
-    fn head(&self, world: &World) -> LogHead {
+    pub(super) fn head(&self, world: &World) -> LogHead {
         let trust = trust(world);
         let signed = SignedCheckpoint::verify(self.checkpoint.clone(), trust.origin(), trust.log_keys());
         *signed.unwrap().head()
@@ -55,13 +55,13 @@ impl Copy {
 
 /// A ledger's HTTP side that serves whatever it is given.
 #[derive(Clone)]
-struct Impostor {
-    url: String,
+pub(super) struct Impostor {
+    pub(super) url: String,
     serves: Arc<Mutex<Copy>>,
 }
 
 impl Impostor {
-    async fn serve(copy: Copy) -> Self {
+    pub(super) async fn serve(copy: Copy) -> Self {
         type Serves = State<Arc<Mutex<Copy>>>;
         let serves = Arc::new(Mutex::new(copy));
         let checkpoint = |State(serves): Serves| async move { serves.lock().unwrap().checkpoint.clone() };
@@ -84,12 +84,12 @@ impl Impostor {
         Self { url, serves }
     }
 
-    fn show(&self, copy: &Copy) {
+    pub(super) fn show(&self, copy: &Copy) {
         *self.serves.lock().unwrap() = copy.clone();
     }
 }
 
-async fn grow(world: &World, running: &Running, name: &str) -> Copy {
+pub(super) async fn grow(world: &World, running: &Running, name: &str) -> Copy {
     let party = v1::PartyEnrolled {
         party: format!("https://{name}.example/"),
         legal_name: name.into(),
@@ -102,7 +102,7 @@ async fn grow(world: &World, running: &Running, name: &str) -> Copy {
 }
 
 /// Where it stands, and the alarm that its answers carry.
-async fn stands(projecting: &Projecting) -> (u64, Value) {
+pub(super) async fn stands(projecting: &Projecting) -> (u64, Value) {
     let answer = projecting.get("/v1/digests").await.ok();
     (
         answer["position"]["size"].as_u64().unwrap(),
@@ -110,7 +110,7 @@ async fn stands(projecting: &Projecting) -> (u64, Value) {
     )
 }
 
-async fn until_unready(projecting: &Projecting, kind: &str) {
+pub(super) async fn until_unready(projecting: &Projecting, kind: &str) {
     until(kind, async || {
         projecting
             .unready()
@@ -120,7 +120,7 @@ async fn until_unready(projecting: &Projecting, kind: &str) {
     .await;
 }
 
-async fn until_metric(projecting: &Projecting, line: &str) {
+pub(super) async fn until_metric(projecting: &Projecting, line: &str) {
     until(line, async || {
         let metrics = projecting.get("/metrics").await;
         String::from_utf8_lossy(&metrics.body)

@@ -133,7 +133,7 @@ pub(super) async fn proven(address: SocketAddr, id: &str) -> Value {
     .await
 }
 
-async fn call(
+pub(super) async fn call(
     method: &'static str,
     address: SocketAddr,
     path: &str,

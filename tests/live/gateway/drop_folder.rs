@@ -70,15 +70,9 @@ async fn a_file_written_over_while_it_is_taken_in_is_taken_in_again() {
     fs::write(folder.join("first.json"), commissioned("E1").to_string()).unwrap();
     until("the first file", async || folder.join("done/first.json").exists()).await;
 
-    // The outbox is full, so this one is in hand until the ledger is back: nobody else gets its id meanwhile.
+    // The outbox is full, so this one is in hand until the ledger is back.
     fs::write(folder.join("next.json"), commissioned("E2").to_string()).unwrap();
-    until("the next file to be in hand", async || {
-        let asked = gateway.post_owned("/v1/events", commissioned("E2"));
-        tokio::time::timeout(Duration::from_millis(500), asked)
-            .await
-            .is_err()
-    })
-    .await;
+    in_hand(&gateway).await;
     fs::write(folder.join("next.json"), json!([commissioned("E3")]).to_string()).unwrap();
     let ledger = world.start().await;
     for id in ["E1", "E2", "E3"] {
@@ -90,6 +84,45 @@ async fn a_file_written_over_while_it_is_taken_in_is_taken_in_again() {
     .await;
     let result = result(&folder.join("done/next.json.result.json"));
     assert_eq!(result["events"][0]["id"], "E3");
+    assert!(admitted(&ledger, &world).await.values().all(|count| *count == 1));
+    gateway.stop().await;
+    ledger.stop().await;
+}
+
+/// Waits until a file is being taken in.
+async fn in_hand(gateway: &Gateway) {
+    until("a file to be in hand", async || {
+        let metrics = gateway.text("/metrics").await;
+        metrics
+            .lines()
+            .any(|line| line == "lotproof_gateway_files_in_hand 1")
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_does_not_wait_with_a_dropped_file_for_room() {
+    let world = World::new().await;
+    let ledger = world.start().await;
+    world.enrol().await;
+    ledger.stop().await;
+    let folder = world.own.folder.path().join("drop");
+    let mut config = client::config(&world, Service::Manufacturing);
+    config.watch = Some(folder.clone());
+    config.publisher.outbox.backlog_len_max = commissioned_len("E1") * 3 / 2;
+    let gateway = Gateway::run(config).await;
+    assert_eq!(gateway.post("/v1/events", &commissioned("E1")).await.0, 202);
+    fs::write(folder.join("next.json"), commissioned("E2").to_string()).unwrap();
+    in_hand(&gateway).await;
+    let (status, fault) = soon("an answer", gateway.post("/v1/events", &commissioned("E2"))).await;
+    assert_eq!((status, &fault["code"]), (503, &json!("outbox_full")));
+    in_hand(&gateway).await;
+    let ledger = world.start().await;
+    gateway.proven("E2").await;
+    until("the file to be put away", async || {
+        folder.join("done/next.json").exists()
+    })
+    .await;
     assert!(admitted(&ledger, &world).await.values().all(|count| *count == 1));
     gateway.stop().await;
     ledger.stop().await;

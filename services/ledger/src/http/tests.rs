@@ -1,10 +1,6 @@
 //! The read side on a real socket, in front of a ledger without a bus.
 
-use std::{
-    net::SocketAddr,
-    num::NonZeroUsize,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -21,7 +17,7 @@ struct Served {
 }
 
 /// Serves on a socket that the system buffers little for.
-async fn serve(limits: ReadLimits) -> Served {
+fn serve(limits: ReadLimits) -> Served {
     let side = Arc::new(ReadSide::new(Opening::default(), Metrics::new().unwrap(), limits));
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(8 << 10).unwrap();
@@ -55,15 +51,16 @@ impl Served {
 
     /// Waits until the metrics have this line.
     async fn wait_for(&self, line: &str) {
-        let until = Instant::now() + Duration::from_secs(20);
-        while !self.side.metrics.render().lines().any(|found| found == line) {
-            assert!(
-                Instant::now() < until,
-                "no `{line}` in {}",
-                self.side.metrics.render()
-            );
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
+        let found = tokio::time::timeout(Duration::from_secs(20), async {
+            while !self.side.metrics.render().lines().any(|found| found == line) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        });
+        assert!(
+            found.await.is_ok(),
+            "no `{line}` in {}",
+            self.side.metrics.render()
+        );
     }
 }
 
@@ -89,7 +86,7 @@ const FREE: &str = "lotproof_ledger_read_places{kind=\"entries\"} 0";
 
 #[tokio::test]
 async fn while_the_log_is_opened_health_answers_and_the_rest_says_how_far_it_is() {
-    let served = serve(ReadLimits::default()).await;
+    let served = serve(ReadLimits::default());
     assert!(served.get("/healthz").await.starts_with("HTTP/1.1 200"));
     served.side.opening.found(10);
     served.side.opening.folded(4);
@@ -110,7 +107,7 @@ async fn while_the_log_is_opened_health_answers_and_the_rest_says_how_far_it_is(
 
 #[tokio::test]
 async fn whoever_finds_every_stream_taken_is_told_to_come_again() {
-    let served = serve(limits(1, Duration::from_mins(5))).await;
+    let served = serve(limits(1, Duration::from_mins(5)));
     let world = long_log();
     served.side.opened(world.shared.clone());
     let mut first = served.ask("/v1/entries?start=0").await;
@@ -136,7 +133,7 @@ async fn whoever_finds_every_stream_taken_is_told_to_come_again() {
 
 #[tokio::test]
 async fn a_reader_that_takes_nothing_loses_its_place() {
-    let served = serve(limits(1, Duration::from_millis(300))).await;
+    let served = serve(limits(1, Duration::from_millis(300)));
     let world = long_log();
     served.side.opened(world.shared.clone());
     let mut slow = served.ask("/v1/entries?start=0").await;
