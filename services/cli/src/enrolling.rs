@@ -296,8 +296,8 @@ impl Enroll {
             self.approve
         };
         println!(
-            "{} acts stand in the log, under {signers} of the authority's keys, proven; one takes effect once as many \
-             keys as the genesis asks for are under it, the others with `--approve` and its place:",
+            "{} acts stand in the log under {signers} of the authority's keys, proven. Each takes effect once the \
+             genesis's threshold of keys is under it; `lotproof enroll --approve PLACE` adds one:",
             acts.len()
         );
         for act in acts {

@@ -95,14 +95,12 @@ impl Session {
         let generation = self.outbox.join(format!("{}.generation", key.feed()));
         let outbox = Config::new(log, party.to_owned());
         let config = PublisherConfig {
-            folder: folder.clone(),
+            folder,
             generation,
             outbox,
             keys: vec![key],
         };
-        Publisher::start_watched(self.bus.clone(), config, watch)
-            .await
-            .with_context(|| format!("outbox {}", folder.display()))
+        Ok(Publisher::start_watched(self.bus.clone(), config, watch).await?)
     }
 }
 

@@ -1,6 +1,11 @@
 //! `up` and `ledger`: running the services, and an operator's orders to the ledger.
 
-use std::{future::Future, io, net::SocketAddr, path::PathBuf};
+use std::{
+    future::Future,
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+};
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
@@ -177,7 +182,13 @@ impl Up {
                 () = signals.received() => return Ok(Outcome::Clean),
                 started = PrivateServer::start(options) => started,
             };
-            Some(started.with_context(|| format!("the private bus of {}", self.folder.display()))?)
+            Some(started.with_context(|| match self.bus_port {
+                // Not asked before: a bus that is about to end may hold the port, and is waited for.
+                Some(port) if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err() => {
+                    format!("another program listens at 127.0.0.1:{port}: give another `--bus-port`")
+                }
+                _ => format!("the private bus of {}", self.folder.display()),
+            })?)
         };
         let url = self
             .nats_url
