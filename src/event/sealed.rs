@@ -266,8 +266,9 @@ pub fn open(event: &v1::Event, openings: &[Opening]) -> Result<v1::Event, EventE
         let with_value = prost::Message::encode_to_vec(&opened);
         // The digest binds the value, not that it is one: sealed again, the event must be what it was. So the
         // value is one field in its one spelling, with nothing of another field behind it.
-        let is_there = matches!(find(&shape::EVENT, &with_value, &numbers), Found::Present(..));
-        if !is_there || without(&shape::EVENT, &with_value, &numbers).as_ref() != Some(&encoded) {
+        let found = find(&shape::EVENT, &with_value, &numbers);
+        let is_it = matches!(found, Found::Present(_, value) if value == opening.value);
+        if !is_it || without(&shape::EVENT, &with_value, &numbers).as_ref() != Some(&encoded) {
             return Err(wrong("the opening holds more or else than that field"));
         }
         encoded = with_value;
