@@ -27,6 +27,9 @@ use crate::{
 };
 
 const VERSION: u8 = 1;
+const STATEMENT: u8 = 1;
+const RECORD: u8 = 2;
+const EVIDENCE: u8 = 3;
 /// Bytes before the body.
 pub const HEADER_LEN: usize = 12;
 
@@ -98,9 +101,9 @@ impl Entry {
     /// The leaf's bytes.
     pub fn encode(&self) -> Bytes {
         let (kind, outcome, body) = match &self.body {
-            Body::Statement { envelope, outcome } => (1, outcome.number(), envelope.clone()),
+            Body::Statement { envelope, outcome } => (STATEMENT, outcome.number(), envelope.clone()),
             Body::Record(record) => (
-                2,
+                RECORD,
                 0,
                 v1::LedgerRecord {
                     record: Some(record.clone()),
@@ -117,7 +120,7 @@ impl Entry {
                     envelope: envelope.to_vec(),
                 };
                 (
-                    3,
+                    EVIDENCE,
                     NoEntryCode::Equivocation.number(),
                     evidence.encode_to_vec().into(),
                 )
@@ -134,7 +137,7 @@ impl Entry {
 
     /// Whether a leaf's bytes say that they are evidence.
     pub fn is_evidence(bytes: &[u8]) -> bool {
-        bytes.get(1) == Some(&3)
+        bytes.get(1) == Some(&EVIDENCE)
     }
 
     /// Reads a leaf's bytes; the envelope in it stays unread.
@@ -159,18 +162,18 @@ impl Entry {
         let wrong_outcome = EntryError::Outcome { kind, outcome };
         let content = bytes.slice(HEADER_LEN..);
         let body = match kind {
-            1 => Body::Statement {
+            STATEMENT => Body::Statement {
                 outcome: Outcome::from_number(outcome).ok_or(wrong_outcome)?,
                 envelope: content,
             },
-            2 if outcome != 0 => return Err(wrong_outcome),
-            2 => {
+            RECORD if outcome != 0 => return Err(wrong_outcome),
+            RECORD => {
                 shape::check(&shape::LEDGER_RECORD, &content, &mut |_| {})?;
                 let record = v1::LedgerRecord::decode(content).map_err(|_| EntryError::EmptyRecord)?;
                 Body::Record(record.record.ok_or(EntryError::EmptyRecord)?)
             }
-            3 if outcome != NoEntryCode::Equivocation.number() => return Err(wrong_outcome),
-            3 => {
+            EVIDENCE if outcome != NoEntryCode::Equivocation.number() => return Err(wrong_outcome),
+            EVIDENCE => {
                 let mut first_index = LeafIndex::GENESIS;
                 let mut envelope = Bytes::new();
                 shape::check(

@@ -90,6 +90,17 @@ pub struct KeyRecord {
 }
 
 impl KeyRecord {
+    /// A key just enrolled, of which nothing bad is known.
+    const fn of_party(party: String) -> Self {
+        Self {
+            party,
+            authority: false,
+            last_sequence: None,
+            closed: false,
+            compromised_since: None,
+        }
+    }
+
     /// Whether a statement at `sequence` can still take its place.
     pub fn admits(&self, sequence: FeedSequence) -> bool {
         !self.closed && self.last_sequence.is_none_or(|last| sequence <= last)
@@ -161,11 +172,8 @@ impl Register {
 
     fn authority_key(&self) -> KeyRecord {
         KeyRecord {
-            party: self.authority.clone(),
             authority: true,
-            last_sequence: None,
-            closed: false,
-            compromised_since: None,
+            ..KeyRecord::of_party(self.authority.clone())
         }
     }
 
@@ -301,15 +309,7 @@ impl Register {
                 if self.keys.contains_key(&key) || !self.parties.contains_key(&act.party) {
                     return false;
                 }
-                let party = act.party.clone();
-                self.keys.insert(
-                    key,
-                    KeyRecord {
-                        party,
-                        authority: false,
-                        ..self.authority_key()
-                    },
-                );
+                self.keys.insert(key, KeyRecord::of_party(act.party.clone()));
             }
             Kind::KeyRotated(act) => {
                 let (Some(key), Some(successor)) = (feed(&act.key), feed(&act.successor)) else {
@@ -321,14 +321,7 @@ impl Register {
                 if self.keys.contains_key(&successor) || !self.end_feed(key, act.last_sequence) {
                     return false;
                 }
-                self.keys.insert(
-                    successor,
-                    KeyRecord {
-                        party,
-                        authority: false,
-                        ..self.authority_key()
-                    },
-                );
+                self.keys.insert(successor, KeyRecord::of_party(party));
             }
             Kind::KeyRetired(act) => {
                 return feed(&act.key).is_some_and(|key| self.end_feed(key, act.last_sequence));

@@ -241,9 +241,12 @@ impl Sequencer {
                             envelope: bytes,
                         },
                     };
-                    if self.state.take_own_with(&entry, older).is_ok() {
-                        self.append(&entry, &mut commit);
-                    }
+                    // Deciding and folding read one state, so that what is news to the one is evidence to the
+                    // other; leaving an equivocation out of the log without a word would be the worst answer.
+                    self.state
+                        .take_own_with(&entry, older)
+                        .expect("what was decided to be news is evidence");
+                    self.append(&entry, &mut commit);
                 }
                 (Err(NoPlace::Equivocation { .. }), _) => commit.repeated_equivocations += 1,
                 // One answer per feed and batch says what is expected next; a thousand would not say more.

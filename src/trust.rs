@@ -130,7 +130,7 @@ impl TrustFile {
             log_keys: self.log_keys.iter().map(ToString::to_string).collect(),
             witnesses: Vec::new(),
         };
-        let json = serde_json::to_string_pretty(&written).unwrap_or_default();
+        let json = serde_json::to_string_pretty(&written).expect("strings in lists always become JSON");
         json + "\n"
     }
 

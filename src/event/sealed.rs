@@ -61,8 +61,7 @@ pub(super) fn check(event: &[u8], kind: u32, seals: &[v1::Sealed]) -> Result<(),
             return Err(wrong("not after the path before it"));
         }
         last = Some(&seal.path);
-        let numbers: Option<Vec<u32>> = seal.path.split('.').map(|number| number.parse().ok()).collect();
-        let numbers = numbers.ok_or_else(|| wrong("not numbers"))?;
+        let numbers = numbers_of(&seal.path).ok_or_else(|| wrong("not numbers"))?;
         if numbers.first() != Some(&kind) {
             return Err(wrong("does not lead into the event's kind"));
         }
@@ -77,6 +76,11 @@ pub(super) fn check(event: &[u8], kind: u32, seals: &[v1::Sealed]) -> Result<(),
         }
     }
     Ok(())
+}
+
+/// The numbers of a path, if it is made of numbers.
+fn numbers_of(path: &str) -> Option<Vec<u32>> {
+    path.split('.').map(|number| number.parse().ok()).collect()
 }
 
 enum Found<'a> {
@@ -170,8 +174,7 @@ pub fn seal(event: &[u8], paths: &[(String, Hash)]) -> Result<(Vec<u8>, Vec<Open
             path: path.clone(),
             why,
         };
-        let numbers: Option<Vec<u32>> = path.split('.').map(|number| number.parse().ok()).collect();
-        let numbers = numbers.ok_or_else(|| wrong("not numbers"))?;
+        let numbers = numbers_of(path).ok_or_else(|| wrong("not numbers"))?;
         let value = match find(&shape::EVENT, &event, &numbers) {
             Found::Present(_, value) => value.to_vec(),
             _ => return Err(wrong("leads to no field that is present")),
@@ -240,7 +243,7 @@ fn without(shape: &'static Shape, bytes: &[u8], path: &[u32]) -> Option<Vec<u8>>
 /// carries. Openings of other events are passed over.
 ///
 /// # Errors
-/// The path whose opening does not match its digest.
+/// The path whose opening does not match its digest, or holds anything but one value of that field in form.
 pub fn open(event: &v1::Event, openings: &[Opening]) -> Result<v1::Event, EventError> {
     let mut opened = event.clone();
     let mut encoded = prost::Message::encode_to_vec(event);
@@ -255,17 +258,20 @@ pub fn open(event: &v1::Event, openings: &[Opening]) -> Result<v1::Event, EventE
         if seal.digest != opening.digest().as_bytes() {
             return Err(wrong("the opening does not match the digest"));
         }
-        let numbers: Option<Vec<u32>> = opening
-            .path
-            .split('.')
-            .map(|number| number.parse().ok())
-            .collect();
-        let numbers = numbers.ok_or_else(|| wrong("not numbers"))?;
-        encoded = with(&shape::EVENT, &encoded, &numbers, &opening.value)
+        let numbers = numbers_of(&opening.path).ok_or_else(|| wrong("not numbers"))?;
+        let with_value = with(&shape::EVENT, &encoded, &numbers, &opening.value)
             .ok_or_else(|| wrong("leads to no field"))?;
-        opened = prost::Message::decode(encoded.as_slice())
+        opened = prost::Message::decode(with_value.as_slice())
             .map_err(|_| wrong("the opened event does not decode"))?;
-        encoded = prost::Message::encode_to_vec(&opened);
+        let with_value = prost::Message::encode_to_vec(&opened);
+        // The digest binds the value, not that it is one: sealed again, the event must be what it was. So the
+        // value is one field in its one spelling, with nothing of another field behind it.
+        let found = find(&shape::EVENT, &with_value, &numbers);
+        let is_it = matches!(found, Found::Present(_, value) if value == opening.value);
+        if !is_it || without(&shape::EVENT, &with_value, &numbers).as_ref() != Some(&encoded) {
+            return Err(wrong("the opening holds more or else than that field"));
+        }
+        encoded = with_value;
     }
     opened
         .sealed

@@ -219,6 +219,40 @@ fn a_sealed_field_leaves_its_digest_and_opens_to_the_same_event() {
     assert!(sealed::open(&sealed_event, &forged).is_err());
 }
 
+/// Only the digest of a sealed value stands in the log, so that its form is first seen when it is opened.
+#[test]
+fn an_opening_out_of_form_opens_nothing_although_its_digest_holds() {
+    let opened = |path: &str, value: &[u8]| {
+        let opening = sealed::Opening {
+            path: path.into(),
+            salt: Hash::new([1; 32]),
+            value: value.into(),
+        };
+        let mut event = transformed();
+        if let Some(EventKindBody::Transformed(kind)) = &mut event.kind {
+            kind.on_behalf_of.clear();
+            kind.inputs[0].quantity = None;
+        }
+        event.sealed = vec![v1::Sealed {
+            path: path.into(),
+            digest: opening.digest().as_bytes().to_vec(),
+        }];
+        check(&bytes(&event)).expect("the log cannot see it");
+        sealed::open(&event, &[opening]).map(drop)
+    };
+    let quantity = |value: &str| {
+        let (value, unit) = (value.to_owned(), "KGM".to_owned());
+        v1::Quantity { value, unit }.encode_to_vec()
+    };
+    assert_eq!(opened("65.5.0.2", &quantity("700")), Ok(()));
+    assert_eq!(opened("65.4", LOT.as_bytes()), Ok(()));
+    assert!(opened("65.5.0.2", &quantity("0700")).is_err(), "another spelling");
+    assert!(opened("65.4", b"A1").is_err(), "no identifier");
+    assert!(opened("65.4", b"").is_err(), "no value");
+    let unknown = [quantity("700"), vec![0x78, 1]].concat();
+    assert!(opened("65.5.0.2", &unknown).is_err(), "a field that is not known");
+}
+
 #[test]
 fn what_may_not_be_sealed_is_not() {
     let with = |path: &str| {

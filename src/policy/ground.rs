@@ -61,8 +61,10 @@ pub(super) struct Grounder<'a> {
     pub(super) floor: Assurance,
     pub(super) record: &'a mut Record,
     pub(super) memo: Memo,
-    /// Holdings and successions still looked at for one question.
+    /// Holdings and successions still looked at for one question about a party.
     pub(super) patience: u32,
+    /// Whether such a question is being answered.
+    pub(super) asking: bool,
 }
 
 impl<'a> Grounder<'a> {
@@ -92,6 +94,7 @@ impl<'a> Grounder<'a> {
             record,
             memo,
             patience: 0,
+            asking: false,
         }
     }
 

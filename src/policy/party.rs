@@ -68,9 +68,16 @@ impl Grounder<'_> {
         if !at_event && let Some(formula) = self.memo.classes.get(&key) {
             return Rc::clone(formula);
         }
-        self.patience = PATIENCE;
+        // A question within a question (is an owner in that class?) draws on the same patience: if each had
+        // its own, a thicket of holdings would have as much as it has branches.
+        let is_outermost = !std::mem::replace(&mut self.asking, true);
+        if is_outermost {
+            self.patience = PATIENCE;
+        }
         let formula = self.leaf(&needed_by, &class.test, party, met.map(|(node, _)| node));
-        if !at_event {
+        self.asking = !is_outermost;
+        // What a thicket around somebody else left unanswered is not this party's answer for good.
+        if !at_event && (is_outermost || self.patience > 0) {
             self.memo.classes.insert(key, Rc::clone(&formula));
         }
         formula

@@ -200,9 +200,15 @@ fn deciding(
         }
     }
     let outcome = |bits: usize| completions.get(bits).map(|found| found.0);
+    // Thousands of facts may stand behind one atom: what their mask decides is found out once.
+    let mut decides: BTreeMap<usize, bool> = BTreeMap::new();
     masks
         .into_iter()
-        .filter(|(_, (mask, _))| (0..completions.len()).any(|bits| outcome(bits) != outcome(bits & !mask)))
+        .filter(|(_, (mask, _))| {
+            *decides
+                .entry(*mask)
+                .or_insert_with(|| (0..completions.len()).any(|bits| outcome(bits) != outcome(bits & !mask)))
+        })
         .map(|(fact, (_, ids))| missing(fact, &ids, record, needs, false))
         .collect()
 }

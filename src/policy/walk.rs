@@ -10,7 +10,7 @@
 //! Where something on the way is not stated, the selection is *open* there, by the fact that would close it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     rc::Rc,
 };
 
@@ -42,6 +42,10 @@ const EXTRACTION: [&str; 4] = ["mine", "pump_brine", "extract_feedstock", "colle
 
 /// Longest chain of steps that amounts are followed along.
 pub(super) const DEPTH_MAX: u32 = 256;
+
+/// How often one walk looks behind the same lot, where that lot is in or above a circle: what is found there
+/// depends on the way and cannot be remembered, and the ways of a ladder of merges double with every rung.
+const VISITS_MAX: u32 = 64;
 
 /// A lot, and which of its productions.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,15 +99,23 @@ impl Grounder<'_> {
 
     /// The productions that a lot comes from, seen through steps that make nothing.
     pub(super) fn resolve(&mut self, lot: &str) -> Rc<Selection> {
-        self.resolve_within(lot, &mut Vec::new())
+        self.resolve_within(lot, &mut Vec::new(), &mut HashMap::new())
     }
 
-    fn resolve_within(&mut self, lot: &str, path: &mut Vec<String>) -> Rc<Selection> {
+    fn resolve_within(
+        &mut self,
+        lot: &str,
+        path: &mut Vec<String>,
+        visits: &mut HashMap<String, u32>,
+    ) -> Rc<Selection> {
         if let Some(known) = self.memo.resolutions.get(lot) {
             return Rc::clone(known);
         }
         let mut selection = Selection::default();
-        if path.len() >= DEPTH_MAX as usize || path.iter().any(|earlier| earlier == lot) {
+        let visited = visits.entry(lot.to_owned()).or_default();
+        *visited += 1;
+        let tired = *visited > VISITS_MAX || path.len() >= DEPTH_MAX as usize;
+        if tired || path.iter().any(|earlier| earlier == lot) {
             selection.open.insert(FactRef::lot(lot, "ancestry"));
             return Rc::new(selection);
         }
@@ -155,7 +167,7 @@ impl Grounder<'_> {
                     input,
                     transparent: true,
                 };
-                let origin = self.resolve_within(&item.lot, path);
+                let origin = self.resolve_within(&item.lot, path, visits);
                 selection.open.extend(origin.open.iter().cloned());
                 for node in &origin.nodes {
                     let edges = node.edges.iter().cloned().chain([edge.clone()]).collect();

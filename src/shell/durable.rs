@@ -58,9 +58,13 @@ pub fn create_folder(path: &Path) -> io::Result<()> {
         }
         created => created,
     };
-    match is_new {
-        Err(_) if path.is_dir() => sync_parent(path),
-        created => created.and_then(|()| sync_parent(path)),
+    if !path.is_dir() {
+        is_new?;
+    }
+    match sync_parent(path) {
+        // In a folder that we may not even look into somebody else has created it, and made sure of it or not.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
     }
 }
 

@@ -120,26 +120,9 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         return Ok(());
     }
     if let Some(folder) = path.parent() {
-        create_folder(folder)?;
+        durable::create_folder(folder)?;
     }
     durable::write(path, bytes)
-}
-
-/// Creates a folder and what is missing above it, each synced into the one above.
-fn create_folder(folder: &Path) -> io::Result<()> {
-    if folder.as_os_str().is_empty() || folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(above) = folder.parent() {
-        create_folder(above)?;
-    }
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other.and_then(|()| match folder.parent() {
-            Some(above) if !above.as_os_str().is_empty() => File::open(above)?.sync_all(),
-            _ => Ok(()),
-        }),
-    }
 }
 
 /// Why a copy or mirror could not be made.

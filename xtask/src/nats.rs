@@ -32,7 +32,8 @@ const PINNED_VERSION: &str = "2.15.1";
 
 /// Finds a usable server, or installs the pinned one.
 pub(crate) fn find_or_install() -> Result<PathBuf> {
-    if let Some(named) = env::var_os(VARIABLE) {
+    // Set to nothing is not set, as `lotproof::shell::nats::find_server` has it.
+    if let Some(named) = env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
         let named = PathBuf::from(named);
         check_version(&named).with_context(|| format!("{VARIABLE} names a server that cannot be used"))?;
         return Ok(named);

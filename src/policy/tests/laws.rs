@@ -15,11 +15,11 @@ use crate::policy::{
     view::{Assurance, Exact, Purpose},
 };
 
-fn lot(value: serde_json::Value) -> LotRow {
+pub(super) fn lot(value: serde_json::Value) -> LotRow {
     serde_json::from_value(value).expect("a lot")
 }
 
-fn fixture(lots: Vec<(&str, serde_json::Value)>) -> Fixture {
+pub(super) fn fixture(lots: Vec<(&str, serde_json::Value)>) -> Fixture {
     let party = |name: &str| PartyRow {
         name: name.to_owned(),
         owners: BTreeMap::new(),

@@ -10,11 +10,6 @@ use std::{sync::atomic::Ordering, time::Duration};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, jetstream};
 use tokio::{sync::watch, time::Sleep};
 
-use super::{
-    streams::{EventsLimits, StreamError, ensure_streams},
-    subject::BusNames,
-};
-
 /// How many commands wait in the client before `publish` does.
 const COMMANDS_MAX: usize = 4_096;
 
@@ -75,15 +70,15 @@ impl ConnectError {
 const PATIENCE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// A pause that doubles, for whoever waits for the bus before he has begun.
-struct Patience(Duration);
+pub(super) struct Patience(Duration);
 
 impl Patience {
-    const fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self(PATIENCE.0)
     }
 
     /// Says what is the matter; the pause is longer than the last one.
-    fn pause(&mut self, why: &'static str, error: &(dyn std::error::Error + 'static)) -> Sleep {
+    pub(super) fn pause(&mut self, why: &'static str, error: &(dyn std::error::Error + 'static)) -> Sleep {
         let pause = self.0;
         let again_in_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         tracing::warn!(error, again_in_ms, "waiting for the bus: {why}");
@@ -157,24 +152,6 @@ impl Bus {
         loop {
             match Self::connect(options).await {
                 Err(error) if error.is_retryable() => patience.pause("no connection", &error).await,
-                other => return other,
-            }
-        }
-    }
-
-    /// [`ensure_streams`], for as long as it takes: the bus may be lost again, or not have JetStream yet.
-    ///
-    /// # Errors
-    /// If somebody has to change a configuration first ([`StreamError::is_retryable`]).
-    pub async fn ensure_streams_patiently(
-        &self,
-        names: BusNames,
-        limits: &EventsLimits,
-    ) -> Result<(), StreamError> {
-        let mut patience = Patience::new();
-        loop {
-            match ensure_streams(self, names, limits).await {
-                Err(error) if error.is_retryable() => patience.pause("no streams", &error).await,
                 other => return other,
             }
         }

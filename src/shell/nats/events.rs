@@ -38,6 +38,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::{
     connect::Bus,
     purge::{BusPosition, Epoch, EventsPurger},
+    streams::ReadError,
     subject::{BusNames, Subject},
 };
 use crate::id::FeedId;
@@ -103,46 +104,6 @@ impl EventsBatch {
             epoch: self.epoch,
             stream_sequence: last.stream_sequence,
         })
-    }
-}
-
-/// Why EVENTS could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The stream is not there: it has to be created before going on.
-    #[error("stream {0} does not exist")]
-    Missing(String),
-    /// The bus did not answer; try again.
-    #[error("{doing} stream {stream} failed")]
-    Unreachable {
-        /// What was attempted.
-        doing: &'static str,
-        /// The stream.
-        stream: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-impl ReadError {
-    /// Whether the same call may succeed later without anybody's doing.
-    pub const fn is_retryable(&self) -> bool {
-        match self {
-            Self::Missing(_) => false,
-            Self::Unreachable { .. } => true,
-        }
-    }
-
-    pub(super) fn unreachable(
-        doing: &'static str,
-        stream: &str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self::Unreachable {
-            doing,
-            stream: stream.to_owned(),
-            source: source.into(),
-        }
     }
 }
 

@@ -24,9 +24,9 @@ mod streams;
 mod subject;
 
 pub use connect::{Bus, BusOptions, ConnectError};
-pub use events::{BusMessage, EventsBatch, EventsReader, ReadError, ReaderOptions};
+pub use events::{BusMessage, EventsBatch, EventsReader, ReaderOptions};
 pub use guard::{BlockingGuard, NatsGuard};
 pub use purge::{BusPosition, EventsPurger, EventsState, PurgeOutcome};
 pub use server::{PrivateServer, SERVER_VARIABLE, ServerError, ServerOptions, SyncInterval, find_server};
-pub use streams::{EventsLimits, StreamError, ensure_streams, is_refused_as_full};
+pub use streams::{EventsLimits, ReadError, StreamError, ensure_streams, is_refused_as_full};
 pub use subject::{BusNames, ParseSubjectError, Subject};

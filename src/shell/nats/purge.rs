@@ -12,7 +12,7 @@ use std::sync::{
 
 use async_nats::jetstream::{ErrorCode, context::GetStreamErrorKind, stream::Stream};
 
-use super::{connect::Bus, events::ReadError};
+use super::{connect::Bus, streams::ReadError};
 
 /// A place in EVENTS, in one reading of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,10 @@ use async_nats::jetstream::{
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
 
-use super::{connect::Bus, subject::BusNames};
+use super::{
+    connect::{Bus, Patience},
+    subject::BusNames,
+};
 
 /// JetStream keeps a window of message ids even for those who send none; this is the shortest it takes.
 const DUPLICATE_WINDOW: Duration = Duration::from_millis(100);
@@ -80,6 +83,46 @@ impl StreamError {
     }
 }
 
+/// Why EVENTS could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The stream is not there: it has to be created before going on.
+    #[error("stream {0} does not exist")]
+    Missing(String),
+    /// The bus did not answer; try again.
+    #[error("{doing} stream {stream} failed")]
+    Unreachable {
+        /// What was attempted.
+        doing: &'static str,
+        /// The stream.
+        stream: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl ReadError {
+    /// Whether the same call may succeed later without anybody's doing.
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Missing(_) => false,
+            Self::Unreachable { .. } => true,
+        }
+    }
+
+    pub(super) fn unreachable(
+        doing: &'static str,
+        stream: &str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Unreachable {
+            doing,
+            stream: stream.to_owned(),
+            source: source.into(),
+        }
+    }
+}
+
 /// Creates EVENTS and LEDGER, or checks that they are as they should be.
 ///
 /// # Errors
@@ -88,6 +131,26 @@ impl StreamError {
 pub async fn ensure_streams(bus: &Bus, names: BusNames, limits: &EventsLimits) -> Result<(), StreamError> {
     ensure(bus.jetstream(), events_config(names, limits)).await?;
     ensure(bus.jetstream(), ledger_config(names, limits)).await
+}
+
+impl Bus {
+    /// [`ensure_streams`], for as long as it takes: the bus may be lost again, or not have JetStream yet.
+    ///
+    /// # Errors
+    /// If somebody has to change a configuration first ([`StreamError::is_retryable`]).
+    pub async fn ensure_streams_patiently(
+        &self,
+        names: BusNames,
+        limits: &EventsLimits,
+    ) -> Result<(), StreamError> {
+        let mut patience = Patience::new();
+        loop {
+            match ensure_streams(self, names, limits).await {
+                Err(error) if error.is_retryable() => patience.pause("no streams", &error).await,
+                other => return other,
+            }
+        }
+    }
 }
 
 /// Whether JetStream refused a message because the stream, or the feed's share of it, is full: the message

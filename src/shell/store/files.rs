@@ -2,11 +2,11 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io,
     path::Path,
 };
 
-use crate::port::StoreError;
+use crate::{port::StoreError, shell::durable};
 
 /// Turns a system error into a store error that says what was attempted.
 pub(super) fn failed<'a>(doing: &'a str, path: &'a Path) -> impl Fn(io::Error) -> StoreError + 'a {
@@ -37,27 +37,11 @@ pub(super) fn sync_tree(folder: &Path) -> Result<(), StoreError> {
     sync_folder(folder)
 }
 
-/// Has a folder there, and its name durable: also if it was there, since whoever made it may have been
-/// killed before the sync.
+/// Has a folder there, and its name and what is in it by now durable: also if it was there, since whoever made
+/// it may have been killed before the sync.
 pub(super) fn create_folder(folder: &Path) -> Result<(), StoreError> {
-    let parent = match folder.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) | None => Path::new("."),
-    };
-    if !parent.is_dir() {
-        create_folder(parent)?;
-    }
-    match fs::create_dir(folder) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(failed("create folder", folder)(error)),
-    }
-    sync_folder(folder)?;
-    match sync_folder(parent) {
-        // Made by somebody else, since this process could not have.
-        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        synced => synced,
-    }
+    durable::create_folder(folder).map_err(failed("create folder", folder))?;
+    sync_folder(folder)
 }
 
 /// Removes a folder with everything in it; one that is not there is fine.
@@ -72,12 +56,7 @@ pub(super) fn remove_folder(folder: &Path) -> Result<(), StoreError> {
 
 /// Replaces a small file as a whole: after a power cut it has the old content or the new.
 pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    let beside = path.with_extension("new");
-    let mut file = File::create(&beside).map_err(failed("create", &beside))?;
-    file.write_all(content).map_err(failed("write", &beside))?;
-    file.sync_all().map_err(failed("sync", &beside))?;
-    fs::rename(&beside, path).map_err(failed("rename to", path))?;
-    sync_folder(path.parent().unwrap_or(Path::new(".")))
+    durable::write(path, content).map_err(failed("replace", path))
 }
 
 /// Identity of this run of the machine: another one means that unsynced writes may be gone. Empty where

@@ -175,7 +175,7 @@ impl Store {
             state.index = IndexState::Suspect;
             state.unclean = 1;
             state.save(&state_path)?;
-            opening::remove(&index_folder)?;
+            files::remove_folder(&index_folder)?;
             let rows = open_rows(&index_folder, options, &state, &state_path)?;
             let edge = opening::rebuild(&rows, &log)?;
             Ok((rows, edge))

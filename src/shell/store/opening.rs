@@ -11,13 +11,10 @@
 //! and everything folded anew. An index that knows *more* entries than the value log has shows that the
 //! log lost what had been promised, and that is no matter of the index.
 
-use std::path::Path;
-
 use bytes::Bytes;
 use rayon::prelude::*;
 
 use super::{
-    files,
     hashing::root_of,
     keys::{
         frame::FrameRow,
@@ -272,9 +269,4 @@ fn fold(rows: &Rows, log: &ValueLog, mut frames: Frames<'_>, mut edge: Edge) -> 
             .map_err(|error| Unusable::Index(error.to_string()))?;
     }
     Ok(edge)
-}
-
-/// Removes the index's folder.
-pub(super) fn remove(folder: &Path) -> Result<(), StoreError> {
-    files::remove_folder(folder)
 }

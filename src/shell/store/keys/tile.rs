@@ -8,7 +8,9 @@
 //! Hash `n` of tile level `l` is that of the complete subtree over entries `n * 256^l` to
 //! `(n + 1) * 256^l - 1`; half `h` has the hashes `128 h` to `128 h + 127`. Only full halves have rows.
 
-use bytes::{Buf as _, BufMut as _};
+#[cfg(test)]
+use bytes::Buf as _;
+use bytes::BufMut as _;
 
 use crate::id::Hash;
 
@@ -37,10 +39,7 @@ impl TileKey {
     }
 
     /// The key in `bytes`, if it is one.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "rows are looked up by key; tests read keys back")
-    )]
+    #[cfg(test)]
     pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
         if bytes.try_get_u8().ok()? != super::TILE {
             return None;

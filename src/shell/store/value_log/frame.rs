@@ -86,7 +86,7 @@ impl Header {
 
     /// Length of the whole frame, in bytes.
     pub(crate) fn frame_len(&self) -> u32 {
-        // A body is at most 16.8 MB: see `BODY_LEN_MAX`.
+        // `HEADER_LEN` and a body of at most 16.8 MB: see `BODY_LEN_MAX`.
         34 + self.body_len
     }
 

@@ -35,8 +35,10 @@ use crate::{
 
 const MAGIC: [u8; 8] = *b"LPvalues";
 const VERSION: u32 = 1;
-/// Offset of the first frame.
+/// Offset of the first frame: the length of the header, in bytes.
 pub(crate) const HEADER_LEN: u32 = 36;
+/// The header's bytes.
+type HeaderBytes = [u8; HEADER_LEN as usize];
 /// How many files of older segments are kept open for reading.
 const OPEN_FILES: usize = 64;
 
@@ -53,7 +55,7 @@ pub(crate) struct Segment {
 
 impl Segment {
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(36);
+        let mut bytes = Vec::with_capacity(size_of::<HeaderBytes>());
         bytes.put_slice(&MAGIC);
         bytes.put_u32(VERSION);
         bytes.put_u32(self.number);
@@ -63,8 +65,8 @@ impl Segment {
         bytes
     }
 
-    fn decode(bytes: &[u8; 36]) -> Result<Self, &'static str> {
-        let (covered, mut crc) = bytes.split_at(32);
+    fn decode(bytes: &HeaderBytes) -> Result<Self, &'static str> {
+        let (covered, mut crc) = bytes.split_at(size_of::<HeaderBytes>() - 4);
         if crc.get_u32() != crc32fast::hash(covered) {
             return Err("the segment's header does not match its checksum");
         }
@@ -148,7 +150,7 @@ impl Segments {
         let path = self.path(number);
         let file = File::open(&path).map_err(failed("open", &path))?;
         let len = file.metadata().map_err(failed("inspect", &path))?.len();
-        let mut bytes = [0; 36];
+        let mut bytes: HeaderBytes = [0; _];
         let read = match file.read_exact_at(&mut bytes, 0) {
             Ok(()) => Segment::decode(&bytes),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Err("the segment's header is cut off"),
