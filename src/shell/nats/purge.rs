@@ -4,6 +4,10 @@
 //! that forward, so that later messages would be numbered after it. So the stream's info is read first, and
 //! a position that cannot be of this stream as it is now purges nothing. Purging too little only means that
 //! some statements are read, and recognised, once more.
+//!
+//! One gap is left: a purge that the connection sends only after the server came back without its newest
+//! messages can take out others that were numbered anew in the meantime. No receipt exists for these, so their
+//! publishers send them again.
 
 use std::sync::{
     Arc,
