@@ -70,8 +70,18 @@ fn part_of(event: &Ready) -> Option<v1::Part> {
     event.parts.first().and_then(|event| event.part)
 }
 
+/// Ids of the long events of which these letters hold parts.
+pub fn long_events(letters: &[DeadLetter]) -> BTreeSet<String> {
+    let letters: Vec<Letter> = letters.iter().filter_map(Letter::read).collect();
+    letters
+        .iter()
+        .flat_map(|letter| letter.long().map(str::to_owned))
+        .collect()
+}
+
 /// Takes the `letters` apart that hold several events. `is_on_its_way` says of an event whether some part of it is
-/// still to be proven or refused.
+/// still to be proven or refused; it must not know more than the letters do, or a part that came back meanwhile
+/// would be missing here, and the event be published without it.
 pub fn take_apart(letters: &[DeadLetter], is_on_its_way: impl Fn(&str) -> bool) -> TakenApart {
     let letters: Vec<Letter> = letters.iter().filter_map(Letter::read).collect();
     // What waits makes wait what shares a letter with it.
