@@ -26,6 +26,8 @@ type Terms = BTreeMap<Place, (BTreeSet<Edge>, Measured)>;
 
 fn times(a: &Measured, b: &Measured) -> Measured {
     match (a, b) {
+        // Most of a chain is used whole, and a product of fractions is reduced at every step.
+        (Ok(one), Ok(other)) | (Ok(other), Ok(one)) if one.is_one() => Ok(other.clone()),
         (Ok(a), Ok(b)) => Ok(a * b),
         (Err(a), Err(b)) => Err(a.union(b).cloned().collect()),
         (Err(missing), Ok(_)) | (Ok(_), Err(missing)) => Err(missing.clone()),
@@ -34,6 +36,7 @@ fn times(a: &Measured, b: &Measured) -> Measured {
 
 fn plus(a: Measured, b: &Measured) -> Measured {
     match (a, b) {
+        (Ok(zero), Ok(other)) if zero.is_zero() => Ok(other.clone()),
         (Ok(a), Ok(b)) => Ok(a + b),
         (Err(a), Err(b)) => Err(a.union(b).cloned().collect()),
         (Err(missing), Ok(_)) => Err(missing),

@@ -10,6 +10,7 @@ use super::{
     pack::{Choice, ClassTest, ExprTest, Role, ShareTest},
     party::Who,
     settle::Settled,
+    total::sum,
     truth::{F, Truth},
     verdict::{Basis, Because, NODES_MAX, NodeSeen, Outcome, ShareSeen, exactly, rounded},
     view::Exact,
@@ -190,7 +191,7 @@ impl Explaining<'_, '_> {
             needed: format!("{} {}", share.comparison.sign(), exactly(&share.value)),
             measure: measure.clone(),
         });
-        let total: Exact = share.terms.iter().filter_map(|term| term.amount.as_ref()).sum();
+        let total = sum(share.terms.iter().filter_map(|term| term.amount.as_ref()));
         let known = share.terms.iter().all(|term| term.amount.is_some()) && total > Exact::default();
         for (node, amount) in &self.grounder.contributions(&test.select, None, &measure).parts {
             if self.grounder.expr(&test.condition, Some(node)).kleene() == Truth::True {

@@ -24,6 +24,7 @@ use super::{
     },
     party::Who,
     recall::Recall,
+    total::sum,
     truth::{Comparison, F, Share, Term, Truth, all, any, known, not, share},
     view::{Assurance, Attribute, Evidence, Exact, Fact, LotFacts, StepFacts},
     walk::{Node, Selection},
@@ -42,8 +43,9 @@ pub(super) struct Clocks {
 /// out again would ask the same questions, which are on record.
 #[derive(Default)]
 pub(super) struct Memo {
-    exprs: HashMap<(String, Option<Node>), F>,
-    pub(super) classes: HashMap<(String, String), F>,
+    exprs: HashMap<String, HashMap<Option<Node>, F>>,
+    /// By class, then by party.
+    pub(super) classes: HashMap<String, HashMap<String, F>>,
     pub(super) selections: HashMap<(String, Option<Node>), Rc<Selection>>,
     pub(super) resolutions: HashMap<String, Rc<Selection>>,
     pub(super) origins: HashMap<String, Rc<Vec<Origin>>>,
@@ -146,11 +148,16 @@ impl<'a> Grounder<'a> {
         Some((self.lot(&node.lot), node.production?))
     }
 
-    fn param(&mut self, name: &str) -> String {
-        let declared = self.pack.params.get(name).map(|param| param.default.clone());
-        let value = self.params.get(name).cloned().or(declared).unwrap_or_default();
-        self.record.params.insert(name.to_owned(), value.clone());
-        value
+    /// The value of a param, which is on record from then on.
+    fn param(&mut self, name: &str) -> &str {
+        if !self.record.params.contains_key(name) {
+            let declared = self.pack.params.get(name).map(|param| &param.default);
+            let value = self.params.get(name).or(declared).cloned();
+            self.record
+                .params
+                .insert(name.to_owned(), value.unwrap_or_default());
+        }
+        &self.record.params[name]
     }
 
     /// Whether a definition counts under the params chosen.
@@ -165,8 +172,8 @@ impl<'a> Grounder<'a> {
 
     /// The formula of a test, about a node where there is one.
     pub(super) fn expr(&mut self, name: &str, node: Option<&Node>) -> F {
-        let key = (name.to_owned(), node.cloned());
-        if let Some(formula) = self.memo.exprs.get(&key) {
+        let about = node.cloned();
+        if let Some(formula) = self.memo.exprs.get(name).and_then(|asked| asked.get(&about)) {
             return Rc::clone(formula);
         }
         let pack = self.pack;
@@ -174,12 +181,13 @@ impl<'a> Grounder<'a> {
             Some(expr) if self.counts(expr.when_param.as_ref()) => self.test(name, &expr.test, node),
             _ => known(false),
         };
-        self.memo.exprs.insert(key, Rc::clone(&formula));
+        let asked = self.memo.exprs.entry(name.to_owned()).or_default();
+        asked.insert(about, Rc::clone(&formula));
         formula
     }
 
     fn test(&mut self, name: &str, test: &ExprTest, node: Option<&Node>) -> F {
-        let needed_by = format!("expr.{name}");
+        let needed_by = || format!("expr.{name}");
         match test {
             ExprTest::Any(names) => {
                 let parts: Vec<F> = names.iter().map(|name| self.expr(name, node)).collect();
@@ -207,7 +215,7 @@ impl<'a> Grounder<'a> {
                     selection
                         .open
                         .iter()
-                        .map(|fact| self.ask(&needed_by, fact.clone())),
+                        .map(|fact| self.ask(&needed_by(), fact.clone())),
                 );
                 any(parts)
             }
@@ -228,16 +236,19 @@ impl<'a> Grounder<'a> {
                     selection
                         .open
                         .iter()
-                        .map(|fact| not(&self.ask(&needed_by, fact.clone()))),
+                        .map(|fact| not(&self.ask(&needed_by(), fact.clone()))),
                 );
                 all(parts)
             }
-            ExprTest::Share(test) => match self.share(&needed_by, test, node) {
-                Ok(found) => share(found),
+            ExprTest::Share(test) => match self.share(&needed_by(), test, node) {
+                Ok(found) => {
+                    self.weigh(&found);
+                    share(found)
+                }
                 Err(open) => open,
             },
             ExprTest::Place(place) => {
-                node.map_or_else(|| known(false), |node| self.place(&needed_by, place, node))
+                node.map_or_else(|| known(false), |node| self.place(&needed_by(), place, node))
             }
             ExprTest::Party { role, class } => {
                 let Some(node) = node else { return known(false) };
@@ -248,7 +259,7 @@ impl<'a> Grounder<'a> {
                     .collect();
                 any(parts)
             }
-            ExprTest::Context(test) => self.context_test(&needed_by, test),
+            ExprTest::Context(test) => self.context_test(&needed_by(), test),
             ExprTest::ContextParty { role, class } => match self.context_party(role) {
                 None => known(false),
                 Some(who) => self.class(class, &who, None),
@@ -256,12 +267,12 @@ impl<'a> Grounder<'a> {
             ExprTest::Licensed(licensed) => {
                 let Some(node) = node else { return known(false) };
                 let Some((facts, index)) = self.step(node) else {
-                    return self.ask(&needed_by, FactRef::lot(&node.lot, "step"));
+                    return self.ask(&needed_by(), FactRef::lot(&node.lot, "step"));
                 };
                 let step = facts.productions.get(index).cloned().unwrap_or_default();
-                self.licensed_step(&needed_by, licensed, &node.lot, &step)
+                self.licensed_step(&needed_by(), licensed, &node.lot, &step)
             }
-            ExprTest::Evidence(test) => self.evidence_test(&needed_by, test, node),
+            ExprTest::Evidence(test) => self.evidence_test(&needed_by(), test, node),
             ExprTest::Presume { of, when_unknown } => {
                 // Helps only against ignorance: a value that is known stands.
                 let value = self.expr(of, node);
@@ -277,7 +288,7 @@ impl<'a> Grounder<'a> {
                 value,
             } => {
                 let Some(node) = node else { return known(false) };
-                self.attribute(&needed_by, node, path, *comparison, value)
+                self.attribute(&needed_by(), node, path, *comparison, value)
             }
         }
     }
@@ -312,7 +323,7 @@ impl<'a> Grounder<'a> {
     ) -> Result<Share, F> {
         let measure = match &test.measure {
             Choice::Fixed(word) => word.clone(),
-            Choice::Param(param) => self.param(param),
+            Choice::Param(param) => self.param(param).to_owned(),
         };
         let value = match &test.value {
             Threshold::Fixed(value) => value.clone(),
@@ -358,13 +369,6 @@ impl<'a> Grounder<'a> {
                 "step.inputs",
             ));
         }
-        let total: Exact = terms.iter().filter_map(|term| term.amount.as_ref()).sum();
-        for term in &terms {
-            self.record.weigh(&term.counts, || match &term.amount {
-                Some(amount) if total > Exact::default() => amount / &total,
-                _ => Exact::one(),
-            });
-        }
         let undecided = self.record.number(needed_by, facts);
         Ok(Share {
             terms,
@@ -373,6 +377,17 @@ impl<'a> Grounder<'a> {
             value,
             undecided,
         })
+    }
+
+    /// Notes how much of a share hangs on each open question.
+    fn weigh(&mut self, share: &Share) {
+        let total = sum(share.terms.iter().filter_map(|term| term.amount.as_ref()));
+        for term in &share.terms {
+            self.record.weigh(&term.counts, || match &term.amount {
+                Some(amount) if total > Exact::default() => amount / &total,
+                _ => Exact::one(),
+            });
+        }
     }
 
     /// The row of a table that the context selects; nothing if the context does not say, or none fits.

@@ -33,6 +33,7 @@ mod party;
 mod quick;
 mod recall;
 mod settle;
+mod total;
 mod truth;
 mod verdict;
 pub mod view;

@@ -25,6 +25,45 @@ pub(super) enum Who {
 impl Grounder<'_> {
     /// Whether somebody is in a class; `node` and role say where he was met.
     pub(super) fn class(&mut self, name: &str, who: &Who, met: Option<(&Node, Role)>) -> F {
+        if let Who::Known(party) = who
+            && let Some(asked) = self.memo.classes.get(name)
+            && let Some(formula) = asked.get(party)
+        {
+            return Rc::clone(formula);
+        }
+        let formula = self.class_test(name, who, met);
+        // What a thicket around somebody else left unanswered is not this party's answer for good.
+        let is_answered = !self.asking || self.patience > 0;
+        if let Who::Known(party) = who
+            && is_answered
+            && self.is_lasting(name)
+        {
+            let asked = self.memo.classes.entry(name.to_owned()).or_default();
+            asked.insert(party.clone(), Rc::clone(&formula));
+        }
+        formula
+    }
+
+    /// Whether it does not matter to a class where and when somebody was met.
+    fn is_lasting(&self, name: &str) -> bool {
+        let Some(class) = self.pack.classes.get(name) else {
+            return true;
+        };
+        match &class.test {
+            ClassTest::Any(names) | ClassTest::All(names) => names.iter().all(|name| self.is_lasting(name)),
+            ClassTest::Not(name) => self.is_lasting(name),
+            ClassTest::Place(_) => false,
+            ClassTest::Listed { clock, .. } => *clock != Clock::Event,
+            ClassTest::Owned(owned) => owned.clock != Clock::Event,
+            ClassTest::Evidence(test) => test.clock != Clock::Event,
+            ClassTest::OrganizedIn { .. }
+            | ClassTest::PrincipalPlaceIn { .. }
+            | ClassTest::CitizenOf { .. }
+            | ClassTest::Licensed(_) => true,
+        }
+    }
+
+    fn class_test(&mut self, name: &str, who: &Who, met: Option<(&Node, Role)>) -> F {
         let pack = self.pack;
         let Some(class) = pack.classes.get(name) else {
             return known(false);
@@ -54,33 +93,20 @@ impl Grounder<'_> {
             _ => {}
         }
         let needed_by = format!("class.{name}");
-        let party = match who {
-            Who::Known(party) => party,
-            Who::Unknown(fact) => return self.ask(&needed_by, fact.clone()),
-        };
-        let at_event = match &class.test {
-            ClassTest::Listed { clock, .. } => *clock == Clock::Event,
-            ClassTest::Owned(owned) => owned.clock == Clock::Event,
-            ClassTest::Evidence(test) => test.clock == Clock::Event,
-            _ => false,
-        };
-        let key = (name.to_owned(), party.clone());
-        if !at_event && let Some(formula) = self.memo.classes.get(&key) {
-            return Rc::clone(formula);
+        match who {
+            Who::Known(party) => {
+                // A question within a question (is an owner in that class?) draws on the same patience: if each
+                // had its own, a thicket of holdings would have as much as it has branches.
+                let is_outermost = !std::mem::replace(&mut self.asking, true);
+                if is_outermost {
+                    self.patience = PATIENCE;
+                }
+                let formula = self.leaf(&needed_by, &class.test, party, met.map(|(node, _)| node));
+                self.asking = !is_outermost;
+                formula
+            }
+            Who::Unknown(fact) => self.ask(&needed_by, fact.clone()),
         }
-        // A question within a question (is an owner in that class?) draws on the same patience: if each had
-        // its own, a thicket of holdings would have as much as it has branches.
-        let is_outermost = !std::mem::replace(&mut self.asking, true);
-        if is_outermost {
-            self.patience = PATIENCE;
-        }
-        let formula = self.leaf(&needed_by, &class.test, party, met.map(|(node, _)| node));
-        self.asking = !is_outermost;
-        // What a thicket around somebody else left unanswered is not this party's answer for good.
-        if !at_event && (is_outermost || self.patience > 0) {
-            self.memo.classes.insert(key, Rc::clone(&formula));
-        }
-        formula
     }
 
     fn leaf(&mut self, needed_by: &str, test: &ClassTest, party: &str, node: Option<&Node>) -> F {

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use num_bigint::BigInt;
-use num_traits::{One as _, Signed as _, ToPrimitive as _};
+use num_traits::{One as _, Signed as _, ToPrimitive as _, Zero as _};
 
 use super::{
     truth::{AtomId, Comparison, F, Formula, Share, Truth},
@@ -82,9 +82,11 @@ impl QuickShare {
         let mut scale = BigInt::one();
         for amount in amounts() {
             // The least common multiple, grown one amount at a time.
-            scale *= (Exact::from_integer(scale.clone()) * amount).denom();
+            if !(&scale % amount.denom()).is_zero() {
+                scale *= (Exact::from_integer(scale.clone()) * amount).denom();
+            }
         }
-        let scaled = |amount: &Exact| (amount * Exact::from_integer(scale.clone())).to_integer();
+        let scaled = |amount: &Exact| amount.numer() * (&scale / amount.denom());
         let fits = |number: &BigInt| number.to_i128().filter(|number| (0..LIMIT).contains(number));
         let total: BigInt = amounts().map(scaled).sum();
         fits(&total)?;

@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, rc::Rc};
 use num_traits::{One as _, Zero as _};
 use serde::Serialize;
 
-use super::view::Exact;
+use super::{total::Total, view::Exact};
 
 /// True, false or unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -223,24 +223,23 @@ fn join(parts: impl IntoIterator<Item = F>, decisive: bool, wrap: fn(Vec<F>) -> 
 
 /// A share, folded to a constant where the facts decide it; known terms are added up.
 pub(super) fn share(mut share: Share) -> F {
-    let mut sums = [None::<Exact>, None];
+    let mut sums = [None::<Total>, None];
     share
         .terms
         .retain(|term| match (&*term.include, &*term.counts, &term.amount) {
             (Formula::Known(false), _, _) => false,
             (Formula::Known(true), Formula::Known(counts), Some(amount)) => {
-                let sum = &mut sums[usize::from(*counts)];
-                *sum = Some(sum.take().unwrap_or_else(Exact::zero) + amount);
+                sums[usize::from(*counts)].get_or_insert_default().add(amount);
                 false
             }
             _ => true,
         });
     for (counts, sum) in [false, true].into_iter().zip(sums) {
-        if let Some(amount) = sum {
+        if let Some(sum) = sum {
             share.terms.push(Term {
                 include: known(true),
                 counts: known(counts),
-                amount: Some(amount),
+                amount: Some(sum.exact()),
             });
         }
     }
@@ -346,14 +345,8 @@ struct Side {
 /// A sum, and whether something of unknown amount belongs to it.
 #[derive(Default)]
 struct Sum {
-    sum: Option<Exact>,
+    total: Total,
     unknown: bool,
-}
-
-impl Sum {
-    fn total(&self) -> Exact {
-        self.sum.clone().unwrap_or_else(Exact::zero)
-    }
 }
 
 impl Side {
@@ -364,7 +357,7 @@ impl Side {
             &mut self.other
         };
         match amount {
-            Some(amount) => side.sum = Some(side.total() + amount),
+            Some(amount) => side.total.add(amount),
             None => side.unknown = true,
         }
     }
@@ -372,7 +365,7 @@ impl Side {
     /// The ratio where unknown amounts are as large as they can be on the side that `upwards` favours, and
     /// nothing on the other.
     fn ratio(&self, upwards: bool) -> Option<Exact> {
-        let (counted, other) = (self.counted.total(), self.other.total());
+        let (counted, other) = (self.counted.total.exact(), self.other.total.exact());
         if upwards && self.counted.unknown {
             return Some(Exact::one());
         }

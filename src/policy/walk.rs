@@ -11,6 +11,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    hash::{Hash, Hasher},
     rc::Rc,
 };
 
@@ -48,13 +49,21 @@ pub(super) const DEPTH_MAX: u32 = 256;
 const VISITS_MAX: u32 = 64;
 
 /// A lot, and which of its productions.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Node {
     pub(super) lot: Rc<str>,
     /// Zero-based position among the lot's productions; none: nothing is known of its making.
     pub(super) production: Option<usize>,
     /// How it went into what was made of it.
     pub(super) edges: Rc<BTreeSet<Edge>>,
+}
+
+/// Nodes of one place are hardly ever reached by different edges: hashing those as well would cost more than it
+/// tells apart.
+impl Hash for Node {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (&self.lot, self.production).hash(state);
+    }
 }
 
 /// One input of one step.

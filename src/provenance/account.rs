@@ -1,13 +1,14 @@
 //! Balances: what was made of a lot against what was used of it, by everybody and by each party.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     AnomalyKind, Projection,
-    amount::{Amount, Exact, Tally},
+    amount::{Amount, Exact, Tally, Unit},
     fact::{Leg, Other, Role, Stated},
     history::History,
     judge::Report,
+    symbol::{BySymbol, Symbol},
     usage::Use,
 };
 use crate::quantity::parse_decimal;
@@ -72,7 +73,7 @@ impl Report<'_> {
             // Where a serial is follows from custody; how often it was used, from the balance.
             return;
         }
-        let mut accounts: BTreeMap<&str, Account> = BTreeMap::new();
+        let mut accounts: HashMap<Symbol, Account, BySymbol> = HashMap::default();
         let makings: Vec<u32> = history.makings.iter().map(|making| making.touch.fact).collect();
         for moment in &history.moments {
             let fact = moment.touch.fact;
@@ -98,19 +99,20 @@ impl Report<'_> {
             let amount = projection.amount(projection.leg(moment.touch), history.key.into());
             for (party, gain) in [(gains, true), (loses, false)] {
                 let Some(party) = party else { continue };
-                let account = accounts.entry(projection.symbols.name(party)).or_default();
+                let account = accounts.entry(party).or_default();
                 account.book(fact, gain, amount.as_ref().filter(|_| !foreign));
             }
         }
-        for (party, account) in accounts {
-            let Some(Overdrawn {
+        let overdrawn: BTreeMap<&str, Overdrawn> = accounts
+            .into_iter()
+            .filter_map(|(party, account)| Some((projection.symbols.name(party), account.overdrawn()?)))
+            .collect();
+        for (party, account) in overdrawn {
+            let Overdrawn {
                 facts: mut beyond,
                 lost,
                 gained,
-            }) = account.overdrawn()
-            else {
-                continue;
-            };
+            } = account;
             // What exceeds even the lot is named as that already.
             beyond.retain(|fact| {
                 let key = projection.key_of(*fact);
@@ -127,7 +129,7 @@ impl Report<'_> {
 
     /// The unit in which makings and uses can be compared, and how much was made in it; nothing if some
     /// making does not say how much.
-    fn comparable(&self, made: &Tally, uses: &[Use]) -> Option<(String, Exact, Option<Amount>)> {
+    fn comparable(&self, made: &Tally, uses: &[Use]) -> Option<(Unit, Exact, Option<Amount>)> {
         if made.unknown || made.sums.len() != 1 {
             return None;
         }
@@ -140,7 +142,7 @@ impl Report<'_> {
         }
         match self.projection.mass_per_piece(self.history) {
             // Pieces were made and some were weighed when used: everything by mass.
-            Some(mass) if unit.is_empty() => {
+            Some(mass) if *unit == Unit::Pieces => {
                 let value = mass.value.multiplied(value);
                 Some((mass.unit.clone(), value, Some(mass)))
             }
@@ -169,7 +171,7 @@ impl Account {
     /// What went beyond what it had; nothing if that cannot be said, or nothing did.
     fn overdrawn(self) -> Option<Overdrawn> {
         // Nothing gained is a matter of custody, several units a matter of conversion.
-        if self.unclear || self.gained.sums.len() != 1 {
+        if self.unclear || self.lost.is_empty() || self.gained.sums.len() != 1 {
             return None;
         }
         let (unit, gained) = self.gained.sums.into_iter().next()?;
@@ -218,14 +220,14 @@ impl Projection {
     pub(super) fn mass(&self, leg: &Leg) -> Option<Amount> {
         let amount = self.amount(leg, leg.span);
         if let Some(amount) = &amount
-            && amount.unit == "KGM"
+            && amount.unit.is("KGM")
         {
             return Some(amount.clone());
         }
         if let Stated::As { value, unit } = leg.mass {
             return Some(Amount::of(value, self.symbols.name(unit)));
         }
-        let amount = amount.filter(|amount| amount.unit.is_empty())?;
+        let amount = amount.filter(|amount| amount.unit == Unit::Pieces)?;
         let product = self.product_of_leg(leg)?;
         let declared = self.product_declaration(product)?;
         let mass = declared.mass_per_piece.as_ref()?;

@@ -1,12 +1,13 @@
 //! Exact sums of quantities: integers in units of 10^-40 of a base unit, so that no sum is ever rounded.
 //!
 //! A decimal has at most 28 digits behind the point and the finest factor to a base unit adds eight
-//! (`quantity`), so every quantity that the wire can carry is a whole number here.
+//! (`quantity`), so every quantity that the wire can carry is a whole number here. Those that need no more than
+//! twelve digits behind the point, which is the bulk, are kept in a machine word.
 
-use std::{collections::BTreeMap, fmt, sync::LazyLock};
+use std::{borrow::Cow, cmp::Ordering, collections::BTreeMap, fmt, sync::LazyLock};
 
 use num_bigint::BigInt;
-use num_rational::BigRational;
+use num_rational::{BigRational, Ratio};
 use num_traits::{Signed as _, Zero as _};
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
@@ -16,61 +17,128 @@ use crate::quantity::base_unit;
 /// Digits behind the point.
 const SCALE: u32 = 40;
 
+/// Digits behind the point of a short number.
+const SHORT_SCALE: u32 = 12;
+
+/// One, as a short number.
+const SHORT_ONE: i128 = 10_i128.pow(SHORT_SCALE);
+
 /// An exact number: a quantity of some base unit.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Exact(BigInt);
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Exact(Number);
+
+/// A number that fits the short form always has it, so that equal numbers look the same.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Number {
+    /// In units of 10^-12: the bulk of all quantities, without a heap.
+    Short(i128),
+    /// In units of 10^-40.
+    Long(BigInt),
+}
+
+use Number::{Long, Short};
 
 impl Exact {
     /// Nothing.
-    pub fn zero() -> Self {
-        Self(BigInt::zero())
+    pub const fn zero() -> Self {
+        Self(Short(0))
     }
 
     /// A whole number.
     pub fn whole(number: u64) -> Self {
-        Self(BigInt::from(number) * power_of_ten(SCALE))
+        Self(Short(i128::from(number) * SHORT_ONE))
+    }
+
+    /// A number in units of 10^-40.
+    fn from_long(number: BigInt) -> Self {
+        let scale = power_of_ten(SCALE - SHORT_SCALE);
+        if (&number % scale).is_zero()
+            && let Ok(short) = i128::try_from(&number / scale)
+        {
+            return Self(Short(short));
+        }
+        Self(Long(number))
+    }
+
+    /// In units of 10^-40.
+    fn to_long(&self) -> Cow<'_, BigInt> {
+        match &self.0 {
+            Short(short) => Cow::Owned(BigInt::from(*short) * power_of_ten(SCALE - SHORT_SCALE)),
+            Long(long) => Cow::Borrowed(long),
+        }
+    }
+
+    /// Does to two numbers what either form of the operation does: the short one, unless it overflows.
+    fn combine(
+        &self,
+        other: &Self,
+        short: impl FnOnce(i128, i128) -> Option<i128>,
+        long: impl FnOnce(&BigInt, &BigInt) -> BigInt,
+    ) -> Self {
+        if let (Short(a), Short(b)) = (&self.0, &other.0)
+            && let Some(result) = short(*a, *b)
+        {
+            return Self(Short(result));
+        }
+        Self::from_long(long(&self.to_long(), &other.to_long()))
     }
 
     /// `value` times `factor`, exactly.
     fn product(value: Decimal, factor: Decimal) -> Self {
-        let digits = SCALE.saturating_sub(value.scale() + factor.scale());
-        Self(BigInt::from(value.mantissa()) * BigInt::from(factor.mantissa()) * power_of_ten(digits))
+        let scale = value.scale() + factor.scale();
+        let short = || {
+            let power = 10_i128.pow(SHORT_SCALE.checked_sub(scale)?);
+            value
+                .mantissa()
+                .checked_mul(factor.mantissa())?
+                .checked_mul(power)
+        };
+        if let Some(short) = short() {
+            return Self(Short(short));
+        }
+        let power = power_of_ten(SCALE.saturating_sub(scale));
+        Self::from_long(BigInt::from(value.mantissa()) * BigInt::from(factor.mantissa()) * power)
     }
 
     /// This number `times` over.
     #[must_use]
     pub fn times(&self, times: u64) -> Self {
-        Self(&self.0 * BigInt::from(times))
+        self.multiplied(&Self::whole(times))
     }
 
     /// This number times another. Exact as long as the other has few digits behind the point, as counts of
     /// pieces have; digits beyond the fortieth are cut off.
     #[must_use]
     pub fn multiplied(&self, other: &Self) -> Self {
-        Self(&self.0 * &other.0 / power_of_ten(SCALE))
+        let short = |a: i128, b: i128| {
+            let product = a.checked_mul(b)?;
+            (product % SHORT_ONE == 0).then_some(product / SHORT_ONE)
+        };
+        self.combine(other, short, |a, b| a * b / power_of_ten(SCALE))
     }
 
     /// Whether it is below zero.
     pub fn is_negative(&self) -> bool {
-        self.0.is_negative()
+        match &self.0 {
+            Short(short) => *short < 0,
+            Long(long) => long.is_negative(),
+        }
     }
 
     /// Whether it is nothing.
     pub fn is_zero(&self) -> bool {
-        self.0.is_zero()
+        self.0 == Short(0)
     }
 
     /// As a fraction.
     pub fn to_rational(&self) -> BigRational {
-        // Few quantities have many digits behind the point: without the zeros at the end both numbers are short.
-        let (mut number, mut digits) = (self.0.clone(), SCALE);
-        for zeros in [32, 16, 8, 4, 2, 1] {
-            let power = power_of_ten(zeros);
-            if digits >= zeros && (&number % power).is_zero() {
-                (number, digits) = (number / power, digits - zeros);
+        match &self.0 {
+            Short(short) => {
+                let reduced = Ratio::new(*short, SHORT_ONE);
+                BigRational::new_raw((*reduced.numer()).into(), (*reduced.denom()).into())
             }
+            Long(long) => BigRational::new(long.clone(), power_of_ten(SCALE).clone()),
         }
-        BigRational::new(number, power_of_ten(digits).clone())
     }
 }
 
@@ -85,23 +153,43 @@ fn power_of_ten(digits: u32) -> &'static BigInt {
 
 impl std::ops::AddAssign<&Exact> for Exact {
     fn add_assign(&mut self, other: &Self) {
-        self.0 += &other.0;
+        *self = self.combine(other, i128::checked_add, |a, b| a + b);
     }
 }
 
 impl std::ops::SubAssign<&Exact> for Exact {
     fn sub_assign(&mut self, other: &Self) {
-        self.0 -= &other.0;
+        *self = self.combine(other, i128::checked_sub, |a, b| a - b);
+    }
+}
+
+impl Ord for Exact {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Short(a), Short(b)) => a.cmp(b),
+            _ => self.to_long().cmp(&other.to_long()),
+        }
+    }
+}
+
+impl PartialOrd for Exact {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 impl fmt::Display for Exact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = SCALE as usize + 1;
-        let digits = format!("{:0>width$}", self.0.abs().to_string());
-        let (whole, fraction) = digits.split_at(digits.len() - SCALE as usize);
+        let sign = if self.is_negative() { "-" } else { "" };
+        let (digits, scale) = match &self.0 {
+            // Most are whole: pieces.
+            Short(short) if short % SHORT_ONE == 0 => return write!(f, "{}", short / SHORT_ONE),
+            Short(short) => (short.unsigned_abs().to_string(), SHORT_SCALE as usize),
+            Long(long) => (long.magnitude().to_string(), SCALE as usize),
+        };
+        let digits = format!("{digits:0>width$}", width = scale + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - scale);
         let fraction = fraction.trim_end_matches('0');
-        let sign = if self.0.is_negative() { "-" } else { "" };
         if fraction.is_empty() {
             write!(f, "{sign}{whole}")
         } else {
@@ -116,6 +204,39 @@ impl fmt::Debug for Exact {
     }
 }
 
+/// What an amount is counted in. Pieces first, then by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unit {
+    /// Things.
+    Pieces,
+    /// A Rec 20 code of a base unit, never empty: `KGM`, `LTR`, `KWH` ...
+    Measure(String),
+}
+
+impl Unit {
+    /// From its code, which is empty for pieces.
+    pub fn of(code: &str) -> Self {
+        if code.is_empty() {
+            Self::Pieces
+        } else {
+            Self::Measure(code.to_owned())
+        }
+    }
+
+    /// Its code, empty for pieces.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Pieces => "",
+            Self::Measure(code) => code,
+        }
+    }
+
+    /// Whether this is the unit with that code.
+    pub fn is(&self, code: &str) -> bool {
+        self.code() == code
+    }
+}
+
 /// An exact amount of a base unit: `KGM`, `LTR`, `KWH`, or pieces (empty).
 ///
 /// Serialises as `{"value": "797.5", "unit": "KGM"}`.
@@ -123,8 +244,8 @@ impl fmt::Debug for Exact {
 pub struct Amount {
     /// The number.
     pub value: Exact,
-    /// Rec 20 code of the base unit, empty for pieces.
-    pub unit: String,
+    /// Base unit.
+    pub unit: Unit,
 }
 
 impl Amount {
@@ -133,7 +254,7 @@ impl Amount {
         let (unit, factor) = base_unit(unit);
         Self {
             value: Exact::product(value, factor),
-            unit: unit.to_owned(),
+            unit: Unit::of(unit),
         }
     }
 
@@ -141,17 +262,16 @@ impl Amount {
     pub fn pieces(count: u64) -> Self {
         Self {
             value: Exact::whole(count),
-            unit: String::new(),
+            unit: Unit::Pieces,
         }
     }
 }
 
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = if self.unit.is_empty() {
-            "pieces"
-        } else {
-            &self.unit
+        let unit = match &self.unit {
+            Unit::Pieces => "pieces",
+            Unit::Measure(code) => code,
         };
         write!(f, "{} {unit}", self.value)
     }
@@ -161,7 +281,7 @@ impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Amount", 2)?;
         object.serialize_field("value", &self.value.to_string())?;
-        object.serialize_field("unit", &self.unit)?;
+        object.serialize_field("unit", self.unit.code())?;
         object.end()
     }
 }
@@ -169,7 +289,7 @@ impl Serialize for Amount {
 /// Sums by base unit, and whether something of unstated quantity belongs to them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tally {
-    pub(super) sums: BTreeMap<String, Exact>,
+    pub(super) sums: BTreeMap<Unit, Exact>,
     pub(super) unknown: bool,
 }
 
@@ -208,7 +328,7 @@ mod tests {
                 for sign in [-1_i64, 1] {
                     let number = BigInt::from(mantissa) * BigInt::from(10).pow(digits) * BigInt::from(sign);
                     let expected = BigRational::new(number.clone(), whole.clone());
-                    assert_eq!(Exact(number).to_rational(), expected);
+                    assert_eq!(Exact::from_long(number).to_rational(), expected);
                 }
             }
         }

@@ -9,6 +9,8 @@
 //! product  ownership  board  succession
 //! ```
 
+use std::sync::Arc;
+
 use super::{Projection, reading, symbol::Symbol};
 use crate::{
     policy::view::Assurance,
@@ -39,11 +41,17 @@ impl Backing {
 }
 
 impl Projection {
+    /// What stands behind a fact, worked out by [`Self::weigh_backing`] and remembered: one transfer or
+    /// declaration is behind many lots.
+    pub(super) fn backing(&self, number: u32) -> Arc<Backing> {
+        self.recall.backing(number, || self.weigh_backing(number))
+    }
+
     /// What stands behind a fact: the signer's own word, his certification clause, and evidence that names it.
     ///
     /// An event that was reported without the claimed party's leave is no more than reported, whatever clause
     /// it carries; evidence about it counts as for any other.
-    pub(super) fn backing(&self, number: u32) -> Backing {
+    fn weigh_backing(&self, number: u32) -> Backing {
         let fact = self.fact(number);
         if fact.by_authority {
             return Backing {

@@ -10,7 +10,7 @@ use super::{
     Projection,
     fact::{Leg, Role},
     span::{LotKey, Touch},
-    symbol::Symbol,
+    symbol::{BySymbol, Symbol},
 };
 
 /// How deep containers in containers are followed.
@@ -67,7 +67,7 @@ pub(super) struct History {
     pub(super) out_of_count: Vec<Touch>,
     /// Who owns its identifier.
     pub(super) owner: Option<Symbol>,
-    holders: HashMap<Symbol, Holding>,
+    holders: HashMap<Symbol, Holding, BySymbol>,
 }
 
 impl History {
@@ -116,7 +116,7 @@ struct Departure {
 /// First departures by number of the shipment (outer `None`: of any number) and by consignee, so that a
 /// receipt is matched without looking at every shipment of a lot that many have shipped.
 #[derive(Debug, Default)]
-struct Departures(HashMap<(Option<Symbol>, Option<Symbol>), Departure>);
+struct Departures(HashMap<(Option<Symbol>, Option<Symbol>), Departure, BySymbol>);
 
 impl Departures {
     fn note(&mut self, number: Symbol, consignee: Option<Symbol>, time: i64, standing: bool) {
@@ -165,7 +165,7 @@ impl Projection {
             receipts: Vec::new(),
             out_of_count: Vec::new(),
             owner: self.directory.owner(&self.symbols, &self.name(key)),
-            holders: HashMap::new(),
+            holders: HashMap::default(),
         };
         self.gather(key, None, None, (i64::MIN, i64::MAX), 0, &mut history);
         let mut moments = std::mem::take(&mut history.moments);

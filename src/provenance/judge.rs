@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Anomaly, AnomalyKind, Projection, Weight,
-    amount::{Exact, Tally},
+    amount::{Exact, Tally, Unit},
     fact::Role,
     history::History,
     span::{LotKey, Span},
@@ -46,7 +46,13 @@ impl Projection {
             };
             tally.add(self.mass(leg).as_ref());
         }
-        let kilograms = |tally: &Tally| tally.sums.get("KGM").cloned().unwrap_or_else(Exact::zero);
+        let kilograms = |tally: &Tally| {
+            tally
+                .sums
+                .get(&Unit::of("KGM"))
+                .cloned()
+                .unwrap_or_else(Exact::zero)
+        };
         let (went_in, came_out) = (kilograms(&masses_in), kilograms(&masses_out));
         (!masses_in.unknown && came_out > went_in).then(|| format!("{came_out} KGM out of {went_in} KGM"))
     }

@@ -53,7 +53,7 @@ use std::{
 
 use prost::Message as _;
 
-pub use amount::{Amount, Exact};
+pub use amount::{Amount, Exact, Unit};
 pub use anomaly::{Anomaly, AnomalyKind, Weight};
 pub use graph::{Bounds, Direction, Node, Provenance, Step, StepItem};
 pub use stock::StockRow;

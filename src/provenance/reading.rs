@@ -95,6 +95,14 @@ pub(super) fn certification(encoded: &[u8]) -> Option<v1::Certification> {
     v1::Certification::decode(field.value).ok()
 }
 
+/// Whether an encoded event is of a kind and says something in a field of its content, or may do so under a
+/// seal. Most do not, and need not be decoded to see that.
+pub(super) fn may_state(encoded: &[u8], kind: u32, field: u32) -> bool {
+    let outline = Outline::of(encoded);
+    let stated = || fields(outline.content).any(|stated| stated.number == field);
+    outline.kind == kind && (outline.sealed || stated())
+}
+
 /// The top level of an encoded event.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Outline<'a> {

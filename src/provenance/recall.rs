@@ -14,6 +14,7 @@ use crate::{policy::view::LotFacts, wire::v1};
 
 use super::{
     Anomaly, Projection,
+    assurance::Backing,
     history::History,
     span::{LotKey, Span},
     symbol::Symbol,
@@ -35,6 +36,8 @@ struct Kept {
     products: HashMap<Symbol, Option<(u32, Arc<v1::ProductDeclared>)>>,
     /// By step: what is wrong with its masses.
     yields: HashMap<u32, Option<String>>,
+    /// By fact: what stands behind it.
+    backings: HashMap<u32, Arc<Backing>>,
     /// Lots behind which there is no circle.
     acyclic: HashSet<LotKey>,
     used: usize,
@@ -89,6 +92,18 @@ impl Recall {
         kept.make_room(1);
         kept.yields.insert(step, found.clone());
         found
+    }
+
+    /// What `ask` says of what stands behind a fact, asked once.
+    pub(super) fn backing(&self, fact: u32, ask: impl FnOnce() -> Backing) -> Arc<Backing> {
+        if let Some(known) = self.kept().backings.get(&fact) {
+            return Arc::clone(known);
+        }
+        let backing = Arc::new(ask());
+        let mut kept = self.kept();
+        kept.make_room(1);
+        kept.backings.insert(fact, Arc::clone(&backing));
+        backing
     }
 
     /// Whether it was found before that the lot cannot be among its own ancestors.

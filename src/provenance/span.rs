@@ -118,10 +118,13 @@ pub(super) fn find(symbols: &Symbols, id: &str) -> Option<LotKey> {
 /// The identifier of a key.
 pub(super) fn name(symbols: &Symbols, key: LotKey) -> String {
     let stem = symbols.name(key.stem);
-    match usize::from(key.width) {
-        0 => stem.to_owned(),
-        width => format!("{stem}{:0width$}", key.number),
+    let mut name = String::with_capacity(stem.len() + usize::from(key.width));
+    name.push_str(stem);
+    for place in (0..u32::from(key.width)).rev() {
+        let digit = key.number / 10_u64.pow(place) % 10;
+        name.push(char::from(b'0' + u8::try_from(digit).unwrap_or(0)));
     }
+    name
 }
 
 /// The spans of a run of serials, gaps closed and doubles joined.

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Projection,
-    amount::{Amount, Exact},
+    amount::{Amount, Exact, Unit},
     fact::Role,
     history::History,
 };
@@ -219,7 +219,7 @@ impl Stock {
         taken
     }
 
-    fn rows(self, unit: &str) -> Vec<StockRow> {
+    fn rows(self, unit: &Unit) -> Vec<StockRow> {
         self.spots
             .into_iter()
             .filter(|(_, (_, most))| !most.is_zero())
@@ -229,11 +229,11 @@ impl Stock {
                 parent,
                 at_least: Amount {
                     value: least,
-                    unit: unit.to_owned(),
+                    unit: unit.clone(),
                 },
                 at_most: Amount {
                     value: most,
-                    unit: unit.to_owned(),
+                    unit: unit.clone(),
                 },
             })
             .collect()

@@ -8,6 +8,8 @@
 //! Numbers follow arrival, so they must never reach an output or decide an order; whatever is compared or
 //! printed goes through [`Symbols::name`]. That is why [`Symbol`] has no `Ord`.
 
+use std::hash::{BuildHasherDefault, Hasher};
+
 use super::index::Index;
 
 /// A text that [`Symbols`] knows.
@@ -25,6 +27,39 @@ impl Symbol {
 
     /// The bare number, for grouping alone.
     pub(super) fn index(self) -> u32 {
+        self.0
+    }
+}
+
+/// Hashes symbols by a multiplication: nobody outside chooses their numbers, so nobody can make them collide.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SymbolHasher(u64);
+
+/// For maps whose keys are symbols and nothing else.
+pub(super) type BySymbol = BuildHasherDefault<SymbolHasher>;
+
+impl Hasher for SymbolHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+
+    fn write_isize(&mut self, variant: isize) {
+        self.write_u64(variant.cast_unsigned() as u64);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // 2^64 over the golden ratio spreads neighbours over the whole word; a map looks at both its ends.
+        let mixed = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+
+    fn finish(&self) -> u64 {
         self.0
     }
 }

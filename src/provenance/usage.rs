@@ -2,7 +2,7 @@
 
 use super::{
     Projection,
-    amount::{Amount, Exact, Tally},
+    amount::{Amount, Exact, Tally, Unit},
     fact::{Leg, Role, Stated},
     history::History,
     span::{LotKey, Span},
@@ -144,17 +144,17 @@ pub(super) struct Use {
 
 impl Use {
     /// The amount in `unit`, through the mass of a piece if need be.
-    pub(super) fn in_unit(&self, unit: &str, mass_per_piece: Option<&Amount>) -> Option<Exact> {
+    pub(super) fn in_unit(&self, unit: &Unit, mass_per_piece: Option<&Amount>) -> Option<Exact> {
         let amount = self.amount.as_ref()?;
-        if amount.unit == unit {
+        if amount.unit == *unit {
             return Some(amount.value.clone());
         }
-        if let Some(mass) = self.mass.as_ref().filter(|mass| mass.unit == unit) {
+        if let Some(mass) = self.mass.as_ref().filter(|mass| mass.unit == *unit) {
             return Some(mass.value.clone());
         }
-        (amount.unit.is_empty())
+        (amount.unit == Unit::Pieces)
             .then_some(mass_per_piece)?
-            .filter(|mass| mass.unit == unit)
+            .filter(|mass| mass.unit == *unit)
             .map(|mass| mass.value.multiplied(&amount.value))
     }
 }

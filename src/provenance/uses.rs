@@ -39,12 +39,16 @@ pub(super) enum Use {
     Units(Role),
 }
 
+/// `Event.commissioned`
+pub(super) const COMMISSIONED: u32 = 64;
 /// `Event.split`
 pub(super) const SPLIT: u32 = 70;
 /// `Event.merged`
 pub(super) const MERGED: u32 = 71;
 /// `Event.certified`
 pub(super) const CERTIFIED: u32 = 73;
+/// `Event.title_transferred`
+pub(super) const TITLE_TRANSFERRED: u32 = 102;
 
 /// The fields of a kind that the fold reads, by their numbers in `event.proto`. None of the kinds that are
 /// about parties, facilities, keys, lists and other events: `directory` and `amend` read these.

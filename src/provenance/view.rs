@@ -18,8 +18,10 @@ use super::{
     anomaly::AnomalyKind,
     fact::Role,
     history::History,
+    reading::may_state,
     span::LotKey,
     symbol::Symbol,
+    uses::{COMMISSIONED, TITLE_TRANSFERRED},
 };
 use crate::{
     id::TreeSize,
@@ -98,7 +100,7 @@ fn number(text: &str) -> Option<BigRational> {
 
 /// Puts an amount where it belongs by its unit; others are not asked for.
 fn put(amounts: &mut Amounts, amount: &Amount, assurance: Assurance) {
-    let place = match amount.unit.as_str() {
+    let place = match amount.unit.code() {
         "KGM" => &mut amounts.mass,
         "KWH" => &mut amounts.energy,
         "LTR" => &mut amounts.volume,
@@ -126,7 +128,7 @@ fn complete(amounts: &mut Amounts, product: Option<&Product>) {
         (&mut amounts.energy, &product.energy, "KWH"),
     ] {
         if place.is_none()
-            && let Some(each) = each.as_ref().filter(|each| each.unit == unit)
+            && let Some(each) = each.as_ref().filter(|each| each.unit.is(unit))
         {
             let total = &count.value * each.value.to_rational();
             *place = Some(Fact::new(total, count.assurance.min(product.assurance)));
@@ -231,6 +233,8 @@ impl Projection {
         product: Option<&Product>,
         clock: i64,
     ) -> BTreeMap<String, Fact<Attribute>> {
+        const COUNTRY_OF_ORIGIN: u32 = 6;
+        const CONTRACT_DATE: u32 = 5;
         let mut attributes = BTreeMap::new();
         if let Some(product) = product {
             for (path, value) in [
@@ -245,8 +249,10 @@ impl Projection {
             }
         }
         for making in &history.makings {
-            if let Some(Kind::Commissioned(event)) =
-                self.event_of(making.touch.fact).and_then(|event| event.kind)
+            let encoded = &self.fact(making.touch.fact).encoded;
+            if may_state(encoded, COMMISSIONED, COUNTRY_OF_ORIGIN)
+                && let Some(Kind::Commissioned(event)) =
+                    self.event_of(making.touch.fact).and_then(|event| event.kind)
                 && !event.country_of_origin.is_empty()
             {
                 let value = Attribute::Text(event.country_of_origin);
@@ -258,6 +264,7 @@ impl Projection {
             let fact = moment.touch.fact;
             if moment.role == Role::Sold
                 && self.fact(fact).event_time < clock
+                && may_state(&self.fact(fact).encoded, TITLE_TRANSFERRED, CONTRACT_DATE)
                 && self.has_standing(history, fact)
                 && let Some(Kind::TitleTransferred(event)) = self.event_of(fact).and_then(|event| event.kind)
                 && let Some(date) = event.contract_date.and_then(utc_date)

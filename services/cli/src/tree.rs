@@ -173,7 +173,7 @@ fn amount(item: &StepItem) -> String {
     match &item.quantity {
         Some(quantity) => {
             let value = quantity.value.to_string();
-            let unit = match (quantity.unit.as_str(), value.as_str()) {
+            let unit = match (quantity.unit.code(), value.as_str()) {
                 ("", "1") => "piece",
                 ("", _) => "pieces",
                 ("KGM", _) => "kg",

@@ -10,7 +10,7 @@ use crate::{
     policy::view::{Amounts, Assurance, Cost, Fact, InputFacts, Licence, Stated, StepFacts},
     provenance::{
         Projection,
-        amount::{Amount, Exact, Tally},
+        amount::{Amount, Exact, Tally, Unit},
         assurance::Backing,
         fact::{self, Leg, Other, Role},
         history::History,
@@ -522,7 +522,7 @@ impl Projection {
             let class_leg = class_item.and_then(|at| items.get(at)).copied();
             let pieces = class_leg
                 .and_then(|leg| self.amount(leg, leg.span))
-                .filter(|amount| amount.unit.is_empty())
+                .filter(|amount| amount.unit == Unit::Pieces)
                 .map_or_else(
                     || BigRational::from_integer(members.into()),
                     |amount| rational(&amount.value),
@@ -537,7 +537,7 @@ impl Projection {
 
     fn kilograms(&self, leg: &fact::Leg) -> Option<Exact> {
         self.mass(leg)
-            .filter(|mass| mass.unit == "KGM")
+            .filter(|mass| mass.unit.is("KGM"))
             .map(|mass| mass.value)
     }
 }
