@@ -267,11 +267,17 @@ impl Amount {
     }
 }
 
+/// For people: `797.5 kg`, `1 piece`; a unit that has no common sign by its code.
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = match &self.unit {
-            Unit::Pieces => "pieces",
-            Unit::Measure(code) => code,
+        let unit = match self.unit.code() {
+            "" if self.value == Exact::whole(1) => "piece",
+            "" => "pieces",
+            "KGM" => "kg",
+            "LTR" => "l",
+            "MTK" => "m2",
+            "KWH" => "kWh",
+            code => code,
         };
         write!(f, "{} {unit}", self.value)
     }
@@ -344,7 +350,7 @@ mod tests {
         }
         assert_eq!(
             tally.amounts()[0].to_string(),
-            "1234567890123456789012345678.00000100000000000000000000045359237 KGM"
+            "1234567890123456789012345678.00000100000000000000000000045359237 kg"
         );
     }
 

@@ -89,6 +89,13 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) async fn run(self) -> Result<Outcome> {
+        for file in [&self.document, &self.parties] {
+            ensure!(
+                file.exists(),
+                "no file {}: run the demo in the repository's folder, or name --document and --parties",
+                file.display()
+            );
+        }
         let temporary = tempfile::tempdir()?;
         let folder = self
             .folder

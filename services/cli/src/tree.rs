@@ -171,19 +171,7 @@ fn place(step: &Step) -> (u64, u32) {
 /// How much of an item, for people, with a word between it and the item.
 fn amount(item: &StepItem) -> String {
     match &item.quantity {
-        Some(quantity) => {
-            let value = quantity.value.to_string();
-            let unit = match (quantity.unit.code(), value.as_str()) {
-                ("", "1") => "piece",
-                ("", _) => "pieces",
-                ("KGM", _) => "kg",
-                ("LTR", _) => "l",
-                ("MTK", _) => "m2",
-                ("KWH", _) => "kWh",
-                (code, _) => code,
-            };
-            format!("{value} {unit} of ")
-        }
+        Some(quantity) => format!("{quantity} of "),
         None if item.sealed => "a sealed amount of ".to_owned(),
         None => String::new(),
     }

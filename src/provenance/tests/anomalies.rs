@@ -42,7 +42,7 @@ fn more_used_than_made_weighs_on_the_lot_of_a_holder() {
     let anomaly = &projection.anomalies()[0];
     assert_eq!(anomaly.facts[0].event_id, "m8");
     assert_eq!(anomaly.outputs, ["urn:mine:conc-2"]);
-    assert_eq!(anomaly.detail, "used 1000.001 KGM of 1000 KGM");
+    assert_eq!(anomaly.detail, "used 1000.001 kg of 1000 kg");
     // Seen from what was made of it, too.
     assert_eq!(
         projection.anomalies_of("urn:mine:conc-2"),
@@ -59,7 +59,7 @@ fn a_holder_cannot_use_more_than_came_to_him() {
     assert_eq!(kinds_at(&projection, SALT), [(Found::UsedMoreThanHeld, Lot)]);
     assert_eq!(
         projection.anomalies()[0].detail,
-        "urn:party:refinery used and let go of 300.5 KGM, and had 300 KGM"
+        "urn:party:refinery used and let go of 300.5 kg, and had 300 kg"
     );
     let uses = |amount| {
         with([transform(
@@ -317,7 +317,7 @@ fn a_serial_is_commissioned_once() {
 fn more_of_a_lot_by_its_maker_is_more_not_twice() {
     let projection = with([commission(MINE, "m9", 30, kg(ORE, "500"))]);
     assert_eq!(projection.anomalies(), []);
-    assert_eq!(projection.lot(ORE).unwrap().made[0].to_string(), "1500 KGM");
+    assert_eq!(projection.lot(ORE).unwrap().made[0].to_string(), "1500 kg");
 }
 
 #[test]
@@ -389,7 +389,7 @@ fn a_stranger_cannot_poison_a_lot() {
     };
     assert_eq!(up(&projection), up(&honest));
     let salt = projection.lot(SALT).unwrap();
-    assert_eq!(salt.made[0].to_string(), "300 KGM");
+    assert_eq!(salt.made[0].to_string(), "300 kg");
     assert!(!salt.on_hold);
     assert_eq!(salt.stock, honest.lot(SALT).unwrap().stock);
     let kinds: Vec<Found> = kinds_at(&projection, SALT)
@@ -413,7 +413,7 @@ fn a_strangers_void_of_anothers_event_changes_nothing() {
         "m1",
     )]);
     assert_eq!(voided.anomalies(), []);
-    assert_eq!(voided.lot(ORE).unwrap().made[0].to_string(), "1000 KGM");
+    assert_eq!(voided.lot(ORE).unwrap().made[0].to_string(), "1000 kg");
 }
 
 #[test]
@@ -544,7 +544,7 @@ fn what_was_used_cannot_be_voided_by_its_maker_alone() {
     let used = void(REFINERY, "r9", 40, "r2");
     let projection = with([used.clone()]);
     assert_eq!(kinds_at(&projection, SALT), [(Found::VoidedAfterUse, Lot)]);
-    assert_eq!(projection.lot(SALT).unwrap().made[0].to_string(), "300 KGM");
+    assert_eq!(projection.lot(SALT).unwrap().made[0].to_string(), "300 kg");
 
     // With an accredited auditor behind it, it takes effect, and what was used is open.
     let auditor = say(
@@ -597,10 +597,10 @@ fn a_correction_replaces_what_was_not_used_yet() {
     };
     let before_use = corrected(1);
     assert_eq!(before_use.anomalies(), []);
-    assert_eq!(before_use.lot(ORE).unwrap().made[0].to_string(), "900 KGM");
+    assert_eq!(before_use.lot(ORE).unwrap().made[0].to_string(), "900 kg");
     let after_use = corrected(20);
     assert_eq!(kinds_at(&after_use, ORE), [(Found::VoidedAfterUse, Lot)]);
-    assert_eq!(after_use.lot(ORE).unwrap().made[0].to_string(), "1000 KGM");
+    assert_eq!(after_use.lot(ORE).unwrap().made[0].to_string(), "1000 kg");
 }
 
 #[test]
@@ -614,7 +614,7 @@ fn the_same_report_again_is_one_fact_and_another_under_its_id_conflicts() {
 
     let other = with([commission(MINE, "m1", 2, kg(ORE, "5000"))]);
     assert_eq!(kinds_at(&other, ORE), [(Found::ConflictingReport, Lot)]);
-    assert_eq!(other.lot(ORE).unwrap().made[0].to_string(), "1000 KGM");
+    assert_eq!(other.lot(ORE).unwrap().made[0].to_string(), "1000 kg");
     assert_eq!(other.facts(), honest.facts() + 1);
     // Nobody can occupy somebody else's id.
     let stranger = with([commission(STRANGER, "m1", 1, kg("urn:stranger:1", "5"))]);
@@ -656,7 +656,7 @@ fn a_reported_event_is_nobodys_word_without_delegation() {
     };
     let lie = report(commission(STRANGER, "x1", 1, kg(ORE, "5")));
     let projection = with([lie.clone()]);
-    assert_eq!(projection.lot(ORE).unwrap().made[0].to_string(), "1000 KGM");
+    assert_eq!(projection.lot(ORE).unwrap().made[0].to_string(), "1000 kg");
     let kinds = kinds_at(&projection, ORE);
     assert!(kinds.iter().all(|(_, weight)| *weight == Signer), "{kinds:?}");
     let granted = say(
@@ -671,7 +671,7 @@ fn a_reported_event_is_nobodys_word_without_delegation() {
     );
     assert_eq!(
         with([lie, granted]).lot(ORE).unwrap().made[0].to_string(),
-        "1005 KGM"
+        "1005 kg"
     );
     // Where nobody else has spoken, the reports are all there is.
     let alone = report(commission(STRANGER, "x2", 1, kg("urn:mine:ore-7", "5")));

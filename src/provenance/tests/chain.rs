@@ -56,7 +56,7 @@ fn a_pack_is_explained_back_to_the_mine() {
         ]
     );
     let seal = &provenance.steps[2];
-    assert_eq!(seal.inputs[0].quantity.as_ref().unwrap().to_string(), "150 KGM");
+    assert_eq!(seal.inputs[0].quantity.as_ref().unwrap().to_string(), "150 kg");
     assert_eq!(seal.step.as_deref(), Some("seal"));
 }
 
@@ -104,14 +104,14 @@ fn a_summary_counts_what_was_made_used_and_is_where() {
     let ore = projection.lot(ORE).unwrap();
     assert_eq!(ore.makers, [MINE]);
     assert_eq!(ore.owner_of_identifier.as_deref(), Some(MINE));
-    assert_eq!(ore.made[0].to_string(), "1000 KGM");
-    assert_eq!(ore.used[0].to_string(), "600 KGM");
+    assert_eq!(ore.made[0].to_string(), "1000 kg");
+    assert_eq!(ore.used[0].to_string(), "600 kg");
     let stock: Vec<(Option<&str>, String)> = ore
         .stock
         .iter()
         .map(|row| (row.holder.as_deref(), row.at_least.to_string()))
         .collect();
-    assert_eq!(stock, [(Some(MINE), "400 KGM".to_owned())]);
+    assert_eq!(stock, [(Some(MINE), "400 kg".to_owned())]);
     assert!(projection.lot("urn:mine:never-heard-of").is_none());
 }
 
@@ -134,7 +134,7 @@ fn custody_follows_the_pallet() {
     let cell = projection.lot("urn:cells:cell-0003").unwrap();
     assert_eq!(cell.stock.len(), 1);
     assert_eq!(cell.stock[0].holder.as_deref(), Some(PACKS));
-    assert_eq!(cell.stock[0].at_least.to_string(), "1 pieces");
+    assert_eq!(cell.stock[0].at_least.to_string(), "1 piece");
     assert_eq!(cell.stock[0].parent.as_deref(), Some(PACK));
     assert_eq!(cell.class_lot.as_deref(), Some(CELL_LOT));
 }
@@ -228,7 +228,7 @@ fn taking_an_unstated_part_gives_an_interval() {
         .unwrap();
     assert_eq!(
         (held.at_least.to_string(), held.at_most.to_string()),
-        ("0 KGM".into(), "100 KGM".into())
+        ("0 kg".into(), "100 kg".into())
     );
 }
 
@@ -428,7 +428,7 @@ fn a_sealed_quantity_is_unknown_until_it_is_opened() {
 
     assert_eq!(projection.open(openings[0].clone()), 1);
     let opened = input(&projection);
-    assert_eq!(opened.quantity.unwrap().to_string(), "600 KGM");
+    assert_eq!(opened.quantity.unwrap().to_string(), "600 kg");
     assert!(!opened.sealed);
     // Digests are of what was signed, whoever holds openings.
     assert_eq!(

@@ -119,13 +119,9 @@ fn print_verdict(verdict: &Verdict) -> Result<()> {
         }
         let share = because.share.as_ref().map_or_else(String::new, |share| {
             let bound = |bound: &Option<String>| bound.clone().unwrap_or_else(|| "?".to_owned());
-            format!(
-                ": {} to {} of the {}, asked is {}",
-                bound(&share.lo),
-                bound(&share.hi),
-                share.measure,
-                share.needed
-            )
+            let (lo, hi) = (bound(&share.lo), bound(&share.hi));
+            let range = if lo == hi { lo } else { format!("{lo} to {hi}") };
+            format!(": {range} of the {}, asked is {}", share.measure, share.needed)
         });
         println!("   because {} is {value}{share}", because.test);
     }
