@@ -62,7 +62,8 @@ use self::{
 };
 pub use self::{
     interface::{
-        Action, Config, Continuity, Effects, Fate, Ignored, Input, Moment, Status, SubmitError, Ticket,
+        Action, Config, Continuity, Effects, Fate, Ignored, Input, Moment, NotQueued, Status, SubmitError,
+        Ticket,
     },
     proof::{PinnedLog, ProofError},
     record::{Alarm, AlarmKind, CloseReason, DeadLetter, ParcelId, ProvenRow, Record, RecordError},
@@ -150,8 +151,8 @@ impl Outbox {
             outbox.lines.insert(feed.id, Line::new(feed, now));
             effects.actions.push(Action::Listen { feed: feed.id });
         }
-        let refused = |parcel: &Parcel| matches!(parcel, Parcel::Queued { refusals: 1.., .. });
-        if outbox.state.pending.values().any(refused) {
+        let waits_again = |parcel: &Parcel| matches!(parcel, Parcel::Queued { .. }) && parcel.was_refused();
+        if outbox.state.pending.values().any(waits_again) {
             outbox.stop = Some(Stop {
                 refusal: Refusal::Unauthorised,
                 attempts: 0,
@@ -176,6 +177,7 @@ impl Outbox {
             return Err(SubmitError::Full { held, more, max });
         }
         let mut effects = Effects::default();
+        self.hasten_probe(now);
         let ticket = Ticket {
             first: ParcelId::new(self.state.next_parcel),
             count: packs.len() as u64,
@@ -195,6 +197,29 @@ impl Outbox {
         }
         self.settle_down(now, &mut effects);
         Ok((ticket, effects))
+    }
+
+    /// Gives parcels up that wait to be signed, for the first time or again: all of them or none.
+    ///
+    /// # Errors
+    /// [`NotQueued`] if one of them does not wait.
+    pub fn withdraw(&mut self, parcels: &[ParcelId], now: Moment) -> Result<Effects, NotQueued> {
+        if let Some(parcel) = parcels.iter().find(|parcel| !self.state.queued.contains(parcel)) {
+            return Err(NotQueued(*parcel));
+        }
+        let mut effects = Effects::default();
+        for parcel in parcels.iter().copied() {
+            self.due_ms.remove(&parcel);
+            self.commit(Record::Released { parcel }, &mut effects);
+            effects.actions.push(Action::Withdrawn { parcel });
+        }
+        // What the register lacked was for these alone.
+        if self.stop.is_some() && !self.state.pending.values().any(Parcel::was_refused) {
+            self.stop = None;
+            effects.actions.push(Action::Resumed);
+        }
+        self.settle_down(now, &mut effects);
+        Ok(effects)
     }
 
     /// Takes one input.
@@ -217,7 +242,7 @@ impl Outbox {
             Input::Mirrored(size) => self.mirrored = self.mirrored.max(size.next_index()),
             Input::LetterTaken(parcel) => {
                 if self.state.letters.contains_key(&parcel) {
-                    self.commit(Record::LetterTaken { parcel }, &mut effects);
+                    self.commit(Record::Released { parcel }, &mut effects);
                 }
             }
         }

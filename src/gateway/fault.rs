@@ -50,6 +50,10 @@ codes! {
     Conflict "conflict" 409,
     /// An error declaration about an event whose place in the log is not proven yet.
     NotReceipted "not_receipted" 409,
+    /// An event that is to be withdrawn, and may be in the log by now.
+    OnItsWay "on_its_way" 409,
+    /// An event that is to be withdrawn, and is proven, or refused for good.
+    Settled "settled" 409,
     /// A body longer than is taken.
     TooLarge "too_large" 413,
     /// An event that no ledger admits; `fields` says where.
@@ -76,6 +80,7 @@ impl FaultCode {
         match self {
             Self::Slow
             | Self::NotReceipted
+            | Self::OnItsWay
             | Self::Busy
             | Self::Starting
             | Self::OutboxFull
@@ -87,6 +92,7 @@ impl FaultCode {
             | Self::UnknownEvent
             | Self::MethodNotAllowed
             | Self::Conflict
+            | Self::Settled
             | Self::TooLarge
             | Self::InvalidEvent
             | Self::KindNotTaken

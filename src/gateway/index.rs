@@ -94,6 +94,29 @@ pub enum Standing {
     Other,
 }
 
+/// Why an event cannot be withdrawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Kept {
+    /// Nothing is known of it.
+    #[error("no such event is known here; the ledger may know it")]
+    Unknown,
+    /// Signed, and not proven or refused yet.
+    #[error("it is signed and on its way: if the ledger refuses it, it can be withdrawn then")]
+    OnItsWay,
+    /// Waits in one statement with others.
+    #[error(
+        "it waits in one statement with other events: once the ledger has refused them a few times, those that it \
+         would take are in the log, and this one can be withdrawn"
+    )]
+    Shared,
+    /// Proven.
+    #[error("it is in the log, where nothing is taken back: declare it wrong")]
+    Receipted,
+    /// Refused for good.
+    #[error("it is a dead letter: its id is free")]
+    DeadLetter,
+}
+
 /// One slice of an event, or all of it.
 #[derive(Clone, Copy, Debug)]
 struct Slice {
@@ -143,19 +166,9 @@ impl EventIndex {
     pub fn apply(&mut self, record: &Record) {
         match record {
             Record::Queued { parcel, events, .. } => {
-                let refused = match self.parcels.get(parcel).map(|parcel| parcel.place) {
-                    Some(Place::Proven {
-                        row:
-                            ProvenRow {
-                                index,
-                                outcome: Outcome::Refused(refusal),
-                                ..
-                            },
-                        ..
-                    }) => Some((refusal, index)),
-                    Some(Place::Queued { refused }) => refused,
-                    _ => None,
-                };
+                // Half of what another parcel carried until it was refused, or what this one did.
+                let carrier = events.first().and_then(|event| self.carrier(event));
+                let refused = self.refusal(carrier.unwrap_or(*parcel));
                 self.place(*parcel, events, Place::Queued { refused });
             }
             Record::Signed { parcel, envelope } => {
@@ -210,7 +223,7 @@ impl EventIndex {
                 };
                 self.place(letter.parcel, &letter.events, place);
             }
-            Record::LetterTaken { parcel } => self.forget(*parcel),
+            Record::Released { parcel } => self.forget(*parcel),
             Record::Pruned { feed, through, .. } => {
                 let range = (*feed, FeedSequence::NONE)..=(*feed, *through);
                 let gone: Vec<_> = self
@@ -277,6 +290,36 @@ impl EventIndex {
         })
     }
 
+    /// The parcels that carry what is not proven of an event, if nothing of it is on its way, and nothing else is
+    /// in them: giving those up withdraws the event.
+    ///
+    /// # Errors
+    /// [`Kept`] if it cannot be withdrawn, or not now.
+    pub fn withdrawable(&self, id: &str) -> Result<Vec<ParcelId>, Kept> {
+        let slices = self.events.get(id).ok_or(Kept::Unknown)?;
+        let mut parcels = Vec::new();
+        for slice in slices {
+            match self.state_of(slice.parcel) {
+                EventState::DeadLetter => return Err(Kept::DeadLetter),
+                EventState::Published => return Err(Kept::OnItsWay),
+                EventState::Receipted => {}
+                EventState::Refused | EventState::Queued => parcels.push(slice.parcel),
+            }
+        }
+        parcels.dedup();
+        let is_alone = |parcel: &ParcelId| {
+            let held = self.parcels.get(parcel);
+            held.is_some_and(|held| held.ids.iter().all(|other| other.as_ref() == id))
+        };
+        if parcels.is_empty() {
+            Err(Kept::Receipted)
+        } else if parcels.iter().all(is_alone) {
+            Ok(parcels)
+        } else {
+            Err(Kept::Shared)
+        }
+    }
+
     /// Where an event stands in the log, once that is proven: for a long one, its last part.
     pub fn reference(&self, id: &str) -> Option<v1::EventReference> {
         let status = self
@@ -320,6 +363,31 @@ impl EventIndex {
             ids.push(event_id);
         }
         self.parcels.insert(id, Parcel { ids, place });
+    }
+
+    /// The parcel that carries this very event, or part of one.
+    fn carrier(&self, event: &Bytes) -> Option<ParcelId> {
+        let (id, part) = outline(event)?;
+        let slices = self.events.get(id)?;
+        let slice = slices.get(part.saturating_sub(1) as usize)?;
+        (slice.content == event::content(event)).then_some(slice.parcel)
+    }
+
+    /// Why and where a parcel was refused last, if it waits to go out again.
+    fn refusal(&self, parcel: ParcelId) -> Option<(Refusal, LeafIndex)> {
+        match self.parcels.get(&parcel)?.place {
+            Place::Proven {
+                row:
+                    ProvenRow {
+                        index,
+                        outcome: Outcome::Refused(refusal),
+                        ..
+                    },
+                ..
+            } => Some((refusal, index)),
+            Place::Queued { refused } => refused,
+            Place::Proven { .. } | Place::Signed { .. } | Place::DeadLetter { .. } => None,
+        }
     }
 
     fn replace(&mut self, feed: FeedId, sequence: FeedSequence, place: Place) {

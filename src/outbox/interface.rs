@@ -184,6 +184,18 @@ pub enum Action {
     },
     /// A parcel was refused for good.
     DeadLettered(DeadLetter),
+    /// A parcel was refused for what the register lacks, and two others carry its events on.
+    Divided {
+        /// Which.
+        parcel: ParcelId,
+        /// The others, in the order of the events.
+        into: [ParcelId; 2],
+    },
+    /// A parcel was withdrawn.
+    Withdrawn {
+        /// Which.
+        parcel: ParcelId,
+    },
     /// A person should look.
     Alarm(Alarm),
     /// The register does not allow what we say; only single statements go out.
@@ -199,7 +211,7 @@ pub enum Fate {
     Pending,
     /// Refused for good, and nobody has taken the letter.
     DeadLettered(Refusal),
-    /// Admitted, or taken from the dead letters.
+    /// Admitted, divided, withdrawn, or taken from the dead letters.
     Done,
     /// No such parcel.
     Unknown,
@@ -235,6 +247,12 @@ pub enum SubmitError {
         max: usize,
     },
 }
+
+/// Why parcels are not withdrawn: this one does not wait to be signed. A statement without a receipt carries it,
+/// which may be in the log already, or it is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("parcel {} does not wait to be signed", .0.get())]
+pub struct NotQueued(pub ParcelId);
 
 /// What was heard and not believed, or believed and of no use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     code::{Outcome, Refusal},
     envelope::Envelope,
+    event,
     id::{FeedId, FeedSequence},
 };
 
@@ -128,7 +129,7 @@ impl Outbox {
         if refusal.is_retryable() || self.lacks_earlier_part(refusal, parcel, &events) {
             let config = &self.config;
             let wait = backoff(config.probe_ms, refusals, config.probe_ms_max, self.jitter);
-            self.due_ms.insert(parcel, now.steady_ms.saturating_add(wait));
+            let due_ms = now.steady_ms.saturating_add(wait);
             let attempts = self.stop.map_or(0, |stop| stop.attempts.saturating_add(1));
             let wait = backoff(config.probe_ms, attempts, config.probe_ms_max, self.jitter);
             self.stop = Some(Stop {
@@ -136,12 +137,12 @@ impl Outbox {
                 attempts,
                 probe_ms: now.steady_ms.saturating_add(wait),
             });
-            let queued = Record::Queued {
-                parcel,
-                refusals: refusals.saturating_add(1),
-                events,
-            };
-            self.commit(queued, effects);
+            // Once is the rule where a whole plant is enrolled late; again, and one of several may hold up the rest.
+            if refusals > 0 && is_divisible(&events) {
+                self.divide(parcel, events, due_ms, effects);
+            } else {
+                self.queue_again(parcel, refusals.saturating_add(1), events, due_ms, effects);
+            }
         } else {
             self.due_ms.remove(&parcel);
             let letter = DeadLetter {
@@ -157,6 +158,35 @@ impl Outbox {
         }
     }
 
+    fn queue_again(
+        &mut self,
+        parcel: ParcelId,
+        refusals: u32,
+        events: Vec<Bytes>,
+        due_ms: u64,
+        effects: &mut Effects,
+    ) {
+        self.due_ms.insert(parcel, due_ms);
+        let queued = Record::Queued {
+            parcel,
+            refusals,
+            events,
+        };
+        self.commit(queued, effects);
+    }
+
+    /// Puts two parcels in the place of one, so that what is not at fault is admitted in the end, and what is at
+    /// fault waits alone.
+    fn divide(&mut self, parcel: ParcelId, mut events: Vec<Bytes>, due_ms: u64, effects: &mut Effects) {
+        self.due_ms.remove(&parcel);
+        let behind = events.split_off(events.len() / 2);
+        let into = [0, 1].map(|more| ParcelId::new(self.state.next_parcel + more));
+        for (half, events) in into.into_iter().zip([events, behind]) {
+            self.queue_again(half, 1, events, due_ms, effects);
+        }
+        effects.actions.push(Action::Divided { parcel, into });
+    }
+
     /// Whether a part was refused only because an earlier part of its set waits to be signed again.
     fn lacks_earlier_part(&self, refusal: Refusal, parcel: ParcelId, events: &[Bytes]) -> bool {
         let before = parcel.get().checked_sub(1).map(ParcelId::new);
@@ -164,4 +194,10 @@ impl Outbox {
             && before.is_some_and(|before| self.state.queued.contains(&before))
             && begins_with_later_part(events)
     }
+}
+
+/// Whether these are several events, none of them a part: parts stand in statements that follow each other.
+fn is_divisible(events: &[Bytes]) -> bool {
+    let is_whole = |bytes: &Bytes| event::check(bytes).is_ok_and(|event| event.part().is_none());
+    events.len() > 1 && events.iter().all(is_whole)
 }

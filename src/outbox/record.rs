@@ -236,8 +236,8 @@ pub enum Record {
     },
     /// Events were refused for what they are.
     DeadLettered(DeadLetter),
-    /// A person took a dead letter.
-    LetterTaken {
+    /// Nothing more is owed for a parcel: a person took its letter or withdrew its events, or others carry them.
+    Released {
         /// Which.
         parcel: ParcelId,
     },

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{
-    Action, Effects, Moment, Outbox, Record,
+    Action, Effects, Moment, Outbox, Record, backoff,
     head::Line,
     record::ParcelId,
     state::{Feed, Parcel},
@@ -88,6 +88,17 @@ impl Outbox {
             };
             let events = events.clone();
             self.sign(parcel, &events, now, effects);
+        }
+    }
+
+    /// Something new is about to be queued: what the register lacked for others holds it up for the first backoff
+    /// at most.
+    pub(super) fn hasten_probe(&mut self, now: Moment) {
+        let wait = backoff(self.config.probe_ms, 0, self.config.probe_ms_max, self.jitter);
+        let newest = self.state.queued.last();
+        let is_alone = newest.is_none_or(|newest| self.refusals(*newest) > 0);
+        if let Some(stop) = self.stop.as_mut().filter(|_| is_alone) {
+            stop.probe_ms = stop.probe_ms.min(now.steady_ms.saturating_add(wait));
         }
     }
 

@@ -60,6 +60,14 @@ pub(super) enum Parcel {
     },
 }
 
+impl Parcel {
+    /// Whether the register lacked something for it.
+    pub(super) const fn was_refused(&self) -> bool {
+        let (Self::Queued { refusals, .. } | Self::Signed { refusals, .. }) = self;
+        *refusals > 0
+    }
+}
+
 /// One key's statements, from the first that is not forgotten.
 #[derive(Clone, Debug)]
 pub(super) struct Feed {
@@ -251,7 +259,8 @@ impl State {
                 self.letters.insert(letter.parcel, letter.clone());
                 self.number_above(letter.parcel);
             }
-            Record::LetterTaken { parcel } => {
+            Record::Released { parcel } => {
+                self.leave(*parcel);
                 self.letters.remove(parcel);
             }
             Record::Closed { feed, reason } => {
@@ -463,7 +472,7 @@ impl State {
             Record::Opened { .. }
             | Record::Pruned { .. }
             | Record::CheckpointSeen { .. }
-            | Record::LetterTaken { .. }
+            | Record::Released { .. }
             | Record::Abandoned { .. }
             | Record::Numbered { .. } => false,
             Record::Closed { .. } | Record::Alarmed(_) => true,
@@ -482,9 +491,25 @@ impl State {
         }
     }
 
-    /// What a compacted file ends with: which of the statements kept were given up.
+    /// What a compacted file ends with: which of the statements kept were given up, and for which of the refused
+    /// ones nothing more is owed.
     pub fn last_records(&self) -> Vec<Record> {
         let mut records = Vec::new();
+        let mut refused = BTreeSet::new();
+        for statement in self.feeds.iter().flat_map(|feed| &feed.statements) {
+            match statement.proven.map(|(row, _)| row.outcome) {
+                Some(Outcome::Refused(_)) => refused.insert(statement.parcel),
+                Some(Outcome::Admitted) | None => refused.remove(&statement.parcel),
+            };
+        }
+        let is_owed =
+            |parcel: &ParcelId| self.pending.contains_key(parcel) || self.letters.contains_key(parcel);
+        records.extend(
+            refused
+                .into_iter()
+                .filter(|parcel| !is_owed(parcel))
+                .map(|parcel| Record::Released { parcel }),
+        );
         for feed in &self.feeds {
             let numbered = (feed.pruned.0.get() + 1..)
                 .map(FeedSequence::new)

@@ -5,7 +5,8 @@ use prost::Message as _;
 mod simulation;
 
 use self::simulation::{
-    Dice, Faults, Ledger, OTHER_PLANT, PLANT, World, closes, compacted, config, key, made, not_ours, part,
+    Dice, Faults, Ledger, NO_PLANT, OTHER_PLANT, PLANT, World, closes, compacted, config, key, made,
+    not_ours, part,
 };
 use super::{
     proof::{ProofError, receipt_of, verify_receipt},
@@ -441,6 +442,108 @@ fn one_parcel_that_the_register_does_not_allow_holds_up_no_others_for_long() {
 }
 
 #[test]
+fn what_is_new_does_not_wait_for_what_has_been_refused_for_long() {
+    let mut world = World::new(14, &[1]);
+    world.ticks(3);
+    world.submit(&[made("away", NO_PLANT)]);
+    // An hour: by now it is tried every ten minutes.
+    world.ticks(14_400);
+    for number in 0..3 {
+        lots(&mut world, number, 1);
+        world.ticks(20);
+        assert_eq!(world.admitted().get(&format!("lot{number}")), Some(&1));
+        world.ticks(600);
+    }
+}
+
+#[test]
+fn one_event_that_the_register_does_not_allow_does_not_keep_its_neighbours() {
+    let mut world = World::new(15, &[1]);
+    world.ticks(3);
+    let mut events: Vec<v1::Event> = (0..256)
+        .map(|number| made(&format!("lot{number}"), PLANT))
+        .collect();
+    events[200] = made("mistyped", NO_PLANT);
+    world.submit(&events);
+    let is_published =
+        |world: &World| world.admitted().keys().filter(|id| id.starts_with("lot")).count() == 255;
+    let ticks = (0..).take_while(|_| {
+        world.tick();
+        !is_published(&world)
+    });
+    let seconds = ticks.count() / 4;
+    assert!(seconds < 120, "{seconds} s");
+    world.ticks(4);
+    world.restart(Continuity::Unbroken);
+    assert_eq!(
+        world.outbox.status().queued + world.outbox.status().unreceipted,
+        1
+    );
+    world.withdraw("mistyped", 40);
+    assert!(world.run_until_done(1));
+    assert_eq!(world.outbox.status().stopped, None);
+    world.check();
+    // The id is free, also behind a compaction.
+    world.disk = compacted(&world.disk);
+    assert_eq!(world.index().status("mistyped"), None);
+}
+
+#[test]
+fn a_plant_enrolled_late_has_its_statements_taken_nearly_as_full_as_they_were() {
+    let mut world = World::new(16, &[1]);
+    world.ticks(3);
+    for statement in 0..20 {
+        let events: Vec<v1::Event> = (0..64)
+            .map(|number| made(&format!("lot{}", 64 * statement + number), OTHER_PLANT))
+            .collect();
+        world.submit(&events);
+    }
+    world.ticks(240);
+    world.ledger.register(OTHER_PLANT);
+    let before = world.ledger.entries.len();
+    assert!(world.run_until_done(3_000));
+    let entries = world.ledger.entries.len() - before;
+    assert!(entries < 40, "{entries}");
+    world.check();
+}
+
+#[test]
+fn what_is_on_its_way_is_not_withdrawn() {
+    let mut world = World::new(17, &[1]);
+    let mistyped = made("mistyped", NO_PLANT);
+    world.is_deaf = true;
+    world.submit(std::slice::from_ref(&mistyped));
+    // Never signed: nobody can have it.
+    world.withdraw("mistyped", 1);
+    world.submitted.clear();
+    world.withdrawn.clear();
+    world.submit(&[mistyped]);
+    world.is_deaf = false;
+    world.ticks(3);
+    let signed = world.disk.iter().rev().find_map(|record| match record {
+        Record::Signed { parcel, .. } => Some(*parcel),
+        _ => None,
+    });
+    let parcel = signed.unwrap();
+    world.is_deaf = true;
+    world.ticks(40);
+    if world.outbox.status().queued == 0 {
+        assert_eq!(
+            world.outbox.withdraw(&[parcel], world.now).unwrap_err(),
+            NotQueued(parcel)
+        );
+    }
+    world.is_deaf = false;
+    world.withdraw("mistyped", 400);
+    world.check();
+    assert_eq!(
+        world.outbox.withdraw(&[parcel], world.now).unwrap_err(),
+        NotQueued(parcel),
+        "settled"
+    );
+}
+
+#[test]
 fn parts_refused_by_the_register_are_signed_anew_together_and_in_order() {
     for seed in 0..20 {
         let mut world = World::new(seed, &[1]);
@@ -771,6 +874,11 @@ fn busy_life(world: &mut World) {
     world.ticks(3);
     world.submit(&[not_ours("bad")]);
     world.submit(&[made("away", OTHER_PLANT)]);
+    world.submit(&[
+        made("near", PLANT),
+        made("mistyped", NO_PLANT),
+        made("far", OTHER_PLANT),
+    ]);
     lots(world, 3, 3);
     world.ticks(12);
     world.ledger.register(OTHER_PLANT);
@@ -780,7 +888,10 @@ fn busy_life(world: &mut World) {
     lots(world, 8, 3);
     world.ticks(12);
     world.faults = Faults::default();
-    world.crash_at = None;
+    // A crash before it was durable, and nothing was promised.
+    if world.submitted.iter().any(|id| id == "mistyped") {
+        world.withdraw("mistyped", 4_000);
+    }
     assert!(world.run_until_done(4_000), "{:?}", world.outbox.status());
     world.check();
 }

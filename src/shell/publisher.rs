@@ -34,7 +34,7 @@ use self::{
 use crate::{
     id::{FeedId, FeedSequence, TreeSize},
     outbox::{
-        Alarm, Config, Continuity, DeadLetter, Input, Outbox, ParcelId, ProvenRow, Record, Status,
+        Alarm, Config, Continuity, DeadLetter, Input, NotQueued, Outbox, ParcelId, ProvenRow, Record, Status,
         SubmitError, Ticket,
     },
     publish::{PackError, pack},
@@ -110,6 +110,8 @@ pub enum Settled {
     },
     /// Refused for good; the letter is kept until somebody takes it.
     DeadLettered(DeadLetter),
+    /// Given up before it was admitted.
+    Withdrawn,
     /// Settled in an earlier run, or so long ago that no more is remembered.
     Earlier,
 }
@@ -131,6 +133,7 @@ type Reply<T> = oneshot::Sender<T>;
 enum Work {
     Submit(Vec<Vec<Bytes>>, Reply<Result<Ticket, SubmitError>>),
     Wait(Ticket, Reply<Vec<Settled>>),
+    Withdraw(Vec<ParcelId>, Reply<Result<(), NotQueued>>),
     Letters(Reply<Vec<DeadLetter>>),
     Alarms(Reply<Vec<Alarm>>),
     Told(Input),
@@ -244,7 +247,8 @@ impl Publisher {
         }
     }
 
-    /// Waits until every parcel of a ticket is settled: proven, or refused for good.
+    /// Waits until every parcel of a ticket is settled: proven, refused for good, or withdrawn. A parcel that was
+    /// divided counts as the two that carry its events on.
     ///
     /// # Errors
     /// [`PublishError::Stopped`] if the publisher stops before.
@@ -290,6 +294,15 @@ impl Publisher {
     /// [`PublishError::Stopped`].
     pub async fn take_letter(&self, parcel: ParcelId) -> Result<(), PublishError> {
         self.tell(Input::LetterTaken(parcel)).await
+    }
+
+    /// Gives parcels up that wait to be signed, for the first time or again: all of them, or none if one does not
+    /// wait. When this returns [`Ok`], that is durable.
+    ///
+    /// # Errors
+    /// [`PublishError::Stopped`]; then it is not known whether it was done.
+    pub async fn withdraw(&self, parcels: Vec<ParcelId>) -> Result<Result<(), NotQueued>, PublishError> {
+        self.ask(|reply| Work::Withdraw(parcels, reply)).await
     }
 
     /// Every alarm ever raised, oldest first, with its evidence.

@@ -163,7 +163,7 @@ fn what_the_register_refuses_goes_again_and_what_content_refuses_frees_its_id() 
         Some(EventState::Published),
         "mended, it goes out again"
     );
-    records.push(Record::LetterTaken {
+    records.push(Record::Released {
         parcel: ParcelId::new(0),
     });
     assert_eq!(

@@ -76,7 +76,7 @@ impl Record {
                 put_u64(out, letter.refusal.number().into());
                 put_list(out, &letter.events);
             }
-            Self::LetterTaken { parcel } => {
+            Self::Released { parcel } => {
                 out.push(6);
                 put_u64(out, parcel.get());
             }
@@ -286,7 +286,7 @@ impl Reader {
                 refusal: self.code("refusal", Refusal::from_number)?,
                 events: self.list()?,
             }),
-            6 => Record::LetterTaken {
+            6 => Record::Released {
                 parcel: self.parcel()?,
             },
             7 => Record::Closed {
@@ -367,7 +367,7 @@ mod tests {
                 refusal: Refusal::WrongParty,
                 events: events.clone(),
             }),
-            Record::LetterTaken { parcel },
+            Record::Released { parcel },
             Record::Reopened {
                 feed,
                 after: sequence,

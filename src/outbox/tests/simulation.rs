@@ -13,6 +13,7 @@ use crate::{
     entry::{Body, Entry},
     envelope::Envelope,
     event as events,
+    gateway::index::EventIndex,
     id::{FeedSequence, Hash},
     log::{Checkpoint, LogHead, MemoryTree, Origin, leaf_hash, multiproof, note::NoteSigner},
     publish::pack,
@@ -27,6 +28,8 @@ use crate::{
 pub(super) const ISSUER: &str = "https://id.gs1.org/417/9521230100106";
 pub(super) const PLANT: &str = "https://id.gs1.org/414/9521230010016";
 pub(super) const OTHER_PLANT: &str = "https://id.gs1.org/414/9521230020015";
+/// Mistyped: nobody will ever register it.
+pub(super) const NO_PLANT: &str = "https://id.gs1.org/414/9521230030014";
 const AUTHORITY: &str = "https://authority.example/";
 const ORIGIN: &str = "ledger.example/test";
 const START: i64 = 1_770_000_000_000_000_000;
@@ -372,6 +375,7 @@ pub(super) struct World {
     pub(super) publishes: u64,
     pub(super) actions: Vec<Action>,
     pub(super) submitted: Vec<String>,
+    pub(super) withdrawn: BTreeSet<String>,
     /// A ledger that is away.
     pub(super) is_deaf: bool,
 }
@@ -419,6 +423,7 @@ impl World {
             publishes: 0,
             actions: Vec::new(),
             submitted: Vec::new(),
+            withdrawn: BTreeSet::new(),
             is_deaf: false,
         };
         world.perform(effects);
@@ -497,6 +502,8 @@ impl World {
             Action::Listen { .. }
             | Action::Admitted { .. }
             | Action::DeadLettered(_)
+            | Action::Divided { .. }
+            | Action::Withdrawn { .. }
             | Action::Alarm(_)
             | Action::Stopped(_)
             | Action::Resumed => {}
@@ -551,6 +558,29 @@ impl World {
                 .contains(&wanted),
             _ => false,
         })
+    }
+
+    /// What the outbox's records say of each event.
+    pub(super) fn index(&self) -> EventIndex {
+        folded(&self.disk)
+    }
+
+    /// Withdraws an event as soon as that can be done; `most` ticks are waited for it.
+    pub(super) fn withdraw(&mut self, id: &str, most: usize) {
+        for _ in 0..most {
+            let parcels = self.index().withdrawable(id);
+            if let Ok(effects) =
+                parcels.map(|parcels| self.outbox.withdraw(&parcels, self.now).expect("queued"))
+            {
+                // A crash before it is durable, and it goes on as before.
+                if self.perform(effects) || self.index().status(id).is_none() {
+                    self.withdrawn.insert(id.to_owned());
+                    return;
+                }
+            }
+            self.tick();
+        }
+        panic!("{id} could not be withdrawn: {:?}", self.index().status(id));
     }
 
     pub(super) fn input(&mut self, input: Input) {
@@ -680,7 +710,7 @@ impl World {
             .collect();
         for id in &self.submitted {
             let times = admitted.remove(id).unwrap_or(0);
-            let expected = u32::from(!letters.contains(id));
+            let expected = u32::from(!letters.contains(id) && !self.withdrawn.contains(id));
             assert_eq!(times, expected, "{id}: admitted {times} times");
         }
         assert_eq!(self.ledger.equivocations, 0);
@@ -690,11 +720,21 @@ impl World {
     pub(super) fn check_disk(&self) {
         let live = durable(self.outbox.state());
         assert_eq!(durable(&State::from_records(&self.disk).unwrap()), live);
-        assert_eq!(
-            durable(&State::from_records(&compacted(&self.disk)).unwrap()),
-            live
-        );
+        let compacted = compacted(&self.disk);
+        assert_eq!(durable(&State::from_records(&compacted).unwrap()), live);
+        let (before, after) = (self.index(), folded(&compacted));
+        for id in &self.submitted {
+            assert_eq!(before.status(id), after.status(id));
+        }
     }
+}
+
+fn folded(records: &[Record]) -> EventIndex {
+    let mut index = EventIndex::default();
+    for record in records {
+        index.apply(record);
+    }
+    index
 }
 
 /// What a compaction of these records leaves.

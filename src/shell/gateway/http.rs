@@ -4,6 +4,7 @@
 //! POST   /v1/events                 one event of ours as JSON, or a list
 //! POST   /v1/capture[?strict=true]  an EPCIS 2.0 document
 //! GET    /v1/events/{id}            where an event stands
+//! DELETE /v1/events/{id}            withdrawn, unless it may be in the log
 //! GET    /v1/dead-letters           what was refused for good
 //! DELETE /v1/dead-letters/{number}  a person has seen to it
 //! GET    /healthz /readyz /metrics
@@ -128,7 +129,7 @@ pub(super) fn router(door: Door, limits: Limits) -> Router {
     Router::new()
         .route("/v1/events", post(events))
         .route("/v1/capture", post(capture))
-        .route("/v1/events/{*id}", get(status))
+        .route("/v1/events/{*id}", get(status).delete(withdraw))
         .route("/v1/dead-letters", get(letters))
         .route("/v1/dead-letters/{number}", delete(take_letter))
         .route("/healthz", get(|| async { "ok\n" }))
@@ -378,6 +379,11 @@ async fn status(State(desk): Shared, Path(id): Path<String>) -> Result<Response,
         )
     })?;
     Ok(Json(status).into_response())
+}
+
+async fn withdraw(State(desk): Shared, Path(id): Path<String>) -> Result<Response, Fault> {
+    desk.door.gateway()?.withdraw(&id).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn letters(State(desk): Shared) -> Result<Response, Fault> {

@@ -15,7 +15,7 @@ use super::metrics::Metrics;
 use crate::{
     gateway::{
         Fault, FaultCode, Service,
-        index::{EventIndex, EventState, EventStatus, Standing},
+        index::{EventIndex, EventState, EventStatus, Kept, Standing},
         intake::{self, Order, Placed, Ready},
         letters::TakenApart,
     },
@@ -336,6 +336,22 @@ impl Gateway {
         }
     }
 
+    /// Gives an event up that has not been signed, or was refused for what the register lacks.
+    ///
+    /// # Errors
+    /// If it is not known, on its way, in the log, or a dead letter.
+    pub(super) async fn withdraw(&self, id: &str) -> Result<(), Fault> {
+        let _reserved = self.reserve(BTreeSet::from([id.to_owned()])).await;
+        let parcels = locked(&self.shared.index)
+            .withdrawable(id)
+            .map_err(|kept| not_withdrawn(id, kept))?;
+        let withdrawn = self.shared.publisher.withdraw(parcels).await;
+        withdrawn
+            .map_err(|_| stopping())?
+            // Signed since it was looked up.
+            .map_err(|_| not_withdrawn(id, Kept::OnItsWay))
+    }
+
     /// Publishes the events of dead letters anew, each in statements of its own, and takes the letters. What was
     /// published again meanwhile is left alone, so this may be repeated after a crash.
     pub(super) async fn separate(&self, apart: TakenApart) -> Result<(), Fault> {
@@ -378,6 +394,15 @@ impl Room {
     async fn changed(&mut self) -> Result<(), Fault> {
         self.0.changed().await.map_err(|_| stopping())
     }
+}
+
+fn not_withdrawn(id: &str, kept: Kept) -> Fault {
+    let code = match kept {
+        Kept::Unknown => FaultCode::UnknownEvent,
+        Kept::OnItsWay | Kept::Shared => FaultCode::OnItsWay,
+        Kept::Receipted | Kept::DeadLetter => FaultCode::Settled,
+    };
+    Fault::new(code, format!("{id} is not withdrawn: {kept}"))
 }
 
 fn stopping() -> Fault {

@@ -243,7 +243,7 @@ fn compaction_keeps_what_the_state_needs_and_no_more() {
     for number in 5..200 {
         add(
             &mut file,
-            Record::LetterTaken {
+            Record::Released {
                 parcel: ParcelId::new(number),
             },
         );

@@ -13,7 +13,7 @@ use tokio::{
 use super::{Reply, Settled, TURN_MAX, Watch, Work, errands::Errand, waiting::Waiting};
 use crate::{
     id::FeedId,
-    outbox::{Action, Effects, Input, Moment, Outbox, Status, SubmitError, Ticket},
+    outbox::{Action, Effects, Input, Moment, NotQueued, Outbox, Status, SubmitError, Ticket},
     shell::outbox_file::{OutboxFile, OutboxFileError},
 };
 
@@ -69,6 +69,7 @@ impl Drop for AbortOnDrop {
 struct Turn {
     taken: Vec<(Ticket, Reply<Result<Ticket, SubmitError>>)>,
     waits: Vec<(Ticket, Reply<Vec<Settled>>)>,
+    withdrawn: Vec<Reply<Result<(), NotQueued>>>,
     stopping: Option<Reply<()>>,
 }
 
@@ -105,6 +106,9 @@ impl Core {
             for (ticket, reply) in turn.waits {
                 self.waiting.add(ticket, reply, &self.outbox);
             }
+            for reply in turn.withdrawn {
+                let _ = reply.send(Ok(()));
+            }
             stopping = turn.stopping;
             if self.file.wants_compaction() {
                 self.file.compact(self.outbox.state())?;
@@ -124,6 +128,15 @@ impl Core {
             Work::Submit(packs, reply) => match self.outbox.submit(packs, now) {
                 Ok((ticket, effects)) => {
                     turn.taken.push((ticket, reply));
+                    return effects;
+                }
+                Err(error) => {
+                    let _ = reply.send(Err(error));
+                }
+            },
+            Work::Withdraw(parcels, reply) => match self.outbox.withdraw(&parcels, now) {
+                Ok(effects) => {
+                    turn.withdrawn.push(reply);
                     return effects;
                 }
                 Err(error) => {
@@ -197,6 +210,15 @@ impl Core {
             Action::DeadLettered(letter) => {
                 tracing::warn!(parcel = letter.parcel.get(), refusal = %letter.refusal, index = %letter.index, "refused for good");
                 self.waiting.settle(letter.parcel, Settled::DeadLettered(letter));
+                return Ok(None);
+            }
+            Action::Divided { parcel, into } => {
+                self.waiting.divide(parcel, into);
+                return Ok(None);
+            }
+            Action::Withdrawn { parcel } => {
+                tracing::info!(parcel = parcel.get(), "withdrawn");
+                self.waiting.settle(parcel, Settled::Withdrawn);
                 return Ok(None);
             }
             Action::Alarm(alarm) => {

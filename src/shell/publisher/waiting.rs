@@ -11,12 +11,18 @@ pub(super) struct Waiting {
     waiters: BTreeMap<u64, Waiter>,
     next: u64,
     by_parcel: BTreeMap<ParcelId, Vec<u64>>,
-    /// What was settled lately, for those who begin to wait afterwards.
-    lately: BTreeMap<ParcelId, Settled>,
+    /// What was settled or divided lately, for those who begin to wait afterwards.
+    lately: BTreeMap<ParcelId, Lately>,
+}
+
+/// What became of a parcel lately.
+#[derive(Clone)]
+enum Lately {
+    Settled(Settled),
+    Divided([ParcelId; 2]),
 }
 
 struct Waiter {
-    ticket: Ticket,
     missing: BTreeSet<ParcelId>,
     settled: BTreeMap<ParcelId, Settled>,
     reply: Reply<Vec<Settled>>,
@@ -28,21 +34,20 @@ impl Waiting {
 
     pub(super) fn add(&mut self, ticket: Ticket, reply: Reply<Vec<Settled>>, outbox: &Outbox) {
         let mut waiter = Waiter {
-            ticket,
             missing: BTreeSet::new(),
             settled: BTreeMap::new(),
             reply,
         };
-        for parcel in ticket.parcels() {
-            let known = self.lately.get(&parcel).cloned();
-            let settled = known.or_else(|| match outbox.fate(parcel) {
-                Fate::Pending => None,
-                Fate::DeadLettered(_) => outbox
-                    .letters()
-                    .find(|letter| letter.parcel == parcel)
-                    .map(|letter| Settled::DeadLettered(letter.clone())),
-                Fate::Done | Fate::Unknown => Some(Settled::Earlier),
-            });
+        let mut parcels: Vec<ParcelId> = ticket.parcels().collect();
+        while let Some(parcel) = parcels.pop() {
+            let settled = match self.lately.get(&parcel) {
+                Some(Lately::Divided(into)) => {
+                    parcels.extend(into);
+                    continue;
+                }
+                Some(Lately::Settled(settled)) => Some(settled.clone()),
+                None => fate(parcel, outbox),
+            };
             match settled {
                 Some(settled) => drop(waiter.settled.insert(parcel, settled)),
                 None => drop(waiter.missing.insert(parcel)),
@@ -72,21 +77,47 @@ impl Waiting {
                 waiter.finish();
             }
         }
-        self.lately.insert(parcel, settled);
+        self.remember(parcel, Lately::Settled(settled));
+    }
+
+    /// Whoever waits for a parcel waits for two others from now on.
+    pub(super) fn divide(&mut self, parcel: ParcelId, into: [ParcelId; 2]) {
+        let waiting = self.by_parcel.remove(&parcel).unwrap_or_default();
+        for number in &waiting {
+            if let Some(waiter) = self.waiters.get_mut(number) {
+                waiter.missing.remove(&parcel);
+                waiter.missing.extend(into);
+            }
+        }
+        for half in into.into_iter().filter(|_| !waiting.is_empty()) {
+            self.by_parcel.insert(half, waiting.clone());
+        }
+        self.remember(parcel, Lately::Divided(into));
+    }
+
+    fn remember(&mut self, parcel: ParcelId, lately: Lately) {
+        self.lately.insert(parcel, lately);
         if self.lately.len() > Self::LATELY_MAX {
             self.lately.pop_first();
         }
     }
 }
 
+/// What became of a parcel, if it is settled.
+fn fate(parcel: ParcelId, outbox: &Outbox) -> Option<Settled> {
+    match outbox.fate(parcel) {
+        Fate::Pending => None,
+        Fate::DeadLettered(_) => outbox
+            .letters()
+            .find(|letter| letter.parcel == parcel)
+            .map(|letter| Settled::DeadLettered(letter.clone())),
+        Fate::Done | Fate::Unknown => Some(Settled::Earlier),
+    }
+}
+
 impl Waiter {
-    fn finish(mut self) {
-        let settled = self
-            .ticket
-            .parcels()
-            .filter_map(|parcel| self.settled.remove(&parcel));
-        let settled = settled.collect();
+    fn finish(self) {
         // Whoever has stopped waiting does not need to know.
-        let _ = self.reply.send(settled);
+        let _ = self.reply.send(self.settled.into_values().collect());
     }
 }

@@ -62,7 +62,7 @@ impl Written {
             Record::Alarmed(alarm) => self.alarms.push(alarm),
             Record::CheckpointSeen { note } => self.checkpoints.push(note),
             Record::Opened { .. }
-            | Record::LetterTaken { .. }
+            | Record::Released { .. }
             | Record::Closed { .. }
             | Record::Reopened { .. }
             | Record::Pruned { .. }

@@ -261,7 +261,11 @@ impl<'a> Desk<'a> {
                         (self.say)(&Said::Admitted { parcel: parcel.get() });
                     }
                     Action::Listen { .. } | Action::Resumed => {}
-                    Action::DeadLettered(_) | Action::Alarm(_) | Action::Stopped(_) => {
+                    Action::DeadLettered(_)
+                    | Action::Divided { .. }
+                    | Action::Withdrawn { .. }
+                    | Action::Alarm(_)
+                    | Action::Stopped(_) => {
                         self.wrong.push(format!("{action:?}"));
                     }
                 }
