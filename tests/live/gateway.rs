@@ -368,6 +368,44 @@ async fn what_the_register_lacks_is_told_and_goes_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_waits_for_ever_leaves_its_neighbours_and_can_be_withdrawn() {
+    let world = World::new().await;
+    let ledger = world.start().await;
+    world.enrol().await;
+    let gateway = Gateway::start(&world, Service::Manufacturing).await;
+    let mut mistyped = commissioned("W2");
+    mistyped["commissioned"]["facility"] = json!("https://id.gs1.org/414/9521230010023");
+    let batch = json!([commissioned("W1"), mistyped, commissioned("W3")]);
+    let (status, _) = gateway.post("/v1/events", &batch).await;
+    assert_eq!(status, 202);
+    gateway.proven("W1").await;
+    gateway.proven("W3").await;
+    until("the withdrawal", async || {
+        match gateway.delete("/v1/events/W2").await {
+            204 => true,
+            status => {
+                assert_eq!(status, 409);
+                false
+            }
+        }
+    })
+    .await;
+    assert_eq!(gateway.get("/v1/events/W2").await.0, 404);
+    assert_eq!(gateway.delete("/v1/events/W2").await, 404);
+    assert_eq!(gateway.delete("/v1/events/W1").await, 409, "in the log");
+    let (status, _) = gateway.post("/v1/events", &commissioned("W2")).await;
+    assert_eq!(status, 202);
+    gateway.proven("W2").await;
+    let admitted = client::admitted(&ledger, &world).await;
+    assert!(
+        ["W1", "W2", "W3"].iter().all(|id| admitted[*id] == 1),
+        "{admitted:?}"
+    );
+    gateway.stop().await;
+    ledger.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_document_is_captured_event_by_event() {
     let world = World::new().await;
     let ledger = world.start().await;

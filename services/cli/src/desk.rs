@@ -15,13 +15,13 @@ use lotproof::{
     event::parts::split_into_parts,
     gateway::{
         Service,
-        index::{EventIndex, EventState, Standing},
+        index::{EventIndex, EventState, Kept, Standing},
         intake::{self, Ready},
     },
     id::Hash,
     outbox::ProvenRow,
     publish::EVENT_LEN_MAX,
-    shell::publisher::Publisher,
+    shell::publisher::{PublishError, Publisher},
     signature::SigningKey,
     wire::v1,
 };
@@ -138,7 +138,8 @@ impl Desk {
                 Standing::Other => {
                     plan.refused.push(format!(
                         "event {position} refused: {id} was published from this outbox with other content, or stands \
-                         so in this document: give it another id, or declare the first wrong"
+                         so in this document: give it another id, declare the first wrong, or withdraw it while it \
+                         waits"
                     ));
                     continue;
                 }
@@ -183,6 +184,31 @@ impl Desk {
         done.rows
             .extend(proven(session, &self.publisher, &corrections).await?);
         Ok(done)
+    }
+
+    /// Gives an event up. Waits while it may still be admitted, or is with others in one statement.
+    ///
+    /// # Errors
+    /// If the wait is over before that, or the publisher stops. Why it cannot be withdrawn is no error.
+    pub(crate) async fn withdraw(&self, session: &Session, id: &str) -> Result<Result<(), Kept>> {
+        let withdrawn = async {
+            let mut status = self.publisher.watch_status();
+            loop {
+                status.borrow_and_update();
+                let parcels = locked(&self.index).withdrawable(id);
+                match parcels {
+                    Ok(parcels) => {
+                        if self.publisher.withdraw(parcels).await?.is_ok() {
+                            return Ok(Ok(()));
+                        }
+                    }
+                    Err(Kept::OnItsWay | Kept::Shared) => {}
+                    Err(kept) => return Ok(Err(kept)),
+                }
+                status.changed().await.map_err(|_| PublishError::Stopped)?;
+            }
+        };
+        session.patience.wait(&self.publisher, withdrawn).await
     }
 
     /// The event that corrects another; nothing if it was published before.

@@ -17,6 +17,7 @@ mod simulating;
 mod stating;
 mod tree;
 mod waiting;
+mod withdrawing;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -61,6 +62,8 @@ enum Command {
     Enroll(enrolling::Enroll),
     /// Publish an EPCIS document, or events as JSON, and wait until their receipts are proven
     Publish(publishing::Publish),
+    /// Give up events that wait in an outbox, as one with a mistyped facility does
+    Withdraw(withdrawing::Withdraw),
     /// Show where a lot came from or went, computed from the log's own files
     Lot(lots::Lot),
     /// Write events of a log as EPCIS 2.0 documents, after verifying all of it
@@ -88,6 +91,7 @@ pub async fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Demo(demo) => demo.run().await,
         Command::Enroll(enroll) => enroll.run().await,
         Command::Publish(publish) => publish.run().await,
+        Command::Withdraw(withdraw) => withdraw.run().await,
         Command::Lot(lot) => tokio::task::spawn_blocking(move || lot.run()).await?,
         Command::Export(export) => tokio::task::spawn_blocking(move || export.run()).await?,
         Command::Simulate(simulate) => simulate.run().await,

@@ -134,6 +134,7 @@ pub(crate) async fn proven(
             match settled {
                 Settled::Admitted { row, .. } => rows.push(row),
                 Settled::DeadLettered(letter) => bail!(refused(&letter)),
+                Settled::Withdrawn => bail!("withdrawn before it was admitted"),
                 Settled::Earlier => bail!("settled in an earlier run"),
             }
         }

@@ -17,6 +17,9 @@ use tokio::time::{Instant, interval_at, sleep_until};
 /// How often a command says what it waits for.
 const WORD_EVERY: Duration = Duration::from_secs(3);
 
+/// What else can be done about events that the register does not allow.
+const GIVE_UP: &str = "; `lotproof withdraw` gives an event up that was stated wrong";
+
 /// How long a command waits for proofs, all together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
@@ -102,9 +105,9 @@ fn waits(status: &Status, places: &dyn Fn() -> String) -> String {
     let count = status.queued + status.unreceipted;
     let what = match (status.is_confirmed, status.stopped, status.answered) {
         (_, Some(refusal @ Refusal::UnknownFacility), _) => {
-            format!("{} ({refusal}{})", refusal.advice(), places())
+            format!("{} ({refusal}{}){GIVE_UP}", refusal.advice(), places())
         }
-        (_, Some(refusal), _) => format!("{} ({refusal})", refusal.advice()),
+        (_, Some(refusal), _) => format!("{} ({refusal}){GIVE_UP}", refusal.advice()),
         (_, None, Some(AnswerCode::UnknownKey)) => {
             "the ledger does not know this key: the authority must enrol it first".to_owned()
         }

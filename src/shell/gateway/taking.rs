@@ -302,7 +302,8 @@ impl Gateway {
             Standing::Same => false,
             Standing::Other => {
                 let message = format!(
-                    "{} was published with other content: mend it with an error declaration, or use another id",
+                    "{} was published with other content: mend it with an error declaration, withdraw it while it \
+                     waits, or use another id",
                     ready.id
                 );
                 return Err(Fault::at(FaultCode::Conflict, format!("{path}/id"), message));
