@@ -4,7 +4,7 @@
 //! The outbox is the only memory, as for a gateway: the same document again publishes nothing.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -17,6 +17,7 @@ use lotproof::{
         Service,
         index::{EventIndex, EventState, Kept, Standing},
         intake::{self, Ready},
+        json,
     },
     id::Hash,
     outbox::ProvenRow,
@@ -160,13 +161,14 @@ impl Desk {
     /// If the ledger refused some, or no proof can come, or none came in time.
     pub(crate) async fn carry_out(&self, session: &Session, plan: Plan) -> Result<Done> {
         let mut done = Done {
-            rows: proven(session, &self.publisher, &plan.new).await?,
+            rows: self.proven(session, &plan.new).await?,
             known: plan.known,
             declared: 0,
             refused: plan.refused,
         };
         if !plan.waiting.is_empty() {
-            drained(session, &self.publisher, &plan.waiting).await?;
+            let refused = || self.refused_among(&plan.waiting);
+            drained(session, &self.publisher, &refused).await?;
         }
         let mut corrections = Vec::new();
         for wrong in plan.wrong {
@@ -181,9 +183,30 @@ impl Desk {
                 )),
             }
         }
-        done.rows
-            .extend(proven(session, &self.publisher, &corrections).await?);
+        done.rows.extend(self.proven(session, &corrections).await?);
         Ok(done)
+    }
+
+    async fn proven(&self, session: &Session, events: &[v1::Event]) -> Result<Vec<ProvenRow>> {
+        let refused = || self.refused_among(events);
+        proven(session, &self.publisher, events, &refused).await
+    }
+
+    /// Which events the register does not allow, and the facilities that they name, for people.
+    fn refused_among(&self, events: &[v1::Event]) -> String {
+        let index = locked(&self.index);
+        let refused = |event: &&v1::Event| {
+            let status = index.status(&event.id);
+            status.is_some_and(|status| status.state == EventState::Refused)
+        };
+        let refused: Vec<&v1::Event> = events.iter().filter(refused).collect();
+        let ids: BTreeSet<String> = refused.iter().map(|event| event.id.clone()).collect();
+        let places: BTreeSet<String> = refused.iter().flat_map(|event| facilities(event)).collect();
+        match (ids.is_empty(), places.is_empty()) {
+            (true, _) => String::new(),
+            (false, true) => format!("; refused so far: {}", a_few(ids)),
+            (false, false) => format!("; refused so far: {}, which name {}", a_few(ids), a_few(places)),
+        }
     }
 
     /// Gives an event up. Waits while it may still be admitted, or is with others in one statement.
@@ -232,6 +255,29 @@ impl Desk {
             Standing::New => parts,
             Standing::Same | Standing::Other => Vec::new(),
         })
+    }
+}
+
+/// The facilities that an event names.
+fn facilities(event: &v1::Event) -> Vec<String> {
+    let event = json::write(event);
+    let kinds = event.as_object().into_iter().flatten();
+    kinds
+        .filter_map(|(_, kind)| kind.as_object())
+        .flatten()
+        .filter(|(name, _)| name.ends_with("facility"))
+        .filter_map(|(_, place)| place.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// The first of several things, and how many more there are.
+pub(crate) fn a_few(things: impl IntoIterator<Item = String>) -> String {
+    const NAMED_MAX: usize = 3;
+    let mut things = things.into_iter();
+    let named: Vec<String> = things.by_ref().take(NAMED_MAX).collect();
+    match things.count() {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
     }
 }
 

@@ -327,7 +327,7 @@ pub(crate) async fn enact(
     let proposer = session
         .publisher(authority, keys.next().context("no key to propose with")?)
         .await?;
-    let rows = proven(session, &proposer, &acts).await?;
+    let rows = proven(session, &proposer, &acts, &String::new).await?;
     // `submit` packs in order, so acts are numbered through the statements as they stand in the log.
     let packs: Vec<_> = acts
         .chunks(AT_ONCE)
@@ -373,7 +373,7 @@ async fn approve(
             own_event(id, now_nanos, kind)
         })
         .collect();
-    proven(session, &approver, &approvals).await?;
+    proven(session, &approver, &approvals, &String::new).await?;
     Ok(())
 }
 

@@ -2,12 +2,11 @@
 
 pub(crate) mod answers;
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use lotproof::{
-    gateway::json,
     id::FeedId,
     identifier,
     outbox::{Config, DeadLetter, PinnedLog, ProvenRow},
@@ -26,7 +25,7 @@ use self::answers::Answers;
 use crate::{
     Outcome,
     auditing::read_trust,
-    desk::Desk,
+    desk::{Desk, a_few},
     sealing::{seal_events, write_openings},
     stating::{self, Statements},
     waiting::{Patience, must_be_open},
@@ -104,7 +103,8 @@ impl Session {
     }
 }
 
-/// Publishes events, and waits for the proof that they were admitted.
+/// Publishes events, and waits for the proof that they were admitted; `refused` says which of them the register does
+/// not allow.
 ///
 /// # Errors
 /// If some were refused for good, or no proof can come, or none came in time.
@@ -112,13 +112,13 @@ pub(crate) async fn proven(
     session: &Session,
     publisher: &Publisher,
     events: &[v1::Event],
+    refused: &dyn Fn() -> String,
 ) -> Result<Vec<ProvenRow>> {
     // Events that nobody will ever sign are not taken into the outbox.
     if events.is_empty() {
         return Ok(Vec::new());
     }
     must_be_open(publisher).await?;
-    let places = || facilities_in(events);
     let mut rows = Vec::new();
     let mut tickets = Vec::new();
     for some in events.chunks(AT_ONCE) {
@@ -128,12 +128,12 @@ pub(crate) async fn proven(
     for ticket in tickets {
         let settled = session
             .patience
-            .wait_telling(publisher, publisher.wait_receipted(ticket), &places)
+            .wait_telling(publisher, publisher.wait_receipted(ticket), refused)
             .await?;
         for settled in settled {
             match settled {
                 Settled::Admitted { row, .. } => rows.push(row),
-                Settled::DeadLettered(letter) => bail!(refused(&letter)),
+                Settled::DeadLettered(letter) => bail!(dead(&letter)),
                 Settled::Withdrawn => bail!("withdrawn before it was admitted"),
                 Settled::Earlier => bail!("settled in an earlier run"),
             }
@@ -142,63 +142,34 @@ pub(crate) async fn proven(
     Ok(rows)
 }
 
-/// The facilities that events name, for people who look for the one that is not registered.
-fn facilities_in(events: &[v1::Event]) -> String {
-    const NAMED_MAX: usize = 8;
-    let mut found = BTreeSet::new();
-    for event in events {
-        let event = json::write(event);
-        let members = event.as_object().into_iter().flatten();
-        for (name, value) in members.flat_map(|(_, kind)| kind.as_object().into_iter().flatten()) {
-            if let (true, Some(place)) = (name.ends_with("facility"), value.as_str()) {
-                found.insert(place.to_owned());
-            }
-        }
-    }
-    if found.is_empty() {
-        return String::new();
-    }
-    let more = if found.len() > NAMED_MAX {
-        " and others"
-    } else {
-        ""
-    };
-    let named: Vec<String> = found.into_iter().take(NAMED_MAX).collect();
-    format!("; the events name {}{more}", named.join(", "))
-}
-
-/// What was refused, why, and what helps.
-fn refused(letter: &DeadLetter) -> String {
-    const NAMED_MAX: usize = 3;
-    let ids: Vec<String> = letter
+/// What was refused for good, why, and what helps.
+fn dead(letter: &DeadLetter) -> String {
+    let ids = letter
         .events
         .iter()
-        .filter_map(|event| Some(v1::Event::decode(event.clone()).ok()?.id))
-        .collect();
-    let named = ids.get(..NAMED_MAX).unwrap_or(&ids).join(", ");
-    let others = match ids.len().saturating_sub(NAMED_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+        .filter_map(|event| Some(v1::Event::decode(event.clone()).ok()?.id));
     format!(
-        "the ledger refused {named}{others}, at entry {}: {} ({})",
+        "the ledger refused {}, at entry {}: {} ({})",
+        a_few(ids),
         letter.index,
         letter.refusal.advice(),
         letter.refusal
     )
 }
 
-/// Waits until everything that was handed over is proven, `events` among it; how many statements the outbox holds
-/// then.
+/// Waits until everything that was handed over is proven; how many statements the outbox holds then.
 ///
 /// # Errors
 /// As [`proven`].
-pub(crate) async fn drained(session: &Session, publisher: &Publisher, events: &[v1::Event]) -> Result<usize> {
+pub(crate) async fn drained(
+    session: &Session,
+    publisher: &Publisher,
+    refused: &dyn Fn() -> String,
+) -> Result<usize> {
     let drained = publisher.drain(Duration::MAX);
-    let places = || facilities_in(events);
-    let status = session.patience.wait_telling(publisher, drained, &places).await?;
+    let status = session.patience.wait_telling(publisher, drained, refused).await?;
     if let Some(letter) = publisher.letters().await?.first() {
-        bail!(refused(letter));
+        bail!(dead(letter));
     }
     Ok(status.statements)
 }

@@ -141,7 +141,7 @@ impl Simulate {
         let mut statements = 0;
         for mut desk in desks.into_iter().flatten() {
             desk.submit(session.patience).await?;
-            statements += drained(&session, &desk.publisher, &[]).await?;
+            statements += drained(&session, &desk.publisher, &String::new).await?;
         }
         println!("{statements} statements, every receipt proven");
         Ok(mix)

@@ -8,7 +8,7 @@ use std::{future::Future, time::Duration};
 
 use anyhow::{Result, anyhow, bail};
 use lotproof::{
-    code::{AnswerCode, Refusal},
+    code::AnswerCode,
     outbox::Status,
     shell::publisher::{PublishError, Publisher},
 };
@@ -52,7 +52,7 @@ impl Patience {
         self.wait_telling(publisher, done, &String::new).await
     }
 
-    /// The same; `places` says which facilities the events name, should one not be registered.
+    /// The same; `refused` says which events the register does not allow.
     ///
     /// # Errors
     /// As [`wait`](Self::wait).
@@ -60,7 +60,7 @@ impl Patience {
         self,
         publisher: &Publisher,
         done: impl Future<Output = Result<T, PublishError>>,
-        places: &dyn Fn() -> String,
+        refused: &dyn Fn() -> String,
     ) -> Result<T> {
         let mut done = std::pin::pin!(done);
         let mut status = publisher.watch_status();
@@ -87,9 +87,9 @@ impl Patience {
                 limit = &mut time_is_up => bail!(
                     "no proof within {} s: {}; they stay in the outbox, and go on when it is used again",
                     limit.as_secs(),
-                    waits(&publisher.status(), places)
+                    waits(&publisher.status(), refused)
                 ),
-                _ = words.tick() => eprintln!("{}", waits(&publisher.status(), places)),
+                _ = words.tick() => eprintln!("{}", waits(&publisher.status(), refused)),
             }
         }
     }
@@ -101,13 +101,10 @@ fn waits_for_a_key(status: &Status) -> bool {
 }
 
 /// How many statements wait, and for what.
-fn waits(status: &Status, places: &dyn Fn() -> String) -> String {
+fn waits(status: &Status, refused: &dyn Fn() -> String) -> String {
     let count = status.queued + status.unreceipted;
     let what = match (status.is_confirmed, status.stopped, status.answered) {
-        (_, Some(refusal @ Refusal::UnknownFacility), _) => {
-            format!("{} ({refusal}{}){GIVE_UP}", refusal.advice(), places())
-        }
-        (_, Some(refusal), _) => format!("{} ({refusal}){GIVE_UP}", refusal.advice()),
+        (_, Some(refusal), _) => format!("{} ({refusal}{}){GIVE_UP}", refusal.advice(), refused()),
         (_, None, Some(AnswerCode::UnknownKey)) => {
             "the ledger does not know this key: the authority must enrol it first".to_owned()
         }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use lotproof::{
+    gateway::index::Kept,
     log::Origin,
     shell::{
         nats::{Bus, BusNames, BusOptions, PrivateServer, ServerOptions},
@@ -132,7 +133,9 @@ async fn a_key_that_another_outbox_used_ends_the_wait_and_says_what_to_do() {
 
     // Nor is more taken there.
     let publisher = soon(other.publisher(AUTHORITY, key())).await.unwrap();
-    let error = soon(proven(&other, &publisher, &act("third"))).await.unwrap_err();
+    let error = soon(proven(&other, &publisher, &act("third"), &String::new))
+        .await
+        .unwrap_err();
     assert!(format!("{error:#}").contains("does not know"), "{error:#}");
     assert_eq!(publisher.status().queued, 1, "of the second");
     // While the outbox that the key was used with goes on.
@@ -186,8 +189,9 @@ fn document(events: &[(&str, u32, bool)]) -> Vec<Stated> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_document_again_publishes_nothing_and_what_it_declares_wrong_is_taken_back() {
+async fn a_document_again_publishes_nothing_what_was_wrong_is_taken_back_and_what_waits_withdrawn() {
     const PARTY: &str = "https://maker.example/";
+    const PLANT: &str = "https://id.gs1.org/414/9521230010023";
     let world = World::new().await;
     let (stop, ledger) = world.start_ledger();
     let maker = || SigningKey::from_seed(&[10; 32]);
@@ -244,6 +248,34 @@ async fn a_document_again_publishes_nothing_and_what_it_declares_wrong_is_taken_
         .await
         .unwrap();
     assert_eq!((done.rows.len(), done.declared), (0, 2), "{done:?}");
+
+    // A plant that is not registered is named, with the event that names it; and that can be withdrawn.
+    let mut mistyped = document(&[("mistyped", 4, false)]);
+    if let [Stated { event, .. }] = mistyped.as_mut_slice()
+        && let Some(Kind::Observed(observed)) = &mut event.kind
+    {
+        PLANT.clone_into(&mut observed.facility);
+    }
+    hasty.patience = Patience::from_now(Some(Duration::from_secs(8)));
+    let error = soon(desk.carry_out(&hasty, desk.plan(mistyped)))
+        .await
+        .unwrap_err();
+    let text = format!("{error:#}");
+    assert!(
+        text.contains("refused so far: urn:x:mistyped, which name"),
+        "{text}"
+    );
+    assert!(text.contains(PLANT), "{text}");
+    let withdrawn = soon(desk.withdraw(&world.session, "urn:x:mistyped"))
+        .await
+        .unwrap();
+    assert_eq!(withdrawn, Ok(()));
+    let again = soon(desk.withdraw(&world.session, "urn:x:mistyped"))
+        .await
+        .unwrap();
+    assert_eq!(again, Err(Kept::Unknown));
+    let proven = soon(desk.withdraw(&world.session, "urn:x:2")).await.unwrap();
+    assert_eq!(proven, Err(Kept::Receipted));
     stop.send_replace(true);
     soon(ledger).await.unwrap().unwrap();
 }

@@ -79,7 +79,7 @@ pub(super) async fn publish_reported(
             println!("   {why}");
         }
     }
-    let statements = drained(session, &desk.publisher, &[]).await?;
+    let statements = drained(session, &desk.publisher, &String::new).await?;
     println!("{statements} statements of the importer, every receipt proven");
     let mut seen = BTreeSet::new();
     lots.retain(|lot| seen.insert(lot.clone()));
