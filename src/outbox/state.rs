@@ -491,21 +491,21 @@ impl State {
         }
     }
 
-    /// What a compacted file ends with: which of the statements kept were given up, and for which of the refused
-    /// ones nothing more is owed.
+    /// What a compacted file ends with: which of the statements kept were given up, and for which parcels nothing
+    /// more is owed although none of their statements was admitted.
     pub fn last_records(&self) -> Vec<Record> {
         let mut records = Vec::new();
-        let mut refused = BTreeSet::new();
+        let mut in_vain = BTreeSet::new();
         for statement in self.feeds.iter().flat_map(|feed| &feed.statements) {
             match statement.proven.map(|(row, _)| row.outcome) {
-                Some(Outcome::Refused(_)) => refused.insert(statement.parcel),
-                Some(Outcome::Admitted) | None => refused.remove(&statement.parcel),
+                Some(Outcome::Admitted) => in_vain.remove(&statement.parcel),
+                Some(Outcome::Refused(_)) | None => in_vain.insert(statement.parcel),
             };
         }
         let is_owed =
             |parcel: &ParcelId| self.pending.contains_key(parcel) || self.letters.contains_key(parcel);
         records.extend(
-            refused
+            in_vain
                 .into_iter()
                 .filter(|parcel| !is_owed(parcel))
                 .map(|parcel| Record::Released { parcel }),

@@ -913,7 +913,7 @@ fn a_crash_at_any_effect_loses_and_doubles_nothing() {
 
 #[test]
 fn whatever_the_bus_does_it_converges_once_the_bus_is_well() {
-    let seeds = 150;
+    let seeds = 600;
     let mut crashes = 0;
     for seed in 0..seeds {
         let mut world = World::new(seed, &[1, 2, 3]);
