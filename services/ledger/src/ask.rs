@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use lotproof::{
     id::{FeedId, FeedSequence},
+    log::{checkpoint::SignedCheckpoint, note::VerifierKey},
     sequencer::{RECEIPT_ROWS_MAX, receipts},
     shell::nats::{Bus, BusNames},
     wire::{
@@ -24,7 +25,6 @@ use tokio::task::JoinHandle;
 use crate::{
     folder::{Identity, LogKey},
     shared::{Health, Shared, StoreHashes},
-    writer::contradicts,
 };
 
 /// Nonces are 16 to 32 bytes.
@@ -173,6 +173,34 @@ pub(crate) fn head_reply(shared: &Shared, query: &v1::HeadQuery, feed: FeedId) -
         tree_size: published.size().get(),
         status: status.into(),
     })
+}
+
+/// Whether a checkpoint that somebody holds is one that this log cannot extend: proof that another copy of
+/// the ledger signed, or that this store is an old one.
+fn contradicts(shared: &Shared, identity: &Identity, key: &VerifierKey, note: &[u8]) -> Option<String> {
+    // What is not signed by the log says nothing about it.
+    let signed = SignedCheckpoint::verify(
+        Bytes::copy_from_slice(note),
+        &identity.origin,
+        std::slice::from_ref(key),
+    )
+    .ok()?;
+    let head = signed.head();
+    match shared.reader().root(head.size) {
+        Ok(Some(root)) if root == head.root => None,
+        Ok(Some(_)) => Some(format!(
+            "a checkpoint of size {} with another root was shown",
+            head.size
+        )),
+        Ok(None) => Some(format!(
+            "a checkpoint of size {} was shown; this store has fewer entries",
+            head.size
+        )),
+        Err(error) => {
+            tracing::warn!(%error, "a shown checkpoint could not be compared");
+            None
+        }
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 mod ask;
 mod clock;
 mod folder;
+mod folding;
 mod guarding;
 mod http;
 mod impatience;
@@ -18,6 +19,7 @@ mod impatience;
 mod measure;
 mod metrics;
 mod opening;
+mod outbound;
 mod places;
 mod prepare;
 mod rebuild;
@@ -53,11 +55,13 @@ pub use self::{
     writer::StopAt,
 };
 use self::{
+    folding::Opened,
     impatience::ImpatientListener,
     metrics::Metrics,
     opening::{Opening, open_unless_stopped},
+    outbound::{Outbound, Stopped},
     prepare::{Gather, Prepared},
-    writer::{Opened, Stopped, Writer},
+    writer::Writer,
 };
 
 /// What a running ledger needs.
@@ -136,7 +140,7 @@ pub async fn run(
     }));
 
     let (folder, for_open) = (config.folder.clone(), identity.clone());
-    let open = move |opening: &Opening| writer::open(&folder, &for_open, opening);
+    let open = move |opening: &Opening| folding::open(&folder, &for_open, opening);
     let Some(opened) = open_unless_stopped(&opening, &mut shutdown, open).await? else {
         return Ok(());
     };
@@ -170,7 +174,7 @@ pub async fn run(
         NatsGuard::new(bus.clone(), names, config.limits.replicas),
         Handle::current(),
     ));
-    let outbound = writer::Outbound {
+    let outbound = Outbound {
         client: bus.client().clone(),
         names,
         runtime: Handle::current(),

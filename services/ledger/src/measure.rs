@@ -25,9 +25,9 @@ use rayon::prelude::*;
 
 use crate::{
     folder::Folder,
+    folding::{self, Opened},
     opening::Opening,
     tests::World,
-    writer::{self, Opened},
 };
 
 const FEEDS: u8 = 16;
@@ -128,7 +128,7 @@ fn opens() {
         sequencer,
         started_from,
         ..
-    } = writer::open(&folder, &identity, &Opening::default()).unwrap();
+    } = folding::open(&folder, &identity, &Opening::default()).unwrap();
     println!(
         "{} entries open in {:.2?}, from a snapshot at {started_from}; {}",
         store.size(),

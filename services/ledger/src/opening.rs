@@ -19,7 +19,7 @@ use std::{
 use anyhow::{Context as _, Result, anyhow};
 use tokio::sync::{oneshot, watch};
 
-use crate::writer::Stopped;
+use crate::outbound::Stopped;
 
 /// How long opening may take to notice that it is to stop.
 const GRACE: Duration = Duration::from_secs(5);

@@ -19,7 +19,7 @@ use lotproof::{
 use rayon::prelude::*;
 use tokio::sync::mpsc;
 
-use crate::{folder::Folder, writer::message_hash};
+use crate::folder::Folder;
 
 /// How often a message may stop the ledger before it is set aside.
 const STOPS_MAX: u32 = 2;
@@ -155,6 +155,11 @@ fn look_at(message: BusMessage, suspects: &Suspects) -> Submission {
         bytes,
         prepared,
     }
+}
+
+/// SHA-256 of a message, as answers name it.
+fn message_hash(bytes: &[u8]) -> Hash {
+    Hash::of(&[bytes])
 }
 
 #[cfg(test)]

@@ -22,10 +22,11 @@ use tempfile::TempDir;
 
 use crate::{
     folder::{Folder, Identity, InitOptions, default_parameters, init},
+    folding::{self, Opened},
     opening::Opening,
+    outbound::Stopped,
     rebuild::{Rebuilt, rebuild},
     shared::Shared,
-    writer::{self, Opened},
 };
 
 pub(crate) const NOW: i64 = 1_770_000_000_000_000_000;
@@ -62,7 +63,7 @@ impl World {
             sequencer,
             kept,
             started_from,
-        } = writer::open(&folder, &identity, &Opening::default()).unwrap();
+        } = folding::open(&folder, &identity, &Opening::default()).unwrap();
         let shared = Shared::new(sequencer, store.reader());
         Self {
             folder,
@@ -285,7 +286,7 @@ impl Closed {
             sequencer,
             kept,
             started_from,
-        } = writer::open(&self.folder, &self.identity, &Opening::default()).unwrap();
+        } = folding::open(&self.folder, &self.identity, &Opening::default()).unwrap();
         World {
             shared: Shared::new(sequencer, store.reader()),
             folder: self.folder,
@@ -377,8 +378,8 @@ fn a_ledger_told_to_stop_while_its_log_is_folded_leaves_it_to_the_next_start() {
     let closed = world.closed();
     let opening = Opening::default();
     opening.stop();
-    let stopped = writer::open(&closed.folder, &closed.identity, &opening);
-    assert!(stopped.err().unwrap().is::<writer::Stopped>());
+    let stopped = folding::open(&closed.folder, &closed.identity, &opening);
+    assert!(stopped.err().unwrap().is::<Stopped>());
     assert_eq!(closed.open().store.size(), size);
 }
 

@@ -1,4 +1,4 @@
-//! The writer: opens the store, folds it, and carries commits out step by step, in the one order there is.
+//! The writer: carries commits out step by step, in the one order there is.
 //!
 //! Starting is the tail of a commit: whatever the store holds is guarded, signed and shown by the same
 //! functions that finish a batch. Any failure ends the writer; whoever wants to go on opens it anew.
@@ -6,28 +6,21 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
-use async_nats::Client;
 use bytes::Bytes;
 use lotproof::{
-    admission::{
-        LedgerState,
-        kept::{Folding, Kept},
-    },
+    admission::kept::Kept,
     code::AnswerCode,
-    id::{Hash, LeafIndex, TreeSize},
+    id::Hash,
     log::{
         checkpoint::{Checkpoint, SignedCheckpoint},
-        hash::leaf_hash,
-        note::VerifierKey,
         proof::HashReader,
-        tree::{Frontier, LogHead},
+        tree::LogHead,
     },
     port::{EntryStore as _, Guard, GuardError, GuardRevision, GuardValue, StoreError},
-    sequencer::{Commit, Refused, Sequencer, Step, Submission, Subtrees, receipts},
+    sequencer::{Commit, Refused, Step, Submission, Subtrees, receipts},
     shell::{
         durable,
-        nats::BusNames,
-        store::{Options, Reader, Store},
+        store::{Reader, Store},
     },
     time::RecordedAt,
     wire::{
@@ -36,14 +29,13 @@ use lotproof::{
     },
 };
 use prost::Message as _;
-use tokio::{runtime::Handle, sync::watch};
 
 use crate::{
     clock::Reading,
     folder::{Folder, Identity, LogKey},
     guarding::{Next, Swap},
     metrics::Metrics,
-    opening::Opening,
+    outbound::Outbound,
     prepare::in_work,
     shared::{Health, Published, Shared, StoreHashes},
 };
@@ -91,158 +83,6 @@ pub(crate) struct Writer {
     metrics: Metrics,
     stop_at: Option<StopAt>,
     commits: u64,
-}
-
-/// The bus, as the writer uses it.
-#[derive(Clone)]
-pub(crate) struct Outbound {
-    pub(crate) client: Client,
-    pub(crate) names: BusNames,
-    pub(crate) runtime: Handle,
-    /// Turns true when the ledger is told to stop: nothing waits for a bus any longer that is not there.
-    pub(crate) stop: watch::Receiver<bool>,
-}
-
-/// The ledger was told to stop before it was done. What is in the store stays, and what it still lacks (guard,
-/// checkpoint, receipts) is made up for at the next start.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Stopped {
-    /// While the bus did not answer.
-    #[error("told to stop while the bus does not answer")]
-    Waiting,
-    /// While the log was being opened.
-    #[error("told to stop while the log is being opened")]
-    Opening,
-}
-
-impl Outbound {
-    /// Waits for the bus, unless told to stop meanwhile.
-    fn wait_for<T>(&self, done: impl Future<Output = T>) -> Result<T, Stopped> {
-        let mut stop = self.stop.clone();
-        self.runtime.block_on(async move {
-            tokio::select! {
-                biased;
-                done = done => Ok(done),
-                _ = stop.wait_for(|stop| *stop) => Err(Stopped::Waiting),
-            }
-        })
-    }
-}
-
-/// A ledger's store with what it adds up to.
-pub(crate) struct Opened {
-    pub(crate) store: Store,
-    pub(crate) sequencer: Sequencer,
-    /// Where snapshots go.
-    pub(crate) kept: Kept<Reader>,
-    /// Size of the snapshot that was started from; zero without one.
-    pub(crate) started_from: TreeSize,
-}
-
-/// Opens the store and folds its entries: those after the newest snapshot that the log bears out, or all. The
-/// signatures in them were verified before they were written.
-///
-/// # Errors
-/// [`Stopped`] if told to stop meanwhile; the store is closed again then.
-pub(crate) fn open(folder: &Folder, identity: &Identity, opening: &Opening) -> Result<Opened> {
-    let store = Store::open(&folder.store(), &Options::default()).context("opening the store")?;
-    match fold_store(&store, identity, opening) {
-        Ok((sequencer, kept, started_from)) => Ok(Opened {
-            store,
-            sequencer,
-            kept,
-            started_from,
-        }),
-        Err(error) if error.is::<Stopped>() => {
-            store.close().context("closing the store")?;
-            Err(error)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Folds the entries of an open store.
-fn fold_store(
-    store: &Store,
-    identity: &Identity,
-    opening: &Opening,
-) -> Result<(Sequencer, Kept<Reader>, TreeSize)> {
-    opening.go_on()?;
-    opening.found(store.size().get());
-    if let Some(why) = store.rebuilt() {
-        tracing::warn!(why, "the index was rebuilt from the value log");
-    }
-    let reader = store.reader();
-    let first = reader.read(LeafIndex::GENESIS, 1)?;
-    let first = first
-        .first()
-        .context("the store holds no entry: `lotproof ledger rebuild` makes it anew from a mirror")?;
-    let genesis = LedgerState::from_genesis(first).context("entry 0")?;
-    ensure!(
-        genesis.log_id() == identity.log_id,
-        "the store holds log {}, ledger.json says {}",
-        genesis.log_id(),
-        identity.log_id
-    );
-    let mut kept = Kept::new(reader.clone(), genesis.log_id());
-    let mut started_from = TreeSize::EMPTY;
-    let mut folded = None;
-    let snapshot = kept.newest_snapshot(&genesis, |size| reader.root(size))?;
-    if let Some((state, frontier)) = snapshot {
-        let size = state.size();
-        match fold(&reader, &kept, state, frontier, opening) {
-            Ok(sound) => (folded, started_from) = (Some(sound), size),
-            Err(error) if error.is::<Stopped>() => return Err(error),
-            Err(error) => {
-                let why = format!("{error:#}");
-                tracing::warn!(%size, why, "the snapshot is not used: folding the whole log");
-                kept.forget_snapshots()?;
-            }
-        }
-    }
-    let (state, frontier) = if let Some(folded) = folded {
-        folded
-    } else {
-        let mut frontier = Frontier::new();
-        frontier.push(leaf_hash(first));
-        fold(&reader, &kept, genesis, frontier, opening)?
-    };
-    keep_snapshot(&mut kept, &state, &frontier)?;
-    Ok((Sequencer::new(state, frontier), kept, started_from))
-}
-
-/// Folds what comes after a state, and compares the root with the index's.
-fn fold(
-    reader: &Reader,
-    kept: &Kept<Reader>,
-    state: LedgerState,
-    frontier: Frontier,
-    opening: &Opening,
-) -> Result<(LedgerState, Frontier)> {
-    let from = state.size().next_index();
-    let mut folding = Folding::new(kept, state, frontier);
-    reader.replay(from, |first, entries| {
-        opening.go_on()?;
-        opening.folded(first.get());
-        entries.iter().try_for_each(|entry| folding.take(entry))?;
-        Ok::<_, anyhow::Error>(())
-    })?;
-    let (state, frontier) = folding.finish()?;
-    let head = frontier.head();
-    if reader.root(head.size)? != Some(head.root) {
-        reader.distrust_index("its root is not that of the entries");
-        bail!("the index has another root than the entries: start again");
-    }
-    Ok((state, frontier))
-}
-
-/// Keeps a snapshot if one is due.
-fn keep_snapshot(kept: &mut Kept<Reader>, state: &LedgerState, frontier: &Frontier) -> Result<()> {
-    if kept.snapshot_is_due(state.size()) {
-        let (head, content) = Kept::<Reader>::snapshot(state, frontier);
-        kept.keep_snapshot(head, &content)?;
-    }
-    Ok(())
 }
 
 impl Writer {
@@ -659,42 +499,4 @@ impl HashReader for CommitHashes<'_> {
             .get(level, index)
             .map_or_else(|| store.subtree(level, index), Ok)
     }
-}
-
-/// Whether a checkpoint that somebody holds is one that this log cannot extend: proof that another copy of
-/// the ledger signed, or that this store is an old one.
-pub(crate) fn contradicts(
-    shared: &Shared,
-    identity: &Identity,
-    key: &VerifierKey,
-    note: &[u8],
-) -> Option<String> {
-    // What is not signed by the log says nothing about it.
-    let signed = SignedCheckpoint::verify(
-        Bytes::copy_from_slice(note),
-        &identity.origin,
-        std::slice::from_ref(key),
-    )
-    .ok()?;
-    let head = signed.head();
-    match shared.reader().root(head.size) {
-        Ok(Some(root)) if root == head.root => None,
-        Ok(Some(_)) => Some(format!(
-            "a checkpoint of size {} with another root was shown",
-            head.size
-        )),
-        Ok(None) => Some(format!(
-            "a checkpoint of size {} was shown; this store has fewer entries",
-            head.size
-        )),
-        Err(error) => {
-            tracing::warn!(%error, "a shown checkpoint could not be compared");
-            None
-        }
-    }
-}
-
-/// SHA-256 of a message, as answers name it.
-pub(crate) fn message_hash(bytes: &[u8]) -> Hash {
-    Hash::of(&[bytes])
 }
