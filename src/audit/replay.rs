@@ -26,6 +26,7 @@ use crate::{
     id::{FeedId, FeedSequence, Hash, LeafIndex, LogId},
     log::checkpoint::Origin,
     time::RecordedAt,
+    wire::v1::ledger_record::Record,
 };
 
 /// What an audit counted on its way.
@@ -102,7 +103,7 @@ pub(super) enum Slot {
 /// A statement as it stands in the log.
 struct Logged<'a> {
     index: LeafIndex,
-    bytes: &'a Bytes,
+    envelope: &'a Bytes,
     outcome: Outcome,
     recorded_at: RecordedAt,
     feed: FeedId,
@@ -227,18 +228,18 @@ impl Replay {
                 let in_time = self.check_time(index, recorded_at, findings);
                 let recorded = |feed| Logged {
                     index,
-                    bytes: &bytes,
+                    envelope: &envelope,
                     outcome,
                     recorded_at,
                     feed,
                     in_time,
                 };
-                match (prepared, &envelope) {
-                    (Ok(prepared), _) => {
+                match prepared {
+                    Ok(prepared) => {
                         let recorded = recorded(prepared.header().feed);
-                        self.take_statement(&recorded, envelope, prepared, findings);
+                        self.take_statement(&recorded, prepared, findings);
                     }
-                    (Err(NoPlace::BadSignature(error)), envelope) => {
+                    Err(NoPlace::BadSignature(error)) => {
                         findings.at(FindingKind::InvalidSignature, index, chain(&error));
                         // The feed may well go on from it; who made it is another question.
                         match header(envelope.clone()) {
@@ -246,7 +247,7 @@ impl Replay {
                             None => self.lose(index, Whose::Anybodys),
                         }
                     }
-                    (Err(error), _) => {
+                    Err(error) => {
                         let kind = match error {
                             NoPlace::Oversize => FindingKind::NoPlace,
                             _ => FindingKind::InvalidEntry,
@@ -302,9 +303,8 @@ impl Replay {
                 ..
             } => {
                 let header = header(envelope.clone())?;
-                let feed = state.feed(header.feed)?;
-                let continues =
-                    feed.last().next() == Some(header.sequence) && feed.last_hash() == header.previous;
+                let (last, hash) = last_of(state, header.feed);
+                let continues = last.next() == Some(header.sequence) && hash == header.previous;
                 if !continues || !self.is_party(header.feed) {
                     return None;
                 }
@@ -355,10 +355,12 @@ impl Replay {
     fn take_record(&mut self, index: LeafIndex, entry: &Entry, findings: &mut Findings) {
         self.tally.records += 1;
         self.check_time(index, entry.recorded_at, findings);
-        let Some(state) = &mut self.state else { return };
-        if let Err(error) = state.take_own(entry) {
-            findings.at(FindingKind::InvalidEntry, index, chain(&error));
-            self.lose(index, Whose::Settled);
+        if matches!(entry.body, Body::Record(Record::Genesis(_))) {
+            findings.at(FindingKind::InvalidEntry, index, chain(&FoldError::GenesisPlace));
+        }
+        // A record changes nothing, that one included.
+        if let Some(state) = &mut self.state {
+            state.pass_over();
         }
     }
 
@@ -409,13 +411,7 @@ impl Replay {
             .is_ok()
     }
 
-    fn take_statement(
-        &mut self,
-        recorded: &Logged<'_>,
-        envelope: Bytes,
-        prepared: Prepared,
-        findings: &mut Findings,
-    ) {
+    fn take_statement(&mut self, recorded: &Logged<'_>, prepared: Prepared, findings: &mut Findings) {
         if recorded.outcome == Outcome::Admitted {
             self.tally.events += prepared.statement().events().len() as u64;
         }
@@ -430,12 +426,12 @@ impl Replay {
             Ok(decided) => return self.compare(recorded, &decided, findings),
             Err(no_place) => no_place,
         };
-        let Some(header) = header(envelope.clone()) else {
+        let Some(header) = header(recorded.envelope.clone()) else {
             return;
         };
         match no_place {
             NoPlace::Gap { .. } | NoPlace::ChainBroken { .. } => {
-                self.resume(recorded, &header, &no_place, envelope, findings);
+                self.resume(recorded, &header, &no_place, findings);
             }
             NoPlace::Duplicate { index: first } | NoPlace::Equivocation { first, .. } if first == UNSEEN => {
                 let detail = format!("sequence {} stands after a later one", header.sequence);
@@ -465,8 +461,9 @@ impl Replay {
             NoPlace::UnknownKey | NoPlace::FeedClosed => {
                 findings.at(FindingKind::NoPlace, index, chain(&no_place));
                 // Nothing that the register could lack is lost if this cannot be taken.
-                let Some(state) = &mut self.state else { return };
-                if state.take_entry(recorded.bytes).is_err() {
+                if !self.take_as_logged(recorded)
+                    && let Some(state) = &mut self.state
+                {
                     state.pass_over();
                 }
             }
@@ -510,7 +507,6 @@ impl Replay {
         recorded: &Logged<'_>,
         header: &Header,
         no_place: &NoPlace,
-        envelope: Bytes,
         findings: &mut Findings,
     ) {
         if !self.explain_gap(header) {
@@ -519,21 +515,16 @@ impl Replay {
         self.authority_lost |= !self.is_party(header.feed);
         self.resumed.insert(header.feed);
         let Some(state) = &mut self.state else { return };
-        let last = state
-            .feed(header.feed)
-            .map_or((FeedSequence::NONE, Hash::ZERO), |feed| {
-                (feed.last(), feed.last_hash())
-            });
+        let last = last_of(state, header.feed);
         if !state.resume_feed(header.feed, header.sequence, header.previous) {
             return self.pass(recorded.index, header.feed);
         }
         self.older.resumed(last.0, header);
-        let prepared = Prepared::from_bytes(envelope);
+        let prepared = Prepared::from_bytes(recorded.envelope.clone());
         match prepared.and_then(|prepared| state.decide(prepared, recorded.recorded_at)) {
             // An event that was left open may have been closed by what is missing.
             Ok(decided) => {
                 self.compare(recorded, &decided, findings);
-                self.resumed.insert(header.feed);
                 // Evidence is about statements as they stand in the log, whatever their successors name.
                 if let Some(state) = &mut self.state
                     && last.0.next() == Some(header.sequence)
@@ -615,11 +606,26 @@ impl Replay {
 
     /// Takes a statement as the log has it, outcome included.
     fn follow(&mut self, recorded: &Logged<'_>) {
-        let Some(state) = &mut self.state else { return };
-        if state.take_entry(recorded.bytes).is_err() {
+        if !self.take_as_logged(recorded) {
             self.pass(recorded.index, recorded.feed);
         }
     }
+
+    /// Takes a statement as the log has it, if it continues its feed.
+    fn take_as_logged(&mut self, recorded: &Logged<'_>) -> bool {
+        let Some(state) = &mut self.state else {
+            return false;
+        };
+        Envelope::decode(recorded.envelope.clone())
+            .is_ok_and(|envelope| state.take_as_logged(&envelope, recorded.outcome, recorded.recorded_at))
+    }
+}
+
+/// The last sequence of a feed in the log, and the hash of that statement.
+fn last_of(state: &LedgerState, feed: FeedId) -> (FeedSequence, Hash) {
+    state.feed(feed).map_or((FeedSequence::NONE, Hash::ZERO), |feed| {
+        (feed.last(), feed.last_hash())
+    })
 }
 
 /// The header of an envelope that was decoded before.
