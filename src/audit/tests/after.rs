@@ -12,7 +12,6 @@ use crate::{
     code::Outcome,
     entry::{Body, Entry},
     id::FeedSequence,
-    log::tile::encode_bundle,
     publish::FeedSigner,
     time::{IssuedAt, RecordedAt},
     wire::v1::{self, event::Kind, ledger_record::Record},
@@ -29,8 +28,9 @@ pub(super) fn in_bundle(copy: &mut MemoryCopy, bundle: EntryBundle, change: impl
     let entries = bundle.entries(&bytes).unwrap();
     let mut entries: Vec<Vec<u8>> = entries.into_iter().map(<[u8]>::to_vec).collect();
     change(&mut entries);
-    copy.write(&bundle.to_string(), &encode_bundle(&entries).unwrap())
-        .unwrap();
+    let frame = |entry: &Vec<u8>| [&u16::try_from(entry.len()).unwrap().to_be_bytes()[..], entry].concat();
+    let bytes: Vec<u8> = entries.iter().flat_map(frame).collect();
+    copy.write(&bundle.to_string(), &bytes).unwrap();
 }
 
 fn second_genesis(world: &mut World) -> u64 {
