@@ -76,9 +76,9 @@ codes! {
         OtherLog = 505 "other_log",
         /// The log does not begin with the one of the earlier checkpoint.
         NotExtended = 506 "not_extended",
-        /// The files lead to another root than the checkpoint's.
+        /// The files do not lead to the checkpoint's root, or contradict each other where nothing does.
         RootMismatch = 507 "root_mismatch",
-        /// A hash tile does not hold the tree's hashes.
+        /// A hash tile does not hold the tree's hashes, or a smaller log's file is not the beginning of this one's.
         TileMismatch = 508 "tile_mismatch",
         /// An entry's bytes do not hash to its leaf of the tree.
         HashMismatch = 509 "hash_mismatch",

@@ -44,7 +44,8 @@ pub struct Tally {
     pub records: u64,
     /// Statements by their outcome in the log.
     pub outcomes: BTreeMap<&'static str, u64>,
-    /// Statements whose outcome could not be decided again, because an entry before them is lost.
+    /// Statements and evidence that could not be decided again: an entry before them is lost, or their own time
+    /// is wrong.
     pub undecided: u64,
 }
 
@@ -277,6 +278,10 @@ impl Replay {
                 }
                 self.state = Some(state);
             }
+            Err(FoldError::GenesisPlace) => {
+                let detail = "entry 0 is not a genesis, which every log begins with".to_owned();
+                findings.at(FindingKind::InvalidEntry, index, detail);
+            }
             Err(error) => findings.at(FindingKind::InvalidEntry, index, chain(&error)),
         }
     }
@@ -356,7 +361,8 @@ impl Replay {
         self.tally.records += 1;
         self.check_time(index, entry.recorded_at, findings);
         if matches!(entry.body, Body::Record(Record::Genesis(_))) {
-            findings.at(FindingKind::InvalidEntry, index, chain(&FoldError::GenesisPlace));
+            let detail = "a second genesis: one stands at entry 0 and nowhere else".to_owned();
+            findings.at(FindingKind::InvalidEntry, index, detail);
         }
         // A record changes nothing, that one included.
         if let Some(state) = &mut self.state {
@@ -396,8 +402,42 @@ impl Replay {
             if is_about_unseen {
                 self.tally.undecided += 1;
             } else {
-                findings.at(FindingKind::FalseEvidence, index, chain(&error));
+                let why = self.why_false(index, entry);
+                findings.at(
+                    FindingKind::FalseEvidence,
+                    index,
+                    format!("{}: {why}", chain(&error)),
+                );
             }
+        }
+    }
+
+    /// Why evidence with a valid signature does not hold, as far as it shows without looking anything up.
+    fn why_false(&self, index: LeafIndex, entry: &Entry) -> &'static str {
+        let Body::Evidence {
+            first_index,
+            envelope,
+        } = &entry.body
+        else {
+            return "it is no evidence";
+        };
+        let header = header(envelope.clone());
+        let (Some(header), Some(state)) = (header, &self.state) else {
+            return "its envelope does not decode";
+        };
+        let Some(feed) = state.feed(header.feed) else {
+            return "its feed has no statement in this log";
+        };
+        if header.log_id != state.log_id() {
+            "its statement is for another log"
+        } else if *first_index >= index {
+            "it names an entry that is not before it"
+        } else if header.sequence > feed.last() {
+            "its feed has no statement of that sequence"
+        } else if feed.has_equivocated() {
+            "there is evidence against that feed already"
+        } else {
+            "the entry that it names is not another statement of that feed and sequence"
         }
     }
 
@@ -483,10 +523,8 @@ impl Replay {
         if decided.outcome() == recorded.outcome {
             self.resumed.remove(&recorded.feed);
             state.take(decided);
-        } else if !recorded.in_time {
-            // Of what was decided at a time that is wrong itself, nothing is said.
-            self.follow(recorded);
-        } else if in_doubt {
+        } else if in_doubt || !recorded.in_time {
+            // Nothing is said either of what was decided at a time that is wrong itself.
             self.tally.undecided += 1;
             self.follow(recorded);
         } else {

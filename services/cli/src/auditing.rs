@@ -160,7 +160,7 @@ pub(crate) fn print_report(report: &Report, json: bool) -> Result<()> {
     if report.tally.undecided > 0 {
         writeln!(
             out,
-            "        {} of them could not be decided again, because of entries before them that could not be read",
+            "        {} of them undecided: an entry before them could not be read, or their own time is wrong",
             report.tally.undecided
         )?;
     }
@@ -199,7 +199,7 @@ impl Meter {
         let left = progress.size.get().saturating_sub(progress.entries);
         let remaining = left.checked_div(rate).unwrap_or_default();
         let line = format!(
-            "{} of {} entries, {rate}/s, {remaining} s left, {} findings",
+            "{} of {} entries, {rate}/s, {remaining} s left, {} findings so far",
             progress.entries, progress.size, progress.findings
         );
         if self.terminal {
