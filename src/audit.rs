@@ -44,6 +44,7 @@ mod accounts;
 mod align;
 mod bundle;
 pub mod damage;
+mod lost;
 mod older;
 mod place;
 mod replay;

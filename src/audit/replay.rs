@@ -1,10 +1,8 @@
 //! The replay: every entry decided again, in order, by the code that the ledger runs, and compared with what
 //! the ledger wrote.
 //!
-//! After a fault the replay goes on so that the next one is named too. What can follow from an entry that is
-//! lost is not a fault of its own: a feed may skip as many statements as entries were lost since its last, and
-//! while the register may lack an act of the authority, disagreements that could come from it are counted as
-//! undecided instead.
+//! After a fault the replay goes on so that the next one is named too, and not what only follows from it. The
+//! numbered rules are those of the specification (After a finding); an auditor of other make goes on by the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +11,7 @@ use bytes::Bytes;
 use super::{
     FindingKind, Findings, Limits,
     bundle::Checked,
+    lost::{LostEntries, Whose},
     older::{OlderStatements, SOMEWHERE, Statement},
 };
 use crate::{
@@ -55,12 +54,7 @@ pub(super) struct Replay {
     log_id: LogId,
     origin: Origin,
     state: Option<LedgerState>,
-    /// Entries that nothing could be taken from, ascending by index.
-    lost: Vec<Lost>,
-    /// Those since the last entry that was read whose bytes say whose they were, and when: by number in `lost`.
-    hinted: Vec<(usize, RecordedAt)>,
-    /// How many of them may have been anybody's, and no feed has been found to miss.
-    unaccounted: usize,
+    lost: LostEntries,
     /// An authority key's statement is lost: the register may lack an act from here on.
     authority_lost: bool,
     /// Feeds whose last statement has no valid signature: that one, and where the feed stood before.
@@ -72,24 +66,6 @@ pub(super) struct Replay {
     limits: Limits,
     older: OlderStatements,
     pub(super) tally: Tally,
-}
-
-/// An entry that nothing could be taken from.
-#[derive(Debug)]
-struct Lost {
-    index: LeafIndex,
-    whose: Whose,
-}
-
-/// Whose a lost entry was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
-    /// Nothing is known.
-    Anybodys,
-    /// A statement of this feed that nobody has missed yet.
-    Feed(FeedId),
-    /// The ledger's own, or one that its feed was found to miss.
-    Settled,
 }
 
 /// One place of the log.
@@ -118,9 +94,7 @@ impl Replay {
             log_id,
             origin,
             state: None,
-            lost: Vec::new(),
-            hinted: Vec::new(),
-            unaccounted: 0,
+            lost: LostEntries::default(),
             authority_lost: false,
             unsigned: BTreeMap::new(),
             resumed: BTreeSet::new(),
@@ -136,9 +110,9 @@ impl Replay {
         self.state.as_ref()
     }
 
-    /// Whether the register can lack something.
+    /// Rule 8: whether the register can lack something.
     pub(super) const fn is_in_doubt(&self) -> bool {
-        self.unaccounted > 0 || self.authority_lost
+        self.lost.is_any_unexplained() || self.authority_lost
     }
 
     /// The entry that has to be read again before this one is taken: evidence is about it, its row was let go.
@@ -160,7 +134,7 @@ impl Replay {
 
     /// Whether so much is lost that remembering more of it is not worth the memory.
     pub(super) const fn is_lost(&self) -> bool {
-        self.lost.len().saturating_add(self.strangers) > self.limits.lost_max
+        self.lost.count().saturating_add(self.strangers) > self.limits.lost_max
     }
 
     /// Takes the entry at `index`, the next, with the one that had [to be read again](Self::to_read_again).
@@ -197,11 +171,13 @@ impl Replay {
     ) {
         let (bytes, checked) = match slot {
             Slot::Lost(hint) => {
-                let said = hint.and_then(|hint| self.whose(&hint));
-                if let Some((_, recorded_at)) = said {
-                    self.hinted.push((self.lost.len(), recorded_at));
-                }
-                return self.lose(index, said.map_or(Whose::Anybodys, |(whose, _)| whose));
+                return match hint.and_then(|hint| self.whose(&hint)) {
+                    Some((whose, said)) => {
+                        self.pass_over();
+                        self.lost.push_hinted(index, whose, said);
+                    }
+                    None => self.lose(index, Whose::Anybodys),
+                };
             }
             Slot::Sound(bytes, checked) => (bytes, checked),
         };
@@ -286,17 +262,21 @@ impl Replay {
         }
     }
 
-    /// Counts an entry from which nothing can be taken.
-    fn lose(&mut self, index: LeafIndex, whose: Whose) {
+    /// Goes on to the next place of the log, with nothing taken from this one.
+    fn pass_over(&mut self) {
         if let Some(state) = &mut self.state {
             state.pass_over();
         }
-        self.lost.push(Lost { index, whose });
-        self.unaccounted += usize::from(whose == Whose::Anybodys);
     }
 
-    /// Whose a lost entry was and when, if the bytes in its place say so plausibly: they continue what comes
-    /// before. [`doubt_hints`](Self::doubt_hints) compares them with what comes after.
+    /// Counts an entry from which nothing can be taken.
+    fn lose(&mut self, index: LeafIndex, whose: Whose) {
+        self.pass_over();
+        self.lost.push(index, whose);
+    }
+
+    /// Rule 3: whose a lost entry was and when, if the bytes in its place say so plausibly: they continue what
+    /// comes before. [`LostEntries`] compares them with what comes after.
     fn whose(&self, hint: &Checked) -> Option<(Whose, RecordedAt)> {
         let state = self.state.as_ref()?;
         let (whose, recorded_at) = match hint {
@@ -319,28 +299,15 @@ impl Replay {
         (recorded_at >= state.recorded_at()).then_some((whose, recorded_at))
     }
 
-    /// Bytes in the place of a lost entry that are of a later time than the entry behind them come from
-    /// elsewhere.
-    fn doubt_hints(&mut self, recorded_at: RecordedAt) {
-        for (number, said) in std::mem::take(&mut self.hinted) {
-            if said > recorded_at
-                && let Some(lost) = self.lost.get_mut(number)
-            {
-                lost.whose = Whose::Anybodys;
-                self.unaccounted += 1;
-            }
-        }
-    }
-
     /// Whether a feed is a party's, so that the register does not depend on it.
     fn is_party(&self, feed: FeedId) -> bool {
         let key = self.state.as_ref().and_then(|state| state.register().key(feed));
         key.is_some_and(|key| !key.authority)
     }
 
-    /// Whether recorded time goes on. It goes on from here in any case.
+    /// Rule 1: whether recorded time goes on. It goes on from here in any case.
     fn check_time(&mut self, index: LeafIndex, recorded_at: RecordedAt, findings: &mut Findings) -> bool {
-        self.doubt_hints(recorded_at);
+        self.lost.doubt_hints(recorded_at);
         let Some(state) = &mut self.state else { return true };
         let last = state.recorded_at();
         // Whether or not anything else of the entry is taken.
@@ -365,9 +332,7 @@ impl Replay {
             findings.at(FindingKind::InvalidEntry, index, detail);
         }
         // A record changes nothing, that one included.
-        if let Some(state) = &mut self.state {
-            state.pass_over();
-        }
+        self.pass_over();
     }
 
     fn take_evidence(
@@ -441,14 +406,12 @@ impl Replay {
         }
     }
 
-    /// Whether evidence names a first statement that is lost.
+    /// Rule 10: whether evidence names a first statement that is lost.
     fn is_about_unseen(&self, entry: &Entry) -> bool {
         let Body::Evidence { first_index, .. } = &entry.body else {
             return false;
         };
-        self.lost
-            .binary_search_by_key(first_index, |lost| lost.index)
-            .is_ok()
+        self.lost.has(*first_index)
     }
 
     fn take_statement(&mut self, recorded: &Logged<'_>, prepared: Prepared, findings: &mut Findings) {
@@ -501,10 +464,8 @@ impl Replay {
             NoPlace::UnknownKey | NoPlace::FeedClosed => {
                 findings.at(FindingKind::NoPlace, index, chain(&no_place));
                 // Nothing that the register could lack is lost if this cannot be taken.
-                if !self.take_as_logged(recorded)
-                    && let Some(state) = &mut self.state
-                {
-                    state.pass_over();
+                if !self.take_as_logged(recorded) {
+                    self.pass_over();
                 }
             }
             _ => {
@@ -514,7 +475,8 @@ impl Replay {
         }
     }
 
-    /// Compares what was decided with what the log says, and takes it.
+    /// Compares what was decided with what the log says, and takes it: by the rules (rule 9), or as the log has
+    /// it where that may be right (rules 1, 7 and 8).
     fn compare(&mut self, recorded: &Logged<'_>, decided: &Decided, findings: &mut Findings) {
         let out_of_place = Outcome::Refused(Refusal::PartOutOfPlace);
         let about_parts = decided.outcome() == out_of_place || recorded.outcome == out_of_place;
@@ -538,7 +500,7 @@ impl Replay {
         }
     }
 
-    /// Goes on with a feed whose statement does not continue it, after naming that unless lost entries
+    /// Rule 7: goes on with a feed whose statement does not continue it, after naming that unless lost entries
     /// explain it.
     fn resume(
         &mut self,
@@ -551,12 +513,12 @@ impl Replay {
             findings.at(FindingKind::FeedBroken, recorded.index, chain(no_place));
         }
         self.authority_lost |= !self.is_party(header.feed);
-        self.resumed.insert(header.feed);
         let Some(state) = &mut self.state else { return };
         let last = last_of(state, header.feed);
         if !state.resume_feed(header.feed, header.sequence, header.previous) {
             return self.pass(recorded.index, header.feed);
         }
+        self.resumed.insert(header.feed);
         self.older.resumed(last.0, header);
         let prepared = Prepared::from_bytes(recorded.envelope.clone());
         match prepared.and_then(|prepared| state.decide(prepared, recorded.recorded_at)) {
@@ -574,8 +536,7 @@ impl Replay {
         }
     }
 
-    /// Whether as many entries were lost since a feed's last statement as it lacks before this one; they are
-    /// then taken for those.
+    /// Rule 6: whether lost entries explain the gap before this statement.
     fn explain_gap(&mut self, header: &Header) -> bool {
         let feed = self.state.as_ref().and_then(|state| state.feed(header.feed));
         let last = feed.map_or(0, |feed| feed.last().get());
@@ -583,22 +544,10 @@ impl Replay {
             .and_then(|feed| feed.row(feed.last()))
             .map_or(LeafIndex::GENESIS, |row| row.index);
         let missing = usize::try_from(header.sequence.get().saturating_sub(last + 1)).unwrap_or(usize::MAX);
-        let first = self.lost.partition_point(|lost| lost.index <= since);
-        let mut fitting: Vec<&mut Lost> = self.lost.iter_mut().skip(first).collect();
-        fitting.retain(|lost| lost.whose == Whose::Feed(header.feed) || lost.whose == Whose::Anybodys);
-        if missing == 0 || fitting.len() < missing {
-            return false;
-        }
-        // Those that are known to be this feed's first.
-        fitting.sort_by_key(|lost| lost.whose == Whose::Anybodys);
-        for lost in fitting.into_iter().take(missing) {
-            self.unaccounted -= usize::from(lost.whose == Whose::Anybodys);
-            lost.whose = Whose::Settled;
-        }
-        true
+        self.lost.explain(header.feed, since, missing)
     }
 
-    /// Counts a statement of a feed from which nothing can be taken.
+    /// Rule 3: counts a statement of a feed from which nothing can be taken.
     fn pass(&mut self, index: LeafIndex, feed: FeedId) {
         let whose = if self.is_party(feed) {
             Whose::Feed(feed)
@@ -608,7 +557,7 @@ impl Replay {
         self.lose(index, whose);
     }
 
-    /// Takes a statement without a valid signature as the log has it: who made it is another question, and the
+    /// Rule 4: takes a statement without a valid signature as the log has it: who made it is another question, and the
     /// feed may well go on from it.
     fn follow_unsigned(&mut self, recorded: &Logged<'_>, header: Header) {
         let Some(state) = &self.state else { return };
@@ -621,7 +570,7 @@ impl Replay {
         }
     }
 
-    /// Takes the last statement of a feed back that has no valid signature, if a signed one stands where it
+    /// Rule 4: takes the last statement of a feed back that has no valid signature, if a signed one stands where it
     /// stood.
     fn take_back_unsigned(&mut self, header: &Header) {
         if self
