@@ -41,8 +41,10 @@ use crate::{
 };
 
 mod accounts;
+mod align;
 mod bundle;
 pub mod damage;
+mod lost;
 mod older;
 mod place;
 mod replay;
@@ -75,9 +77,9 @@ codes! {
         OtherLog = 505 "other_log",
         /// The log does not begin with the one of the earlier checkpoint.
         NotExtended = 506 "not_extended",
-        /// The files lead to another root than the checkpoint's.
+        /// The files do not lead to the checkpoint's root, or contradict each other where nothing does.
         RootMismatch = 507 "root_mismatch",
-        /// A hash tile does not hold the tree's hashes.
+        /// A hash tile does not hold the tree's hashes, or a smaller log's file is not the beginning of this one's.
         TileMismatch = 508 "tile_mismatch",
         /// An entry's bytes do not hash to its leaf of the tree.
         HashMismatch = 509 "hash_mismatch",
@@ -116,8 +118,23 @@ pub struct Finding {
     /// In which file, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// Which entry of that file, counted from zero, if it is about one that has no place in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
     /// More, for people; no program reads it.
     pub detail: String,
+}
+
+impl Finding {
+    fn in_file(kind: FindingKind, file: impl Display, detail: String) -> Self {
+        Self {
+            kind,
+            index: None,
+            file: Some(file.to_string()),
+            number: None,
+            detail,
+        }
+    }
 }
 
 impl Display for Finding {
@@ -239,17 +256,13 @@ impl Findings {
             kind,
             index: Some(index),
             file: None,
+            number: None,
             detail,
         });
     }
 
     fn in_file(&mut self, kind: FindingKind, file: impl Display, detail: String) {
-        self.push(Finding {
-            kind,
-            index: None,
-            file: Some(file.to_string()),
-            detail,
-        });
+        self.push(Finding::in_file(kind, file, detail));
     }
 }
 
@@ -525,18 +538,19 @@ fn check_listing<S: LogSource + ?Sized>(
         let narrow = source
             .read(&path.to_string(), source::len_max(path))?
             .unwrap_or_default();
-        let wide = source
+        let is_whole = match path {
+            TilePath::Hashes(tile) => tile.hashes(&narrow).is_ok(),
+            TilePath::Entries(bundle) => bundle.entries(&narrow).is_ok(),
+        };
+        let begins = source
             .read(&wide.to_string(), source::len_max(wide))?
-            .unwrap_or_default();
-        let agrees = wide.starts_with(&narrow)
-            && match path {
-                TilePath::Hashes(tile) => tile.hashes(&narrow).is_ok(),
-                TilePath::Entries(bundle) => bundle.entries(&narrow).is_ok(),
-            };
-        if !agrees {
-            let detail = "differs from the wider file of the same place".to_owned();
-            findings.in_file(FindingKind::TileMismatch, path, detail);
-        }
+            .is_none_or(|bytes| bytes.starts_with(&narrow));
+        let detail = match (is_whole, begins) {
+            (true, true) => continue,
+            (true, false) => format!("is not the beginning of {wide}"),
+            (false, _) => "its length or framing is not that of its name".to_owned(),
+        };
+        findings.in_file(FindingKind::TileMismatch, path, detail);
     }
     Ok(())
 }

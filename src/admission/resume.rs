@@ -5,9 +5,10 @@
 //! next statement names, the clock is set back to what the log says. Rows that stand in for statements nobody
 //! has seen carry [`UNSEEN`] as their index.
 
-use super::{Feed, FeedRow, LedgerState, parts::OpenEvent};
+use super::{Feed, FeedRow, LedgerState, parts::OpenEvent, prepare::check_events};
 use crate::{
     code::Outcome,
+    envelope::Envelope,
     id::{FeedId, FeedSequence, Hash, LeafIndex},
     time::RecordedAt,
 };
@@ -33,6 +34,29 @@ impl LedgerState {
     pub(crate) fn forget_rows(&mut self, before: LeafIndex) {
         let count = self.window.not_kept().count();
         self.let_go(count, before);
+    }
+
+    /// Takes a statement with the outcome that the log says, whether or not it is right; whether it continues
+    /// its feed. Events of which one breaks a rule by itself are left out, all of them.
+    pub(crate) fn take_as_logged(
+        &mut self,
+        statement: &Envelope,
+        outcome: Outcome,
+        recorded_at: RecordedAt,
+    ) -> bool {
+        let header = statement.header();
+        let (last, hash) = self
+            .feed(header.feed)
+            .map_or((FeedSequence::NONE, Hash::ZERO), |feed| {
+                (feed.last(), feed.last_hash())
+            });
+        let continues = last.next() == Some(header.sequence) && hash == header.previous;
+        if continues && header.log_id == self.log_id {
+            let events = check_events(statement.events()).unwrap_or_default();
+            self.take_statement(header, statement.hash(), &events, outcome, recorded_at);
+            return true;
+        }
+        false
     }
 
     /// Makes `sequence` the next of the feed, and `previous` what it has to name; whether that was possible.

@@ -248,7 +248,7 @@ impl LedgerState {
         Ok(Taken { events, ..taken })
     }
 
-    fn take_statement(
+    pub(super) fn take_statement(
         &mut self,
         header: &Header,
         hash: Hash,

@@ -139,9 +139,5 @@ pub(super) fn leaves<S: LogSource + ?Sized>(
         return Ok(vec![None; width]);
     };
     let (bundle, entries) = Bundle::read(source, name)?;
-    let stated = match &bundle.hashes {
-        Read::Whole(hashes) => Some(hashes.as_slice()),
-        Read::Broken(..) | Read::Missing => None,
-    };
-    Ok(place::in_places(&leaf_hashes(&entries), stated, width))
+    Ok(place::in_places(&leaf_hashes(&entries), bundle.stated(), width))
 }

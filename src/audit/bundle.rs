@@ -110,6 +110,14 @@ fn verify(envelope: Bytes) -> Result<(), NoPlace> {
 }
 
 impl Bundle {
+    /// What the tile says, if it is whole.
+    pub(super) fn stated(&self) -> Option<&[Hash]> {
+        match &self.hashes {
+            Read::Whole(stated) => Some(stated),
+            Read::Broken(..) | Read::Missing => None,
+        }
+    }
+
     /// Reads a bundle and its tile. Entries are not looked at yet.
     pub(super) fn read<S: LogSource + ?Sized>(
         source: &S,
@@ -208,7 +216,9 @@ fn split(bytes: &Bytes, width: usize) -> (Vec<Bytes>, Option<String>) {
         let Some(entry) = entry else {
             return (
                 entries,
-                Some(format!("the bytes end inside entry {number} of {width}")),
+                Some(format!(
+                    "the bytes end within a frame, after {number} whole entries; expected {width}"
+                )),
             );
         };
         if number == width * 2 {
@@ -223,31 +233,22 @@ fn split(bytes: &Bytes, width: usize) -> (Vec<Bytes>, Option<String>) {
     (entries, None)
 }
 
-/// The entries of a bundle in which one length is wrong: the hash in the tile says where that entry ends.
-/// With it which one, and how.
+/// The entries of a bundle in which one length is wrong, the first whose bytes do not have the tile's hash: that
+/// hash says where they end. With it which one, and how.
 fn mend(bytes: &Bytes, hashes: &[Hash]) -> Option<(Vec<Bytes>, (usize, String))> {
     let mut entries = Vec::with_capacity(hashes.len());
     let mut wrong = None;
-    let mut searches = 0;
     let mut at = 0;
     for (number, expected) in hashes.iter().enumerate() {
         let start = at + 2;
         let stated = usize::from(u16::from_be_bytes(bytes.get(at..start)?.try_into().ok()?));
-        let entry = bytes
-            .get(start..start + stated)
-            .filter(|entry| leaf_hash(entry) == *expected);
-        let mut len = entry.map_or(stated, <[u8]>::len);
-        // A search is a hash for each length there can be; a bundle that needs many is not worth it.
-        if entry.is_none() && searches < 4 {
-            searches += 1;
+        let mut len = stated;
+        let is_the_trees = |entry: &[u8]| leaf_hash(entry) == *expected;
+        if wrong.is_none() && !bytes.get(start..start + stated).is_some_and(is_the_trees) {
             let rest = bytes.get(start..)?;
-            if let Some(found) = len_with_hash(rest.get(..ENTRY_LEN_MAX).unwrap_or(rest), *expected) {
-                len = found;
-                wrong = Some((
-                    number,
-                    format!("its length says {stated}, its hash says {len} bytes"),
-                ));
-            }
+            len = len_with_hash(rest.get(..ENTRY_LEN_MAX).unwrap_or(rest), *expected)?;
+            let detail = format!("its length says {stated}, its hash says {len} bytes");
+            wrong = Some((number, detail));
         }
         at = start + len;
         if at > bytes.len() {

@@ -1,56 +1,16 @@
-//! Which entry stands at which place of a bundle, and, where entries and tile differ, who is right.
+//! What is wrong with a bundle or its tile: where entries and tile differ, who is right.
 
 use std::collections::BTreeMap;
 
 use super::{
     Finding, FindingKind, Findings, accounts,
+    align::{Placement, place},
     bundle::{Bundle, Leaf, Read},
     replay::Slot,
-    source::{CHECKPOINT, LogSource, SourceError},
+    source::{LogSource, SourceError},
     tree::{Target, TreeCheck},
 };
 use crate::id::{Hash, LeafIndex};
-
-/// For each place the number of the leaf that stands there, and which leaves stand nowhere.
-struct Placement {
-    at: Vec<Option<usize>>,
-    surplus: Vec<usize>,
-}
-
-/// As many leaves as places: each at its own. Otherwise they are aligned by their hashes.
-fn place(leaves: &[Hash], hashes: Option<&[Hash]>, width: usize) -> Placement {
-    if leaves.len() == width {
-        return Placement {
-            at: (0..width).map(Some).collect(),
-            surplus: Vec::new(),
-        };
-    }
-    let known: BTreeMap<Hash, usize> = hashes
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-        .map(|(place, hash)| (*hash, place))
-        .collect();
-    let mut at = vec![None; width];
-    let mut surplus = Vec::new();
-    let mut next = 0;
-    for (number, leaf) in leaves.iter().enumerate() {
-        let (left, places) = (leaves.len() - number, width.saturating_sub(next));
-        let place = match known.get(leaf) {
-            Some(place) if *place >= next => *place,
-            _ if left > places => {
-                surplus.push(number);
-                continue;
-            }
-            _ => next,
-        };
-        if let Some(slot) = at.get_mut(place) {
-            *slot = Some(number);
-        }
-        next = place + 1;
-    }
-    Placement { at, surplus }
-}
 
 /// The leaf hash that stands at each place, aligned with what a tile says if they are not as many as places.
 pub(super) fn in_places(leaves: &[Hash], stated: Option<&[Hash]>, width: usize) -> Vec<Option<Hash>> {
@@ -69,17 +29,12 @@ pub(super) fn judge<S: LogSource + ?Sized>(
     report_file(&bundle.leaves, &bundle.name, findings);
     if let Some((place, why)) = &bundle.mended {
         findings.push(Finding {
-            kind: FindingKind::MalformedFile,
             index: Some(index(bundle, *place)),
-            file: Some(bundle.name.to_string()),
-            detail: why.clone(),
+            ..Finding::in_file(FindingKind::MalformedFile, bundle.name, why.clone())
         });
     }
     let leaves: Vec<Hash> = hashes_of(bundle.leaves.content().map_or(&[], Vec::as_slice));
-    let stated = match &bundle.hashes {
-        Read::Whole(stated) => Some(stated.as_slice()),
-        Read::Broken(..) | Read::Missing => None,
-    };
+    let stated = bundle.stated();
     let target = tree.target(bundle, findings)?;
     let two = Accounts {
         bundle,
@@ -180,8 +135,7 @@ impl Accounts<'_> {
             let detail = "does not lead to the hash above it, nor do the entries".to_owned();
             findings.in_file(FindingKind::TileMismatch, bundle.tile, detail);
         }
-        let is_whole = matches!(bundle.leaves, Read::Whole(_));
-        if is_whole && self.leaves.len() == self.found.len() {
+        if self.leaves.len() == self.found.len() {
             let detail =
                 "the entries do not lead to the hash above them, and nothing says which is wrong".to_owned();
             findings.in_file(FindingKind::HashMismatch, bundle.name, detail);
@@ -208,22 +162,18 @@ impl Accounts<'_> {
         if self.stated.is_some()
             && let Some(place) = (0..self.found.len()).find(differs)
         {
-            let (bundle, tile) = (self.bundle.name, self.bundle.tile);
+            let (name, tile) = (self.bundle.name, self.bundle.tile);
             let index = index(self.bundle, place);
-            let detail = format!(
-                "{bundle} and {tile} contradict each other from entry {index} on, and neither leads to the root"
-            );
-            findings.in_file(FindingKind::RootMismatch, CHECKPOINT, detail);
+            let detail = format!("contradicts {tile} from entry {index} on, and neither leads to the root");
+            findings.in_file(FindingKind::RootMismatch, name, detail);
         }
         let is_whole = self.leaves.len() == self.found.len();
         match (self.stated, target) {
             (Some(_), _) => self.confirmed(),
             (None, Target::Unknown) if is_whole => self.found.clone(),
             (None, Target::Over(..)) if is_whole => {
-                let name = self.bundle.name;
-                let detail =
-                    format!("{name} and the tile above contradict each other, and neither leads to the root");
-                findings.in_file(FindingKind::RootMismatch, CHECKPOINT, detail);
+                let detail = "contradicts the tile above, and neither leads to the root".to_owned();
+                findings.in_file(FindingKind::RootMismatch, self.bundle.name, detail);
                 vec![None; self.found.len()]
             }
             (None, _) => vec![None; self.found.len()],
@@ -259,7 +209,10 @@ impl Accounts<'_> {
     fn report_surplus(&self, surplus: &[usize], findings: &mut Findings) {
         for number in surplus {
             let detail = format!("entry {number} of the bundle has no place in the tree");
-            findings.in_file(FindingKind::SurplusEntry, self.bundle.name, detail);
+            findings.push(Finding {
+                number: u64::try_from(*number).ok(),
+                ..Finding::in_file(FindingKind::SurplusEntry, self.bundle.name, detail)
+            });
         }
     }
 }
@@ -273,12 +226,14 @@ fn report_missing(index: LeafIndex, findings: &mut Findings) {
 pub(super) fn slots(bundle: Bundle, counting: &[Option<Hash>]) -> Vec<(LeafIndex, Slot)> {
     let first = bundle.first.get();
     let width = usize::from(bundle.name.width());
-    let hashes: Option<Vec<Hash>> = counting.iter().copied().collect();
+    let counted: Option<Vec<Hash>> = counting.iter().copied().collect();
+    let known = counted.as_deref().or_else(|| bundle.stated());
+    let found = hashes_of(bundle.leaves.content().map_or(&[], Vec::as_slice));
+    let Placement { at, .. } = place(&found, known, width);
     let leaves = match bundle.leaves {
         Read::Whole(leaves) | Read::Broken(leaves, _) => leaves,
         Read::Missing => Vec::new(),
     };
-    let Placement { at, .. } = place(&hashes_of(&leaves), hashes.as_deref(), width);
     let mut leaves: Vec<Option<Leaf>> = leaves.into_iter().map(Some).collect();
     // Leaves that stand where they belong, then those that belong elsewhere in this bundle.
     let mut slots: Vec<Option<Slot>> = Vec::with_capacity(width);

@@ -1,10 +1,8 @@
 //! The replay: every entry decided again, in order, by the code that the ledger runs, and compared with what
 //! the ledger wrote.
 //!
-//! After a fault the replay goes on so that the next one is named too. What can follow from an entry that is
-//! lost is not a fault of its own: a feed may skip as many statements as entries were lost since its last, and
-//! while the register may lack an act of the authority, disagreements that could come from it are counted as
-//! undecided instead.
+//! After a fault the replay goes on so that the next one is named too, and not what only follows from it. The
+//! numbered rules are those of the specification (After a finding); an auditor of other make goes on by the same.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +11,7 @@ use bytes::Bytes;
 use super::{
     FindingKind, Findings, Limits,
     bundle::Checked,
+    lost::{LostEntries, Whose},
     older::{OlderStatements, SOMEWHERE, Statement},
 };
 use crate::{
@@ -26,6 +25,7 @@ use crate::{
     id::{FeedId, FeedSequence, Hash, LeafIndex, LogId},
     log::checkpoint::Origin,
     time::RecordedAt,
+    wire::v1::ledger_record::Record,
 };
 
 /// What an audit counted on its way.
@@ -43,7 +43,8 @@ pub struct Tally {
     pub records: u64,
     /// Statements by their outcome in the log.
     pub outcomes: BTreeMap<&'static str, u64>,
-    /// Statements whose outcome could not be decided again, because an entry before them is lost.
+    /// Statements and evidence that could not be decided again: an entry before them is lost, or their own time
+    /// is wrong.
     pub undecided: u64,
 }
 
@@ -53,12 +54,7 @@ pub(super) struct Replay {
     log_id: LogId,
     origin: Origin,
     state: Option<LedgerState>,
-    /// Entries that nothing could be taken from, ascending by index.
-    lost: Vec<Lost>,
-    /// Those since the last entry that was read whose bytes say whose they were, and when: by number in `lost`.
-    hinted: Vec<(usize, RecordedAt)>,
-    /// How many of them may have been anybody's, and no feed has been found to miss.
-    unaccounted: usize,
+    lost: LostEntries,
     /// An authority key's statement is lost: the register may lack an act from here on.
     authority_lost: bool,
     /// Feeds whose last statement has no valid signature: that one, and where the feed stood before.
@@ -70,24 +66,6 @@ pub(super) struct Replay {
     limits: Limits,
     older: OlderStatements,
     pub(super) tally: Tally,
-}
-
-/// An entry that nothing could be taken from.
-#[derive(Debug)]
-struct Lost {
-    index: LeafIndex,
-    whose: Whose,
-}
-
-/// Whose a lost entry was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
-    /// Nothing is known.
-    Anybodys,
-    /// A statement of this feed that nobody has missed yet.
-    Feed(FeedId),
-    /// The ledger's own, or one that its feed was found to miss.
-    Settled,
 }
 
 /// One place of the log.
@@ -102,7 +80,7 @@ pub(super) enum Slot {
 /// A statement as it stands in the log.
 struct Logged<'a> {
     index: LeafIndex,
-    bytes: &'a Bytes,
+    envelope: &'a Bytes,
     outcome: Outcome,
     recorded_at: RecordedAt,
     feed: FeedId,
@@ -116,9 +94,7 @@ impl Replay {
             log_id,
             origin,
             state: None,
-            lost: Vec::new(),
-            hinted: Vec::new(),
-            unaccounted: 0,
+            lost: LostEntries::default(),
             authority_lost: false,
             unsigned: BTreeMap::new(),
             resumed: BTreeSet::new(),
@@ -134,9 +110,9 @@ impl Replay {
         self.state.as_ref()
     }
 
-    /// Whether the register can lack something.
+    /// Rule 8: whether the register can lack something.
     pub(super) const fn is_in_doubt(&self) -> bool {
-        self.unaccounted > 0 || self.authority_lost
+        self.lost.is_any_unexplained() || self.authority_lost
     }
 
     /// The entry that has to be read again before this one is taken: evidence is about it, its row was let go.
@@ -158,7 +134,7 @@ impl Replay {
 
     /// Whether so much is lost that remembering more of it is not worth the memory.
     pub(super) const fn is_lost(&self) -> bool {
-        self.lost.len().saturating_add(self.strangers) > self.limits.lost_max
+        self.lost.count().saturating_add(self.strangers) > self.limits.lost_max
     }
 
     /// Takes the entry at `index`, the next, with the one that had [to be read again](Self::to_read_again).
@@ -195,11 +171,13 @@ impl Replay {
     ) {
         let (bytes, checked) = match slot {
             Slot::Lost(hint) => {
-                let said = hint.and_then(|hint| self.whose(&hint));
-                if let Some((_, recorded_at)) = said {
-                    self.hinted.push((self.lost.len(), recorded_at));
-                }
-                return self.lose(index, said.map_or(Whose::Anybodys, |(whose, _)| whose));
+                return match hint.and_then(|hint| self.whose(&hint)) {
+                    Some((whose, said)) => {
+                        self.pass_over();
+                        self.lost.push_hinted(index, whose, said);
+                    }
+                    None => self.lose(index, Whose::Anybodys),
+                };
             }
             Slot::Sound(bytes, checked) => (bytes, checked),
         };
@@ -227,18 +205,18 @@ impl Replay {
                 let in_time = self.check_time(index, recorded_at, findings);
                 let recorded = |feed| Logged {
                     index,
-                    bytes: &bytes,
+                    envelope: &envelope,
                     outcome,
                     recorded_at,
                     feed,
                     in_time,
                 };
-                match (prepared, &envelope) {
-                    (Ok(prepared), _) => {
+                match prepared {
+                    Ok(prepared) => {
                         let recorded = recorded(prepared.header().feed);
-                        self.take_statement(&recorded, envelope, prepared, findings);
+                        self.take_statement(&recorded, prepared, findings);
                     }
-                    (Err(NoPlace::BadSignature(error)), envelope) => {
+                    Err(NoPlace::BadSignature(error)) => {
                         findings.at(FindingKind::InvalidSignature, index, chain(&error));
                         // The feed may well go on from it; who made it is another question.
                         match header(envelope.clone()) {
@@ -246,7 +224,7 @@ impl Replay {
                             None => self.lose(index, Whose::Anybodys),
                         }
                     }
-                    (Err(error), _) => {
+                    Err(error) => {
                         let kind = match error {
                             NoPlace::Oversize => FindingKind::NoPlace,
                             _ => FindingKind::InvalidEntry,
@@ -276,21 +254,29 @@ impl Replay {
                 }
                 self.state = Some(state);
             }
+            Err(FoldError::GenesisPlace) => {
+                let detail = "entry 0 is not a genesis, which every log begins with".to_owned();
+                findings.at(FindingKind::InvalidEntry, index, detail);
+            }
             Err(error) => findings.at(FindingKind::InvalidEntry, index, chain(&error)),
+        }
+    }
+
+    /// Goes on to the next place of the log, with nothing taken from this one.
+    fn pass_over(&mut self) {
+        if let Some(state) = &mut self.state {
+            state.pass_over();
         }
     }
 
     /// Counts an entry from which nothing can be taken.
     fn lose(&mut self, index: LeafIndex, whose: Whose) {
-        if let Some(state) = &mut self.state {
-            state.pass_over();
-        }
-        self.lost.push(Lost { index, whose });
-        self.unaccounted += usize::from(whose == Whose::Anybodys);
+        self.pass_over();
+        self.lost.push(index, whose);
     }
 
-    /// Whose a lost entry was and when, if the bytes in its place say so plausibly: they continue what comes
-    /// before. [`doubt_hints`](Self::doubt_hints) compares them with what comes after.
+    /// Rule 3: whose a lost entry was and when, if the bytes in its place say so plausibly: they continue what
+    /// comes before. [`LostEntries`] compares them with what comes after.
     fn whose(&self, hint: &Checked) -> Option<(Whose, RecordedAt)> {
         let state = self.state.as_ref()?;
         let (whose, recorded_at) = match hint {
@@ -302,9 +288,8 @@ impl Replay {
                 ..
             } => {
                 let header = header(envelope.clone())?;
-                let feed = state.feed(header.feed)?;
-                let continues =
-                    feed.last().next() == Some(header.sequence) && feed.last_hash() == header.previous;
+                let (last, hash) = last_of(state, header.feed);
+                let continues = last.next() == Some(header.sequence) && hash == header.previous;
                 if !continues || !self.is_party(header.feed) {
                     return None;
                 }
@@ -314,28 +299,15 @@ impl Replay {
         (recorded_at >= state.recorded_at()).then_some((whose, recorded_at))
     }
 
-    /// Bytes in the place of a lost entry that are of a later time than the entry behind them come from
-    /// elsewhere.
-    fn doubt_hints(&mut self, recorded_at: RecordedAt) {
-        for (number, said) in std::mem::take(&mut self.hinted) {
-            if said > recorded_at
-                && let Some(lost) = self.lost.get_mut(number)
-            {
-                lost.whose = Whose::Anybodys;
-                self.unaccounted += 1;
-            }
-        }
-    }
-
     /// Whether a feed is a party's, so that the register does not depend on it.
     fn is_party(&self, feed: FeedId) -> bool {
         let key = self.state.as_ref().and_then(|state| state.register().key(feed));
         key.is_some_and(|key| !key.authority)
     }
 
-    /// Whether recorded time goes on. It goes on from here in any case.
+    /// Rule 1: whether recorded time goes on. It goes on from here in any case.
     fn check_time(&mut self, index: LeafIndex, recorded_at: RecordedAt, findings: &mut Findings) -> bool {
-        self.doubt_hints(recorded_at);
+        self.lost.doubt_hints(recorded_at);
         let Some(state) = &mut self.state else { return true };
         let last = state.recorded_at();
         // Whether or not anything else of the entry is taken.
@@ -355,11 +327,12 @@ impl Replay {
     fn take_record(&mut self, index: LeafIndex, entry: &Entry, findings: &mut Findings) {
         self.tally.records += 1;
         self.check_time(index, entry.recorded_at, findings);
-        let Some(state) = &mut self.state else { return };
-        if let Err(error) = state.take_own(entry) {
-            findings.at(FindingKind::InvalidEntry, index, chain(&error));
-            self.lose(index, Whose::Settled);
+        if matches!(entry.body, Body::Record(Record::Genesis(_))) {
+            let detail = "a second genesis: one stands at entry 0 and nowhere else".to_owned();
+            findings.at(FindingKind::InvalidEntry, index, detail);
         }
+        // A record changes nothing, that one included.
+        self.pass_over();
     }
 
     fn take_evidence(
@@ -394,28 +367,54 @@ impl Replay {
             if is_about_unseen {
                 self.tally.undecided += 1;
             } else {
-                findings.at(FindingKind::FalseEvidence, index, chain(&error));
+                let why = self.why_false(index, entry);
+                findings.at(
+                    FindingKind::FalseEvidence,
+                    index,
+                    format!("{}: {why}", chain(&error)),
+                );
             }
         }
     }
 
-    /// Whether evidence names a first statement that is lost.
+    /// Why evidence with a valid signature does not hold, as far as it shows without looking anything up.
+    fn why_false(&self, index: LeafIndex, entry: &Entry) -> &'static str {
+        let Body::Evidence {
+            first_index,
+            envelope,
+        } = &entry.body
+        else {
+            return "it is no evidence";
+        };
+        let header = header(envelope.clone());
+        let (Some(header), Some(state)) = (header, &self.state) else {
+            return "its envelope does not decode";
+        };
+        let Some(feed) = state.feed(header.feed) else {
+            return "its feed has no statement in this log";
+        };
+        if header.log_id != state.log_id() {
+            "its statement is for another log"
+        } else if *first_index >= index {
+            "it names an entry that is not before it"
+        } else if header.sequence > feed.last() {
+            "its feed has no statement of that sequence"
+        } else if feed.has_equivocated() {
+            "there is evidence against that feed already"
+        } else {
+            "the entry that it names is not another statement of that feed and sequence"
+        }
+    }
+
+    /// Rule 10: whether evidence names a first statement that is lost.
     fn is_about_unseen(&self, entry: &Entry) -> bool {
         let Body::Evidence { first_index, .. } = &entry.body else {
             return false;
         };
-        self.lost
-            .binary_search_by_key(first_index, |lost| lost.index)
-            .is_ok()
+        self.lost.has(*first_index)
     }
 
-    fn take_statement(
-        &mut self,
-        recorded: &Logged<'_>,
-        envelope: Bytes,
-        prepared: Prepared,
-        findings: &mut Findings,
-    ) {
+    fn take_statement(&mut self, recorded: &Logged<'_>, prepared: Prepared, findings: &mut Findings) {
         if recorded.outcome == Outcome::Admitted {
             self.tally.events += prepared.statement().events().len() as u64;
         }
@@ -430,12 +429,12 @@ impl Replay {
             Ok(decided) => return self.compare(recorded, &decided, findings),
             Err(no_place) => no_place,
         };
-        let Some(header) = header(envelope.clone()) else {
+        let Some(header) = header(recorded.envelope.clone()) else {
             return;
         };
         match no_place {
             NoPlace::Gap { .. } | NoPlace::ChainBroken { .. } => {
-                self.resume(recorded, &header, &no_place, envelope, findings);
+                self.resume(recorded, &header, &no_place, findings);
             }
             NoPlace::Duplicate { index: first } | NoPlace::Equivocation { first, .. } if first == UNSEEN => {
                 let detail = format!("sequence {} stands after a later one", header.sequence);
@@ -465,9 +464,8 @@ impl Replay {
             NoPlace::UnknownKey | NoPlace::FeedClosed => {
                 findings.at(FindingKind::NoPlace, index, chain(&no_place));
                 // Nothing that the register could lack is lost if this cannot be taken.
-                let Some(state) = &mut self.state else { return };
-                if state.take_entry(recorded.bytes).is_err() {
-                    state.pass_over();
+                if !self.take_as_logged(recorded) {
+                    self.pass_over();
                 }
             }
             _ => {
@@ -477,7 +475,8 @@ impl Replay {
         }
     }
 
-    /// Compares what was decided with what the log says, and takes it.
+    /// Compares what was decided with what the log says, and takes it: by the rules (rule 9), or as the log has
+    /// it where that may be right (rules 1, 7 and 8).
     fn compare(&mut self, recorded: &Logged<'_>, decided: &Decided, findings: &mut Findings) {
         let out_of_place = Outcome::Refused(Refusal::PartOutOfPlace);
         let about_parts = decided.outcome() == out_of_place || recorded.outcome == out_of_place;
@@ -486,10 +485,8 @@ impl Replay {
         if decided.outcome() == recorded.outcome {
             self.resumed.remove(&recorded.feed);
             state.take(decided);
-        } else if !recorded.in_time {
-            // Of what was decided at a time that is wrong itself, nothing is said.
-            self.follow(recorded);
-        } else if in_doubt {
+        } else if in_doubt || !recorded.in_time {
+            // Nothing is said either of what was decided at a time that is wrong itself.
             self.tally.undecided += 1;
             self.follow(recorded);
         } else {
@@ -503,37 +500,31 @@ impl Replay {
         }
     }
 
-    /// Goes on with a feed whose statement does not continue it, after naming that unless lost entries
+    /// Rule 7: goes on with a feed whose statement does not continue it, after naming that unless lost entries
     /// explain it.
     fn resume(
         &mut self,
         recorded: &Logged<'_>,
         header: &Header,
         no_place: &NoPlace,
-        envelope: Bytes,
         findings: &mut Findings,
     ) {
         if !self.explain_gap(header) {
             findings.at(FindingKind::FeedBroken, recorded.index, chain(no_place));
         }
         self.authority_lost |= !self.is_party(header.feed);
-        self.resumed.insert(header.feed);
         let Some(state) = &mut self.state else { return };
-        let last = state
-            .feed(header.feed)
-            .map_or((FeedSequence::NONE, Hash::ZERO), |feed| {
-                (feed.last(), feed.last_hash())
-            });
+        let last = last_of(state, header.feed);
         if !state.resume_feed(header.feed, header.sequence, header.previous) {
             return self.pass(recorded.index, header.feed);
         }
+        self.resumed.insert(header.feed);
         self.older.resumed(last.0, header);
-        let prepared = Prepared::from_bytes(envelope);
+        let prepared = Prepared::from_bytes(recorded.envelope.clone());
         match prepared.and_then(|prepared| state.decide(prepared, recorded.recorded_at)) {
             // An event that was left open may have been closed by what is missing.
             Ok(decided) => {
                 self.compare(recorded, &decided, findings);
-                self.resumed.insert(header.feed);
                 // Evidence is about statements as they stand in the log, whatever their successors name.
                 if let Some(state) = &mut self.state
                     && last.0.next() == Some(header.sequence)
@@ -545,8 +536,7 @@ impl Replay {
         }
     }
 
-    /// Whether as many entries were lost since a feed's last statement as it lacks before this one; they are
-    /// then taken for those.
+    /// Rule 6: whether lost entries explain the gap before this statement.
     fn explain_gap(&mut self, header: &Header) -> bool {
         let feed = self.state.as_ref().and_then(|state| state.feed(header.feed));
         let last = feed.map_or(0, |feed| feed.last().get());
@@ -554,22 +544,10 @@ impl Replay {
             .and_then(|feed| feed.row(feed.last()))
             .map_or(LeafIndex::GENESIS, |row| row.index);
         let missing = usize::try_from(header.sequence.get().saturating_sub(last + 1)).unwrap_or(usize::MAX);
-        let first = self.lost.partition_point(|lost| lost.index <= since);
-        let mut fitting: Vec<&mut Lost> = self.lost.iter_mut().skip(first).collect();
-        fitting.retain(|lost| lost.whose == Whose::Feed(header.feed) || lost.whose == Whose::Anybodys);
-        if missing == 0 || fitting.len() < missing {
-            return false;
-        }
-        // Those that are known to be this feed's first.
-        fitting.sort_by_key(|lost| lost.whose == Whose::Anybodys);
-        for lost in fitting.into_iter().take(missing) {
-            self.unaccounted -= usize::from(lost.whose == Whose::Anybodys);
-            lost.whose = Whose::Settled;
-        }
-        true
+        self.lost.explain(header.feed, since, missing)
     }
 
-    /// Counts a statement of a feed from which nothing can be taken.
+    /// Rule 3: counts a statement of a feed from which nothing can be taken.
     fn pass(&mut self, index: LeafIndex, feed: FeedId) {
         let whose = if self.is_party(feed) {
             Whose::Feed(feed)
@@ -579,7 +557,7 @@ impl Replay {
         self.lose(index, whose);
     }
 
-    /// Takes a statement without a valid signature as the log has it: who made it is another question, and the
+    /// Rule 4: takes a statement without a valid signature as the log has it: who made it is another question, and the
     /// feed may well go on from it.
     fn follow_unsigned(&mut self, recorded: &Logged<'_>, header: Header) {
         let Some(state) = &self.state else { return };
@@ -592,7 +570,7 @@ impl Replay {
         }
     }
 
-    /// Takes the last statement of a feed back that has no valid signature, if a signed one stands where it
+    /// Rule 4: takes the last statement of a feed back that has no valid signature, if a signed one stands where it
     /// stood.
     fn take_back_unsigned(&mut self, header: &Header) {
         if self
@@ -615,11 +593,26 @@ impl Replay {
 
     /// Takes a statement as the log has it, outcome included.
     fn follow(&mut self, recorded: &Logged<'_>) {
-        let Some(state) = &mut self.state else { return };
-        if state.take_entry(recorded.bytes).is_err() {
+        if !self.take_as_logged(recorded) {
             self.pass(recorded.index, recorded.feed);
         }
     }
+
+    /// Takes a statement as the log has it, if it continues its feed.
+    fn take_as_logged(&mut self, recorded: &Logged<'_>) -> bool {
+        let Some(state) = &mut self.state else {
+            return false;
+        };
+        Envelope::decode(recorded.envelope.clone())
+            .is_ok_and(|envelope| state.take_as_logged(&envelope, recorded.outcome, recorded.recorded_at))
+    }
+}
+
+/// The last sequence of a feed in the log, and the hash of that statement.
+fn last_of(state: &LedgerState, feed: FeedId) -> (FeedSequence, Hash) {
+    state.feed(feed).map_or((FeedSequence::NONE, Hash::ZERO), |feed| {
+        (feed.last(), feed.last_hash())
+    })
 }
 
 /// The header of an envelope that was decoded before.

@@ -1,5 +1,6 @@
 //! Logs that are right, and logs that are wrong in every way an audit has a name for.
 
+mod after;
 mod every_bit;
 mod files;
 mod injected;

@@ -13,10 +13,10 @@
 //! Memory: a tile and a row of hashes for each level.
 
 use super::{
-    FindingKind, Findings,
+    Finding, FindingKind, Findings,
     accounts::{self, Depth},
     bundle::{Bundle, Read, read_tile},
-    source::{LogSource, SourceError},
+    source::{CHECKPOINT, LogSource, SourceError},
 };
 use crate::{
     id::{Hash, TreeSize},
@@ -263,11 +263,8 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         };
         if computed.is_some_and(|computed| computed != stated) && !tile.proven && !tile.reported {
             tile.reported = true;
-            let detail = format!(
-                "{} and the tile below its hash {slot} contradict each other, and neither leads to the root",
-                tile.name
-            );
-            findings.in_file(FindingKind::RootMismatch, super::source::CHECKPOINT, detail);
+            let detail = format!("hash {slot} contradicts the files below it, and neither leads to the root");
+            findings.in_file(FindingKind::RootMismatch, tile.name, detail);
         }
         Ok(if tile.proven {
             Some(stated)
@@ -322,15 +319,19 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         Ok(false)
     }
 
-    /// Compares the root over all that was pushed with the checkpoint's.
+    /// Whatever the files agree on, it must lead to the checkpoint's root.
     pub(super) fn finish(self, findings: &mut Findings) {
-        let leaves = self.levels.first().map_or(&[][..], |level| &level.row);
-        if let Some(root) = self.root_with(self.head.size, leaves)
-            && root != self.head.root
-        {
-            let detail = format!("expected {}, the files lead to {root}", self.head.root);
-            findings.in_file(FindingKind::RootMismatch, super::source::CHECKPOINT, detail);
+        let is_named = |finding: &Finding| finding.kind == FindingKind::RootMismatch;
+        if self.edges.is_some() || findings.list.iter().any(is_named) {
+            return;
         }
+        let leaves = self.levels.first().map_or(&[][..], |level| &level.row);
+        let expected = self.head.root;
+        let detail = match self.root_with(self.head.size, leaves) {
+            Some(root) => format!("expected {expected}, the files lead to {root}"),
+            None => format!("expected {expected}, and nothing in the files leads there"),
+        };
+        findings.in_file(FindingKind::RootMismatch, CHECKPOINT, detail);
     }
 }
 

@@ -56,13 +56,19 @@ impl DirSource {
 impl LogSource for DirSource {
     fn read(&self, path: &str, len_max: usize) -> Result<Option<Bytes>, SourceError> {
         let read = || -> io::Result<Option<Bytes>> {
-            let file = match File::open(self.path(path)) {
+            let path = self.path(path);
+            let metadata = match fs::metadata(&path) {
                 Err(error) if is_absent(&error) => return Ok(None),
                 other => other?,
             };
-            if file.metadata()?.is_dir() {
+            if metadata.is_dir() {
                 return Ok(None);
             }
+            if !metadata.is_file() {
+                // Opening a pipe would wait for somebody to write into it.
+                return Err(io::Error::other("neither a file nor a folder"));
+            }
+            let file = File::open(path)?;
             let mut bytes = Vec::new();
             file.take((len_max as u64).saturating_add(1))
                 .read_to_end(&mut bytes)?;

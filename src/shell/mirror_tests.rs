@@ -71,6 +71,22 @@ fn a_folder_where_a_file_should_be_is_a_missing_file() {
     assert_eq!(audited(folder.path()), [missing(CHECKPOINT)]);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let world = World::of(300);
+    let folder = tempfile::tempdir().unwrap();
+    write_mirror(&world.copy(), folder.path()).unwrap();
+    let path = folder.path().join("tile/0/000");
+    fs::remove_file(&path).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let copy = DirSource::new(folder.path());
+    let error = audit(&copy, &world.trust(), &AuditOptions::default()).unwrap_err();
+    assert_eq!(error.path, "tile/0/000");
+    let why = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(why, "neither a file nor a folder");
+}
+
 #[test]
 fn a_copy_of_a_log_with_a_file_missing_says_which() {
     let world = World::of(300);

@@ -10,7 +10,10 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use lotproof::{
-    audit::{AuditOptions, LogSource, Progress, Report, audit},
+    audit::{
+        AuditOptions, LogSource, Progress, Report, audit,
+        source::{CHECKPOINT, CHECKPOINT_LEN_MAX},
+    },
     log::checkpoint::SignedCheckpoint,
     shell::{
         http_client::HttpSource,
@@ -46,6 +49,7 @@ impl Audit {
             .map(|path| read_checkpoint(path, &trust))
             .transpose()?;
         let source = open_source(&self.log)?;
+        ensure_is_log(source.as_ref(), &self.log)?;
         let meter = Meter::new();
         let show = |progress| meter.show(progress);
         let options = AuditOptions {
@@ -83,13 +87,15 @@ pub(crate) struct Mirror {
 impl Mirror {
     pub(crate) fn run(self) -> Result<Outcome> {
         let trust = read_trust(&self.trust)?;
+        let source = HttpSource::new(&self.from);
+        ensure_is_log(&source, &self.from)?;
         let meter = Meter::new();
         let show = |progress| meter.show(progress);
         let options = AuditOptions {
             progress: Some(&show),
             ..AuditOptions::default()
         };
-        let mirrored = mirror(&HttpSource::new(&self.from), &trust, &self.folder, &options);
+        let mirrored = mirror(&source, &trust, &self.folder, &options);
         meter.end();
         match mirrored {
             Ok(report) => {
@@ -118,6 +124,16 @@ pub(crate) fn open_source(log: &str) -> Result<Box<dyn LogSource>> {
         "{log} is neither the folder of a mirror nor an address that starts with http:// or https://"
     );
     Ok(Box::new(DirSource::new(log)))
+}
+
+/// Whether there is a checkpoint, valid or not: nothing can be found out about a log that is elsewhere.
+fn ensure_is_log(source: &dyn LogSource, name: &str) -> Result<()> {
+    let checkpoint = source.read(CHECKPOINT, CHECKPOINT_LEN_MAX)?;
+    ensure!(
+        checkpoint.is_some(),
+        "there is no log at {name}: it has no file named {CHECKPOINT}"
+    );
+    Ok(())
 }
 
 /// Reads a trust file.
@@ -160,7 +176,7 @@ pub(crate) fn print_report(report: &Report, json: bool) -> Result<()> {
     if report.tally.undecided > 0 {
         writeln!(
             out,
-            "        {} of them could not be decided again, because of entries before them that could not be read",
+            "        {} of them undecided: an entry before them could not be read, or their own time is wrong",
             report.tally.undecided
         )?;
     }
@@ -199,7 +215,7 @@ impl Meter {
         let left = progress.size.get().saturating_sub(progress.entries);
         let remaining = left.checked_div(rate).unwrap_or_default();
         let line = format!(
-            "{} of {} entries, {rate}/s, {remaining} s left, {} findings",
+            "{} of {} entries, {rate}/s, {remaining} s left, {} findings so far",
             progress.entries, progress.size, progress.findings
         );
         if self.terminal {
@@ -213,5 +229,71 @@ impl Meter {
         if self.terminal {
             eprint!("\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read as _, net::TcpListener};
+
+    use lotproof::{
+        id::{Hash, LogId},
+        log::{checkpoint::Origin, note::NoteSigner},
+    };
+
+    use super::*;
+
+    const ORIGIN: &str = "ledger.example/audited";
+
+    /// A folder with a trust file in it.
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let key = NoteSigner::from_seed(ORIGIN, &[1; 32]).unwrap();
+        let trust = TrustFile::new(
+            Origin::new(ORIGIN).unwrap(),
+            LogId::new(Hash::ZERO),
+            vec![key.verifier_key().clone()],
+        );
+        fs::write(folder.path().join("trust.json"), trust.unwrap().to_json()).unwrap();
+        folder
+    }
+
+    fn audited(folder: &Path, log: String) -> Result<Outcome> {
+        Audit {
+            log,
+            trust: folder.join("trust.json"),
+            previous: None,
+            json: true,
+        }
+        .run()
+    }
+
+    #[test]
+    fn a_folder_without_a_checkpoint_is_no_log_and_a_checkpoint_of_nobody_is_a_finding() {
+        let folder = folder();
+        let log = folder.path().display().to_string();
+        let error = audited(folder.path(), log.clone()).err().unwrap();
+        assert!(error.to_string().contains("there is no log at"), "{error:#}");
+        fs::write(folder.path().join(CHECKPOINT), "somebody's\n").unwrap();
+        let outcome = audited(folder.path(), log).unwrap();
+        assert!(matches!(outcome, Outcome::Findings));
+    }
+
+    #[test]
+    fn an_address_that_serves_something_else_is_no_log() {
+        let folder = folder();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let mut request = [0; 1_024];
+            let read = connection.read(&mut request).unwrap();
+            assert!(request[..read].starts_with(b"GET /checkpoint "));
+            let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            connection.write_all(answer).unwrap();
+        });
+        let error = audited(folder.path(), format!("http://{address}")).err().unwrap();
+        assert!(error.to_string().contains("there is no log at"), "{error:#}");
+        server.join().unwrap();
     }
 }

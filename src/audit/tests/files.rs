@@ -2,6 +2,7 @@
 
 use super::{
     super::{damage, source::MemoryCopy, *},
+    after::in_bundle,
     at, found, in_file,
     world::{ENROLLED, World, nth},
 };
@@ -161,6 +162,107 @@ fn a_wrong_length_is_named_and_the_entries_behind_it_are_read() {
             assert_eq!(report.tally.entries, 600, "all were replayed");
         }
     }
+}
+
+#[test]
+fn of_two_wrong_lengths_none_is_set_right() {
+    use FindingKind::{MalformedFile, MissingEntry};
+    let (_, world, mut copy, _) = case("", vec![], |_, _| {});
+    let file = "tile/entries/002.p/88";
+    let bytes = copy.read(file, usize::MAX).unwrap().unwrap();
+    let starts: Vec<usize> = EntryBundle::new(2, 88)
+        .unwrap()
+        .entries(&bytes)
+        .unwrap()
+        .iter()
+        .scan(0, |at, entry| {
+            let start = *at;
+            *at += 2 + entry.len();
+            Some(start)
+        })
+        .collect();
+    // The first bytes of both lengths, so that the frames behind neither are seen.
+    flip(&mut copy, file, starts[40]);
+    flip(&mut copy, file, starts[60]);
+    let report = world.audit(&copy);
+    let found = found(&report);
+    assert_eq!(found[0], in_file(MalformedFile, file), "{:?}", report.findings);
+    // All before the first wrong length are read, and of the rest nothing is known.
+    assert_eq!(found[1], at(FindingKind::HashMismatch, 552));
+    let rest: Vec<_> = (553..600).map(|index| at(MissingEntry, index)).collect();
+    assert_eq!(found[2..], rest, "{:?}", report.findings);
+}
+
+#[test]
+fn in_a_bundle_of_too_many_entries_only_the_one_that_was_moved_is_named() {
+    let (_, world, mut copy, _) = case("", vec![], |_, _| {});
+    in_bundle(&mut copy, EntryBundle::new(1, 256).unwrap(), |entries| {
+        let moved = entries.remove(200);
+        entries.insert(0, moved);
+        entries.insert(0, b"another".to_vec());
+    });
+    let report = world.audit(&copy);
+    let surplus = in_file(FindingKind::SurplusEntry, "tile/entries/001");
+    assert_eq!(
+        found(&report),
+        [surplus, surplus, at(FindingKind::MissingEntry, 456)],
+        "{:?}",
+        report.findings
+    );
+    let numbers: Vec<_> = report.findings.iter().map(|finding| finding.number).collect();
+    assert_eq!(numbers, [Some(0), Some(1), None]);
+    assert_eq!(report.tally.entries, 600, "its bytes were there");
+}
+
+#[test]
+fn a_log_whose_edge_is_not_there_leads_to_no_root() {
+    let (_, world, mut copy, _) = case("", vec![], |_, _| {});
+    let gone = ["tile/0/002.p/88", "tile/entries/002.p/88"];
+    for file in gone {
+        copy.remove(file).unwrap();
+    }
+    let [tile, bundle] = gone.map(|file| in_file(FindingKind::MissingFile, file));
+    let root = in_file(FindingKind::RootMismatch, CHECKPOINT);
+    let report = world.audit(&copy);
+    assert_eq!(found(&report), [tile, bundle, root], "{:?}", report.findings);
+}
+
+#[test]
+fn what_a_smaller_log_left_behind_is_not_blamed_for_a_file_that_is_gone() {
+    let (_, world, mut copy, _) = case("", vec![], |_, _| {});
+    let earlier = World::of(200).copy();
+    let path = "tile/0/000.p/200";
+    let bytes = earlier.read(path, usize::MAX).unwrap().unwrap();
+    copy.write(path, &bytes).unwrap();
+    copy.remove("tile/0/000").unwrap();
+    assert_eq!(
+        found(&world.audit(&copy)),
+        [in_file(FindingKind::MissingFile, "tile/0/000")]
+    );
+    cut(&mut copy, path);
+    let report = world.audit(&copy);
+    assert!(found(&report).contains(&in_file(FindingKind::TileMismatch, path)));
+}
+
+#[test]
+fn a_bundle_and_a_tile_that_nothing_proves_are_named_themselves() {
+    let (_, world, mut copy, _) = case("", vec![], |_, _| {});
+    let head = LogHead {
+        size: TreeSize::new(600),
+        root: Hash::of(&[b"?"]),
+    };
+    copy.write("checkpoint", world.sign(head).bytes()).unwrap();
+    damage::flip_byte(&mut copy, LeafIndex::new(590)).unwrap();
+    flip(&mut copy, "tile/1/000.p/2", 40);
+    let report = world.audit(&copy);
+    let files: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.kind == FindingKind::RootMismatch)
+        .map(|finding| finding.file.as_deref())
+        .collect();
+    let expected = ["tile/1/000.p/2", "tile/entries/002.p/88"].map(Some);
+    assert_eq!(files, expected, "{:?}", report.findings);
 }
 
 #[test]

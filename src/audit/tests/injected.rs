@@ -453,6 +453,7 @@ fn checkpoints_of_another_size_root_origin_or_key() {
             vec![
                 in_file(MissingFile, "tile/0/002.p/87"),
                 in_file(MissingFile, "tile/entries/002.p/87"),
+                in_file(RootMismatch, CHECKPOINT),
                 in_file(SurplusFile, "tile/0/002.p/88"),
                 in_file(SurplusFile, "tile/entries/002.p/88"),
             ],

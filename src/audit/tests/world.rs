@@ -291,7 +291,7 @@ impl World {
         index
     }
 
-    fn submit(&mut self, envelope: Bytes) -> Result<(), NoPlace> {
+    pub(crate) fn submit(&mut self, envelope: Bytes) -> Result<(), NoPlace> {
         let recorded_at = self.tick();
         let decided = self.state.decide(Prepared::from_bytes(envelope)?, recorded_at)?;
         self.entries.push(decided.to_entry().encode());
