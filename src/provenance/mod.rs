@@ -1,79 +1,59 @@
 //! Provenance: a deterministic fold from admitted events to where every lot came from.
 //!
 //! ```text
-//! events, in log order --apply--> facts --+-- per identifier, the facts that touch it      (span)
-//!                                         +-- who is who, owns and operates what           (directory)
-//!                                         '-- what corrects, voids or contradicts what     (amend)
-//!                                                      |
-//!                        lot, provenance, custody, anomalies, digests, the policy's view: computed when asked
+//! events --apply--> filing    facts, found by place, by identifier, by identity; who is who
+//!                      |
+//!                    gate      whose word it is, who has standing, what is corrected, what stands behind it
+//!                      |
+//!                  concluding  per lot: history, books, origins, anomalies; from lot to lot: the graph
+//!                      |
+//!                    view      what the policy sees
 //! ```
 //!
-//! The fold itself only files facts. Everything that is *concluded* (who held a lot, whether more was used
-//! than made, whose word counts) is computed from the facts around it when somebody asks, in an order of
-//! event time and then (issuer, event id), never of arrival. So a consumption that came before its
+//! Filing only files facts, and alone changes the state. Everything that is *concluded* (who held a lot, whether
+//! more was used than made, whose word counts) is computed from the facts around it when somebody asks, in an
+//! order of event time and then (issuer, event id), never of arrival. So a consumption that came before its
 //! supplier's event is open until that arrives, in any order, and nothing has to be undone. The list of all
 //! anomalies is kept up to date by looking again at what newly arrived facts touch.
 //!
-//! **Standing.** Anybody may say anything about anybody's lot, and it stays in the log. But a word counts for
-//! a lot only if its signer owned the lot's identifier, or held or worked on the lot then, on the word of
-//! somebody who did; otherwise the contradiction weighs on the signer (see [`Weight`]).
+//! **One gate.** Which facts count for a lot is decided in one place (`gate`), and every answer takes its facts
+//! from there. Anybody may say anything about anybody's lot, and it stays in the log. But a word is a fact about
+//! a lot only if its signer has standing: he owned the lot's identifier, or made it, or was given some of it by
+//! who had it. All else is told as what strangers said, and weighs on them (see [`Weight`]).
 //!
 //! Only admitted statements' events are applied, with the parts of long events joined, and acts of the
 //! authority only once they take effect. Deliberately absent: signatures and positions (verified before),
 //! and rules (the policy decides what a fact means).
 
-mod account;
-mod amend;
 mod amount;
-mod anomaly;
-mod assurance;
-mod cycle;
-mod digest;
-mod directory;
-mod fact;
-mod graph;
-mod history;
-mod identity;
-mod index;
-mod judge;
-mod reading;
-mod recall;
-mod span;
-mod stock;
-mod summary;
-mod symbol;
-mod usage;
-mod uses;
+mod concluding;
+mod filing;
+mod gate;
+mod memory;
 mod view;
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Mutex,
-};
-
-use prost::Message as _;
+use std::sync::{Mutex, PoisonError};
 
 pub use amount::{Amount, Exact, Unit};
-pub use anomaly::{Anomaly, AnomalyKind, Weight};
-pub use graph::{Bounds, Direction, Node, Provenance, Step, StepItem};
-pub use stock::StockRow;
-pub use summary::{CustodyRow, FactView, LotSummary};
+pub use concluding::{
+    Lineage, LineageRow,
+    anomaly::{Anomaly, AnomalyKind, Weight},
+    graph::{Bounds, Direction, LeftOut, Node, Provenance, Step, StepItem},
+    stock::StockRow,
+    summary::{CustodyRow, FactView, LotSummary},
+};
 pub use view::ProjectionView;
 
-use digest::Outcome;
-use directory::Directory;
-use fact::Fact;
-use identity::Identities;
-use reading::{Outline, Reader, Room};
-use span::{LotKey, Touch, Tracks};
-use symbol::{Symbol, Symbols};
+use concluding::settled::{self, Settled};
+use filing::{Filing, Touched};
+use gate::Gate;
+use memory::Memory;
 
 pub use crate::register::EventPlace;
 use crate::{
-    event::sealed::{self, Opening},
+    event::sealed::Opening,
     id::FeedId,
     time::{IssuedAt, RecordedAt},
-    wire::v1,
 };
 
 /// An admitted event, with what its entry and statement say about it.
@@ -107,25 +87,11 @@ pub struct FactKey {
 /// Everything that the applied events add up to.
 #[derive(Debug, Default)]
 pub struct Projection {
-    symbols: Symbols,
-    room: Room,
-    feeds: Vec<FeedId>,
-    feed_numbers: HashMap<FeedId, u32>,
-    /// In order of place.
-    facts: Vec<Fact>,
-    /// Places of repeated reports, and the facts that they repeat.
-    repeats: BTreeMap<EventPlace, u32>,
-    identities: Identities,
-    tracks: Tracks,
-    directory: Directory,
-    amendments: amend::Amendments,
-    openings: HashMap<[u8; 32], Opening>,
-    /// Facts that carry a sealed digest.
-    seals: HashMap<[u8; 32], Vec<u32>>,
-    applied: u64,
-    step: [u8; 32],
-    settled: Mutex<anomaly::Settled>,
-    recall: recall::Recall,
+    filing: Filing,
+    /// What was concluded since the last event; holds nothing that cannot be concluded again.
+    memory: Memory,
+    /// The list of anomalies, as far as somebody asked for it.
+    settled: Mutex<Settled>,
 }
 
 impl Projection {
@@ -134,168 +100,15 @@ impl Projection {
         Self::default()
     }
 
-    /// Takes in one event. Events come in log order: places ascend.
+    /// Takes in one event. Events of parties come in log order; an act of the authority comes when it takes
+    /// effect, with the place of its proposal.
     ///
     /// # Panics
-    /// After four billion facts.
+    /// After four billion facts, or if two different events are said to stand at one place.
     pub fn apply(&mut self, applied: &AppliedEvent<'_>) {
-        self.recall.forget();
-        let outline = Outline::of(applied.event);
-        // The bulk of all events says nothing that is not in its reading.
-        let event = outline
-            .says_more()
-            .then(|| v1::Event::decode(applied.event).ok())
-            .flatten();
-        let issuer = self.symbols.intern(applied.issuer);
-        let reference = event.as_ref().and_then(fact::without_reference);
-        let target = reference.as_ref().and_then(|(place, _)| self.at_place(*place));
-        let digest = match &reference {
-            Some((_, without)) => {
-                let named = target.map_or(("", ""), |target| {
-                    (self.issuer_of(target), self.event_id_of(target))
-                });
-                digest::of_fact(applied.issuer, without, Some(named))
-            }
-            None => digest::of_fact(applied.issuer, applied.event, None),
-        };
-        let number = u32::try_from(self.facts.len()).expect("fewer than four billion facts fit in memory");
-        let outcome = self.identify(applied, (issuer, outline.id), digest, number);
-        self.step = digest::of_step(&self.step, applied, outcome, &digest);
-        self.applied += 1;
-        if outcome == Outcome::Repeated {
-            return;
-        }
-        let fact = Fact {
-            place: applied.place,
-            recorded_at: applied.recorded_at.as_nanos(),
-            issued_at: applied.issued_at.as_nanos(),
-            event_time: outline.event_time,
-            issuer,
-            feed: self.feed_number(applied.feed),
-            digest,
-            kind: outline.kind,
-            by_authority: applied.by_authority,
-            reported: outline.reported.map(|claimed| self.symbols.intern(claimed)),
-            certified: outline.certified,
-            contested: outcome == Outcome::Conflicting || self.amendments.names(issuer, outline.id),
-            repeats: 0,
-            target,
-            reading: self.read(&outline, event.as_ref()),
-            encoded: reading::without_serials(applied.event, &outline),
-        };
-        for (leg, read) in (0..).zip(&fact.reading.legs) {
-            self.tracks.add(read.span, Touch { fact: number, leg });
-        }
-        self.facts.push(fact);
-        if outcome == Outcome::Conflicting {
-            self.contest_variants(issuer, outline.id);
-        }
-        let everywhere = event.is_some_and(|event| self.take_more(number, &event));
-        let settled = self.settled.get_mut().expect(anomaly::NEVER_POISONED);
-        settled.dirty(number, everywhere);
-    }
-
-    /// Takes in what a new fact says beyond its reading. Returns whether conclusions about any lot may change
-    /// with it.
-    fn take_more(&mut self, number: u32, event: &v1::Event) -> bool {
-        for seal in &event.sealed {
-            if let Ok(digest) = seal.digest.as_slice().try_into() {
-                self.seals.entry(digest).or_default().push(number);
-            }
-        }
-        self.amend(number, event);
-        let Fact {
-            kind,
-            issuer,
-            by_authority,
-            ..
-        } = *self.fact(number);
-        self.directory
-            .apply(&mut self.symbols, kind, number, issuer, by_authority, event)
-    }
-
-    fn feed_number(&mut self, feed: FeedId) -> u32 {
-        let next = u32::try_from(self.feeds.len()).expect("fewer than four billion feeds fit in memory");
-        *self.feed_numbers.entry(feed).or_insert_with(|| {
-            self.feeds.push(feed);
-            next
-        })
-    }
-
-    /// Whether the fact was recorded under a key after the time from which that key is not trusted.
-    fn is_tainted(&self, number: u32) -> bool {
-        let fact = self.fact(number);
-        self.feeds
-            .get(fact.feed as usize)
-            .and_then(|feed| self.directory.tainted_since(feed.as_bytes()))
-            .is_some_and(|since| fact.recorded_at >= since)
-    }
-
-    /// Files the fact under its identity, and says whether it is new.
-    fn identify(
-        &mut self,
-        applied: &AppliedEvent<'_>,
-        key: (Symbol, &str),
-        digest: [u8; 32],
-        number: u32,
-    ) -> Outcome {
-        let Some(first) = self.identities.first_or_insert(key, number, &self.facts) else {
-            return Outcome::New;
-        };
-        let known = self
-            .identities
-            .variants(first)
-            .find(|known| self.fact(*known).digest == digest);
-        let Some(known) = known else {
-            self.identities.add_variant(first, number);
-            return Outcome::Conflicting;
-        };
-        self.repeats.insert(applied.place, known);
-        if let Some(fact) = self.facts.get_mut(known as usize) {
-            fact.repeats += 1;
-            fact.issued_at = fact.issued_at.min(applied.issued_at.as_nanos());
-            // Of conflicting reports the first issued counts, which may have changed.
-            let settled = self.settled.get_mut().expect(anomaly::NEVER_POISONED);
-            settled.dirty(known, false);
-        }
-        Outcome::Repeated
-    }
-
-    /// Reads a new event; `event` is the same, decoded, if it has seals.
-    fn read(&mut self, outline: &Outline<'_>, event: Option<&v1::Event>) -> fact::Reading {
-        let sealed = event.map_or(&[][..], |event| &event.sealed);
-        match event.and_then(|event| self.opened(event)) {
-            Some(opened) => self.read_decoded(&opened),
-            None => {
-                Reader::new(&mut self.symbols, &mut self.room, outline.kind, sealed).read(outline.content)
-            }
-        }
-    }
-
-    fn read_decoded(&mut self, event: &v1::Event) -> fact::Reading {
-        let encoded = event.encode_to_vec();
-        let outline = Outline::of(&encoded);
-        Reader::new(&mut self.symbols, &mut self.room, outline.kind, &event.sealed).read(outline.content)
-    }
-
-    /// The event with every field opened for which there is an opening; nothing if there is none.
-    fn opened(&self, event: &v1::Event) -> Option<v1::Event> {
-        if event.sealed.is_empty() || self.openings.is_empty() {
-            return None;
-        }
-        let openings: Vec<Opening> = event
-            .sealed
-            .iter()
-            .filter_map(|seal| {
-                let digest: [u8; 32] = seal.digest.as_slice().try_into().ok()?;
-                self.openings.get(&digest).cloned()
-            })
-            .collect();
-        if openings.is_empty() {
-            return None;
-        }
-        // Each opening hashes to its seal, but what it reveals may still not be a field: then it reveals nothing.
-        sealed::open(event, &openings).ok()
+        self.memory.forget();
+        let touched = self.filing.apply(applied);
+        self.look_again(&touched);
     }
 
     /// Takes in an opening, before or after the event that it opens. Returns in how many known facts it
@@ -303,166 +116,92 @@ impl Projection {
     ///
     /// An opening authenticates itself: it belongs where its digest stands.
     pub fn open(&mut self, opening: Opening) -> usize {
-        if opening.path.len() > usize::from(u16::MAX) {
-            return 0;
+        self.memory.forget();
+        let facts = self.filing.open(opening);
+        let opened = facts.len();
+        self.look_again(&Touched {
+            facts,
+            everywhere: false,
+        });
+        opened
+    }
+
+    fn look_again(&mut self, touched: &Touched) {
+        let settled = self.settled.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for fact in &touched.facts {
+            settled.dirty(*fact, touched.everywhere);
         }
-        self.recall.forget();
-        let digest = *opening.digest().as_bytes();
-        self.openings.insert(digest, opening);
-        let facts = self.seals.get(&digest).cloned().unwrap_or_default();
-        for number in &facts {
-            let Some(event) = self.event_of(*number) else {
-                continue;
-            };
-            let mut reading = self.read_decoded(&event);
-            let Some(fact) = self.facts.get_mut(*number as usize) else {
-                continue;
-            };
-            // The serial lists are not in the encoded event; nothing in them can be sealed.
-            let serials = fact.reading.legs.iter().filter(|leg| leg.serial).copied();
-            reading.legs = merge_legs(&fact.reading.legs, &reading.legs, serials);
-            fact.reading = reading;
-            let settled = self.settled.get_mut().expect(anomaly::NEVER_POISONED);
-            settled.dirty(*number, false);
+    }
+
+    const fn gate(&self) -> Gate<'_> {
+        Gate {
+            filing: &self.filing,
+            memory: &self.memory,
         }
-        facts.len()
     }
 
     /// How many events were applied, repeated reports included.
-    pub fn applied(&self) -> u64 {
-        self.applied
+    pub const fn applied(&self) -> u64 {
+        self.filing.applied()
     }
 
     /// How many distinct facts there are.
     pub fn facts(&self) -> usize {
-        self.facts.len()
+        self.filing.facts().len()
     }
 
-    /// Digest of the facts: the same for any order in which independent feeds arrived.
+    /// Digest of the facts and of their order within each feed: the same for any order in which independent
+    /// feeds arrived, and in which acts of the authority took effect.
     ///
     /// Sorts when asked: O(n log n) in the number of facts.
     pub fn fact_digest(&self) -> crate::id::Hash {
-        let facts = self.facts.iter().map(|fact| fact.digest).collect();
-        crate::id::Hash::new(digest::of_facts(facts))
+        self.filing.fact_digest()
     }
 
     /// Digest of the state, positions included: the same for the same entries, however they were batched.
     ///
     /// Hashed along as events are applied, and the facts sorted when asked: O(n log n).
     pub fn state_digest(&self) -> crate::id::Hash {
-        let facts = self.fact_digest();
-        crate::id::Hash::new(digest::of_state(self.applied, &self.step, facts.as_bytes()))
+        self.filing.state_digest()
     }
 
-    fn at_place(&self, place: EventPlace) -> Option<u32> {
-        match self.facts.binary_search_by_key(&place, |fact| fact.place) {
-            Ok(at) => u32::try_from(at).ok(),
-            Err(_) => self.repeats.get(&place).copied(),
-        }
+    /// One lot at a glance. Nothing if the log has no event about it.
+    pub fn lot(&self, lot: &str) -> Option<LotSummary> {
+        concluding::summary::of(self.gate(), lot)
     }
 
-    /// A fact by its number.
+    /// Who had a lot in hand, in order of event time. Nothing if the log has no event about it.
+    pub fn custody(&self, lot: &str) -> Option<Vec<CustodyRow>> {
+        concluding::summary::custody(self.gate(), lot)
+    }
+
+    /// Walks from `lot`. Nothing if the log has no event about it.
+    pub fn provenance(&self, lot: &str, direction: Direction, bounds: Bounds) -> Option<Provenance> {
+        concluding::graph::walk(self.gate(), lot, direction, bounds)
+    }
+
+    /// All anomalies, what strangers did among them, ordered by lot, kind and facts.
     ///
-    /// # Panics
-    /// If the number is not one of this projection's, which all come from here.
-    fn fact(&self, number: u32) -> &Fact {
-        &self.facts[number as usize]
+    /// Looks again at what arrived since it was last asked, so the first call costs as much as all lots.
+    pub fn anomalies(&self) -> Vec<Anomaly> {
+        let mut settled = self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        settled::list(self.gate(), &mut settled)
     }
 
-    fn leg(&self, touch: Touch) -> &fact::Leg {
-        &self.fact(touch.fact).reading.legs[touch.leg as usize]
+    /// The anomalies of one lot: found at it, and found at inputs of the steps that made it.
+    pub fn anomalies_of(&self, lot: &str) -> Vec<Anomaly> {
+        concluding::anomalies_of(self.gate(), lot)
     }
 
-    fn issuer_of(&self, number: u32) -> &str {
-        self.symbols.name(self.fact(number).issuer)
+    /// What does not fit anywhere behind a lot. Nothing if the log has no event about it.
+    pub fn lineage(&self, lot: &str) -> Option<Lineage> {
+        concluding::lineage_of(self.gate(), lot)
     }
 
-    fn event_id_of(&self, number: u32) -> &str {
-        self.fact(number).id()
+    /// What the authority registered last under an identifier: a party's legal name, or a facility's name.
+    pub fn registered_name(&self, id: &str) -> Option<String> {
+        concluding::party::registered_name(self.gate(), id)
     }
-
-    fn key_of(&self, number: u32) -> FactKey {
-        FactKey {
-            issuer: self.issuer_of(number).to_owned(),
-            event_id: self.event_id_of(number).to_owned(),
-        }
-    }
-
-    /// The event of a fact as data: opened fields filled in, serial lists left out.
-    fn event_of(&self, number: u32) -> Option<v1::Event> {
-        let event = v1::Event::decode(&*self.fact(number).encoded).ok()?;
-        Some(self.opened(&event).unwrap_or(event))
-    }
-
-    fn name(&self, key: LotKey) -> String {
-        span::name(&self.symbols, key)
-    }
-
-    /// Order of facts wherever one is needed: event time, then (issuer, event id), then content.
-    fn order(&self, number: u32) -> (i64, &str, &str, &[u8; 32]) {
-        let fact = self.fact(number);
-        (
-            fact.event_time,
-            self.symbols.name(fact.issuer),
-            fact.id(),
-            &fact.digest,
-        )
-    }
-
-    /// Who acts: the claimed party of a reported event, else the issuer.
-    fn actor(&self, number: u32) -> Symbol {
-        let fact = self.fact(number);
-        match fact.reported {
-            Some(claimed) if claimed.is_some() => claimed,
-            _ => fact.issuer,
-        }
-    }
-
-    /// Whether the fact is the actor's own word: signed by him, or by somebody he let report it.
-    fn is_own_word(&self, number: u32) -> bool {
-        match self.fact(number).reported {
-            None => true,
-            Some(claimed) => claimed == self.fact(number).issuer || self.speaks_for(number, claimed),
-        }
-    }
-
-    /// Whether `party` let the fact's issuer say this.
-    fn speaks_for(&self, number: u32, party: Symbol) -> bool {
-        let fact = self.fact(number);
-        self.directory.delegates(
-            party,
-            fact.issuer,
-            fact.kind,
-            fact.reading.facility,
-            fact.event_time,
-            fact.issued_at,
-        )
-    }
-
-    /// Who worked: the stated operator, else the registered one of the facility, else the actor.
-    fn operator(&self, number: u32) -> Symbol {
-        let fact = self.fact(number);
-        if fact.reading.operator.is_some() {
-            return fact.reading.operator;
-        }
-        self.directory
-            .facility(fact.reading.facility, fact.event_time)
-            .map(|row| row.operator)
-            .filter(|operator| operator.is_some())
-            .unwrap_or_else(|| self.actor(number))
-    }
-}
-
-/// Legs as they were, with what the new reading says of those that are not from serial lists.
-fn merge_legs(
-    old: &[fact::Leg],
-    new: &[fact::Leg],
-    mut serials: impl Iterator<Item = fact::Leg>,
-) -> Box<[fact::Leg]> {
-    let mut fresh = new.iter().copied();
-    old.iter()
-        .filter_map(|leg| if leg.serial { serials.next() } else { fresh.next() })
-        .collect()
 }
 
 #[cfg(test)]

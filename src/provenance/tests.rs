@@ -4,6 +4,8 @@ mod anomalies;
 mod chain;
 mod laws;
 
+use prost::Message as _;
+
 use super::*;
 use crate::{
     id::{FeedId, LeafIndex},

@@ -13,15 +13,23 @@ use num_rational::BigRational;
 use time::Date;
 
 use super::{
-    Projection, Weight,
+    Projection,
     amount::{Amount, Exact},
-    anomaly::AnomalyKind,
-    fact::Role,
-    history::History,
-    reading::may_state,
-    span::LotKey,
-    symbol::Symbol,
-    uses::{COMMISSIONED, TITLE_TRANSFERRED},
+    concluding::{
+        anomalies_of,
+        anomaly::{AnomalyKind, Weight},
+        books_of,
+        history::{self, History},
+        product as products,
+    },
+    filing::{
+        fact::Role,
+        reading::may_state,
+        symbol::Symbol,
+        uses::{COMMISSIONED, TITLE_TRANSFERRED},
+    },
+    gate::Gate,
+    memory::Declared,
 };
 use crate::{
     id::TreeSize,
@@ -36,7 +44,7 @@ use crate::{
 /// A projection as policies see it, with what is known of the log around it.
 #[derive(Clone, Copy, Debug)]
 pub struct ProjectionView<'a> {
-    projection: &'a Projection,
+    gate: Gate<'a>,
     position: TreeSize,
     purpose: Purpose,
 }
@@ -46,7 +54,7 @@ impl Projection {
     /// its genesis says it is for.
     pub fn view(&self, position: TreeSize, purpose: Purpose) -> ProjectionView<'_> {
         ProjectionView {
-            projection: self,
+            gate: self.gate(),
             position,
             purpose,
         }
@@ -63,19 +71,19 @@ impl View for ProjectionView<'_> {
     }
 
     fn lot(&self, lot: &str, clock: Option<Date>) -> Option<Arc<LotFacts>> {
-        self.projection.lot_facts(lot, clock.map_or(i64::MAX, day_end))
+        Concluded(self.gate).lot(lot, clock.map_or(i64::MAX, day_end))
     }
 
     fn party(&self, party: &str, at: Date) -> Option<PartyFacts> {
-        self.projection.party_facts(party, day_end(at))
+        Concluded(self.gate).party_facts(party, day_end(at))
     }
 
     fn editions(&self, list: &str) -> Vec<ListEdition> {
-        self.projection.editions(list)
+        Concluded(self.gate).editions(list)
     }
 
     fn waivers(&self, lot: &str) -> Vec<WaiverFacts> {
-        self.projection.waivers(lot)
+        Concluded(self.gate).waivers(lot)
     }
 }
 
@@ -145,9 +153,21 @@ struct Product {
     assurance: Assurance,
 }
 
-impl Projection {
+/// What the policy sees, put together from conclusions.
+#[derive(Clone, Copy, Debug)]
+struct Concluded<'a>(Gate<'a>);
+
+impl<'a> std::ops::Deref for Concluded<'a> {
+    type Target = Gate<'a>;
+
+    fn deref(&self) -> &Gate<'a> {
+        &self.0
+    }
+}
+
+impl Concluded<'_> {
     fn product_facts(&self, history: &History) -> Option<Product> {
-        let (fact, declared) = self.declared(self.product_of(history)?)?;
+        let Declared { fact, declared } = products::declared(self.0, products::of_lot(self.0, history)?)?;
         let amount = |quantity: &Option<v1::Quantity>| {
             let quantity = quantity.as_ref()?;
             Some(Amount::of(
@@ -181,23 +201,27 @@ impl Projection {
             .collect()
     }
 
-    /// What the policy sees of a lot; [`Self::lot_facts`] remembers it.
-    pub(super) fn conclude_lot_facts(&self, key: LotKey, clock: i64) -> LotFacts {
-        let lot = &self.name(key);
-        let history = self.history(key);
-        let product = self.product_facts(&history);
+    /// What the policy sees of a lot as composed at a clock.
+    fn lot(&self, lot: &str, clock: i64) -> Option<Arc<LotFacts>> {
+        let key = self.known(lot)?;
+        Some(self.memory.lot_facts((key, clock), || {
+            self.conclude_lot(lot, &history::of(self.0, key), clock)
+        }))
+    }
+
+    fn conclude_lot(&self, lot: &str, history: &History, clock: i64) -> LotFacts {
+        let product = self.product_facts(history);
         let mut produced = Amounts::default();
-        let made = self.made(&history);
-        if !made.unknown {
+        let books = books_of(self.0, history);
+        let made = &books.made.total;
+        if history.is_made() && made.at_most.as_ref() == Some(&made.at_least) {
             let assurance = history
                 .makings
                 .iter()
                 .map(|making| self.backing(making.touch.fact).of("quantities"))
                 .min()
                 .unwrap_or(Assurance::Reported);
-            for amount in made.amounts() {
-                put(&mut produced, &amount, assurance);
-            }
+            put(&mut produced, &books.amount(made.at_least.clone()), assurance);
             complete(&mut produced, product.as_ref());
         }
         LotFacts {
@@ -205,22 +229,20 @@ impl Projection {
                 .as_ref()
                 .map(|product| Fact::new(product.declared.kind.clone(), product.assurance)),
             produced,
-            productions: self.productions(&history, product.as_ref(), clock),
-            attributes: self.attributes(&history, product.as_ref(), clock),
-            evidence: self.evidence_about(lot, &self.makers(&history), Some(&history)),
+            productions: self.productions(history, product.as_ref(), clock),
+            attributes: self.attributes(history, product.as_ref(), clock),
+            evidence: self.evidence_about(lot, &self.makers(history), Some(history)),
             contradictions: self.contradictions(lot),
         }
     }
 
-    /// Codes of the anomalies that weigh on a lot. Unknown inputs are no contradiction: they are open.
+    /// Codes of the anomalies that weigh on a lot.
     fn contradictions(&self, lot: &str) -> Vec<String> {
-        let mut kinds: Vec<AnomalyKind> = self
-            .anomalies_of(lot)
+        let mut kinds: Vec<AnomalyKind> = anomalies_of(self.0, lot)
             .into_iter()
-            // Found at an input of a step, it weighs on what came out, whose signer works there.
+            // Found at an input of a step, it weighs on what came out.
             .filter(|anomaly| anomaly.lot != lot || anomaly.weighs_on == Weight::Lot)
             .map(|anomaly| anomaly.kind)
-            .filter(|kind| *kind != AnomalyKind::UnknownInput)
             .collect();
         kinds.sort();
         kinds.dedup();
@@ -265,7 +287,7 @@ impl Projection {
             if moment.role == Role::Sold
                 && self.fact(fact).event_time < clock
                 && may_state(&self.fact(fact).encoded, TITLE_TRANSFERRED, CONTRACT_DATE)
-                && self.has_standing(history, fact)
+                && history.admits(fact)
                 && let Some(Kind::TitleTransferred(event)) = self.event_of(fact).and_then(|event| event.kind)
                 && let Some(date) = event.contract_date.and_then(utc_date)
             {
@@ -289,13 +311,13 @@ impl Projection {
             .copied()
             .filter(|witness| self.counts(*witness))
             .collect();
-        witnesses.sort_by(|a, b| self.order(*a).cmp(&self.order(*b)));
+        witnesses.sort_by(|a, b| self.compare(*a, *b));
         witnesses
             .into_iter()
             .filter_map(|witness| {
                 let certified = self.certificate(witness)?;
                 let mut own = subjects.to_vec();
-                if history.is_some_and(|history| self.has_standing(history, witness)) {
+                if history.is_some_and(|history| history.admits(witness)) {
                     own.push(self.actor(witness));
                 }
                 Some(Evidence {

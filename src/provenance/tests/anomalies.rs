@@ -37,12 +37,14 @@ fn more_used_than_made_weighs_on_the_lot_of_a_holder() {
         )])
     };
     assert_eq!(kinds_at(&cheat("400"), ORE), []);
-    let projection = cheat("400.001");
+    // Scales honestly differ: half a per cent of what was made is no contradiction.
+    assert_eq!(kinds_at(&cheat("405"), ORE), []);
+    let projection = cheat("405.001");
     assert_eq!(kinds_at(&projection, ORE), [(Found::ConsumedMoreThanMade, Lot)]);
     let anomaly = &projection.anomalies()[0];
     assert_eq!(anomaly.facts[0].event_id, "m8");
     assert_eq!(anomaly.outputs, ["urn:mine:conc-2"]);
-    assert_eq!(anomaly.detail, "used 1000.001 kg of 1000 kg");
+    assert_eq!(anomaly.detail, "used 1005.001 kg of 1000 kg");
     // Seen from what was made of it, too.
     assert_eq!(
         projection.anomalies_of("urn:mine:conc-2"),
@@ -55,12 +57,10 @@ fn more_used_than_made_weighs_on_the_lot_of_a_holder() {
 fn a_holder_cannot_use_more_than_came_to_him() {
     let ships = |amount| with([ship(REFINERY, "r8", 30, kg(SALT, amount), PACKS)]);
     assert_eq!(ships("100").anomalies(), []);
-    let projection = ships("100.5");
-    assert_eq!(kinds_at(&projection, SALT), [(Found::UsedMoreThanHeld, Lot)]);
-    assert_eq!(
-        projection.anomalies()[0].detail,
-        "urn:party:refinery used and let go of 300.5 kg, and had 300 kg"
-    );
+    // The maker's account is the lot's own, another's is his alone.
+    let projection = ships("102");
+    assert_eq!(kinds_at(&projection, SALT), [(Found::ConsumedMoreThanMade, Lot)]);
+    assert_eq!(projection.anomalies()[0].detail, "used 302 kg of 300 kg");
     let uses = |amount| {
         with([transform(
             CELLS,
@@ -71,7 +71,17 @@ fn a_holder_cannot_use_more_than_came_to_him() {
         )])
     };
     assert_eq!(uses("50").anomalies(), []);
-    assert_eq!(kinds_at(&uses("51"), SALT), [(Found::UsedMoreThanHeld, Lot)]);
+    let projection = uses("52");
+    assert_eq!(kinds_at(&projection, SALT), [(Found::UsedMoreThanHeld, Signer)]);
+    assert_eq!(
+        projection.anomalies()[0].detail,
+        "urn:party:cells used and let go of 202 kg, and had 200 kg"
+    );
+    // Everything made of what he had is open, what others made of the lot is not.
+    assert_eq!(
+        projection.anomalies()[0].outputs,
+        ["urn:cells:cell-0001", CELL_LOT, "urn:cells:slurry"]
+    );
 }
 
 #[test]
@@ -131,9 +141,9 @@ fn pounds_and_kilograms_balance_exactly() {
         .concat();
         kinds_at(&project(&chain), "urn:mine:ore-2")
     };
-    assert_eq!(pounds("1"), []);
+    assert_eq!((pounds("1"), pounds("1.005")), (vec![], vec![]));
     assert_eq!(
-        pounds("1.0000000000000000001"),
+        pounds("1.0050000000000000001"),
         [(Found::ConsumedMoreThanMade, Lot)]
     );
 }
@@ -175,7 +185,7 @@ fn pieces_that_are_weighed_balance_through_the_declared_mass() {
     };
     assert_eq!(kinds_at(&scrap("5"), "urn:cells:lot-B"), []);
     assert_eq!(
-        kinds_at(&scrap("5.001"), "urn:cells:lot-B"),
+        kinds_at(&scrap("5.026"), "urn:cells:lot-B"),
         [(Found::ConsumedMoreThanMade, Lot)]
     );
 }
@@ -202,7 +212,7 @@ fn a_serial_built_in_twice_is_spent_twice() {
 }
 
 #[test]
-fn an_input_that_nobody_made_is_open() {
+fn an_input_that_nobody_made_is_open_and_contradicts_nothing() {
     let projection = with([transform(
         REFINERY,
         "r8",
@@ -210,15 +220,12 @@ fn an_input_that_nobody_made_is_open() {
         vec![kg("urn:mine:ore-9", "1")],
         vec![kg("urn:refinery:salt-9", "1")],
     )]);
-    assert_eq!(
-        kinds_at(&projection, "urn:mine:ore-9"),
-        [(Found::UnknownInput, Signer)]
-    );
-    assert_eq!(
-        projection.anomalies_of("urn:refinery:salt-9")[0].kind,
-        Found::UnknownInput
-    );
-    assert_eq!(kinds_at(&projection, ORE), []);
+    assert_eq!(projection.anomalies(), []);
+    assert!(projection.lot("urn:mine:ore-9").unwrap().unknown);
+    let up = projection
+        .provenance("urn:refinery:salt-9", Direction::Up, Bounds::default())
+        .unwrap();
+    assert!(up.nodes[1].unknown);
 }
 
 #[test]
@@ -248,23 +255,32 @@ fn shipping_what_one_never_held_weighs_on_the_shipper() {
 
 #[test]
 fn receiving_what_was_never_shipped_weighs_on_the_receiver() {
-    let receives = |who: &'static str| with([receive(who, "x1", 30, kg(SALT, "10"))]);
-    assert_eq!(receives(CELLS).anomalies(), []);
+    let receives = |who: &'static str, amount| with([receive(who, "x1", 30, kg(SALT, amount))]);
     assert_eq!(
-        kinds_at(&receives(PACKS), SALT),
+        kinds_at(&receives(PACKS, "10"), SALT),
         [(Found::ReceivedNeverShipped, Signer)]
     );
-    // A shipment to somebody else does not fit, nor one that left later.
-    let late = with([
+    // A shipment to somebody else does not fit; one that claims to have left later does, clocks differ.
+    let other = with([
         receive(PACKS, "x1", 30, kg(SALT, "10")),
-        ship(REFINERY, "x2", 31, kg(SALT, "10"), PACKS),
+        ship(REFINERY, "x2", 29, kg(SALT, "10"), MINE),
     ]);
-    assert_eq!(kinds_at(&late, SALT), [(Found::ReceivedNeverShipped, Signer)]);
-    let fits = with([
-        receive(PACKS, "x1", 30, kg(SALT, "10")),
-        ship(REFINERY, "x2", 29, kg(SALT, "10"), PACKS),
-    ]);
-    assert_eq!(fits.anomalies(), []);
+    assert_eq!(kinds_at(&other, SALT), [(Found::ReceivedNeverShipped, Signer)]);
+    for left in [29, 31] {
+        let fits = with([
+            receive(PACKS, "x1", 30, kg(SALT, "10")),
+            ship(REFINERY, "x2", left, kg(SALT, "10"), PACKS),
+        ]);
+        assert_eq!(fits.anomalies(), []);
+    }
+    // More than was shipped is named with the amounts, beyond what scales differ by.
+    assert_eq!(receives(CELLS, "1").anomalies(), []);
+    let over = receives(CELLS, "10");
+    assert_eq!(kinds_at(&over, SALT), [(Found::ReceivedMoreThanShipped, Signer)]);
+    assert_eq!(
+        over.anomalies()[0].detail,
+        "urn:party:cells received 210 kg of 200 kg that were shipped: 10 kg out of nothing"
+    );
 }
 
 #[test]
@@ -399,7 +415,8 @@ fn a_stranger_cannot_poison_a_lot() {
     for expected in [
         Found::CommissionedTwice,
         Found::CommissionedOutsideNamespace,
-        Found::ConsumedMoreThanMade,
+        Found::ConsumedWithoutCustody,
+        Found::ActedWithoutStanding,
     ] {
         assert!(kinds.contains(&expected), "{expected:?} in {kinds:?}");
     }
@@ -455,24 +472,25 @@ fn making_in_anothers_namespace_needs_his_delegation() {
 
 #[test]
 fn nothing_is_made_before_its_inputs() {
-    let early = |hour| {
+    let early = |who: &'static str, hour, made| {
         let mut chain = honest_chain();
         chain.push(transform(
-            MINE,
+            who,
             "m9",
             hour,
             vec![kg(ORE, "1")],
-            vec![kg("urn:mine:conc", "1")],
+            vec![kg(made, "1")],
         ));
         project(&chain)
     };
-    assert_eq!(early(1).anomalies(), []);
-    let projection = early(0);
-    let kinds = kinds_at(&projection, ORE);
-    assert!(kinds.contains(&(Found::MadeBeforeInputs, Lot)), "{kinds:?}");
+    // Of what one party books itself only totals can contradict, between parties only more than a day.
+    assert_eq!(early(MINE, -100, "urn:mine:conc").anomalies(), []);
+    assert_eq!(early(REFINERY, -25, "urn:refinery:conc").anomalies(), []);
+    let projection = early(REFINERY, -26, "urn:refinery:conc");
+    assert_eq!(kinds_at(&projection, ORE), [(Found::MadeBeforeInputs, Lot)]);
     assert!(
         projection
-            .anomalies_of("urn:mine:conc")
+            .anomalies_of("urn:refinery:conc")
             .iter()
             .any(|anomaly| anomaly.kind == Found::MadeBeforeInputs)
     );
@@ -564,11 +582,7 @@ fn what_was_used_cannot_be_voided_by_its_maker_alone() {
         "r9",
     );
     let vouched = with([used.clone(), auditor, witness.clone()]);
-    assert!(
-        kinds_at(&vouched, SALT)
-            .iter()
-            .all(|(kind, _)| *kind == Found::UnknownInput)
-    );
+    assert_eq!(kinds_at(&vouched, SALT), []);
     assert!(vouched.lot(SALT).unwrap().unknown);
     // Anybody else's word does not do.
     let not_vouched = with([used, witness]);
@@ -577,7 +591,7 @@ fn what_was_used_cannot_be_voided_by_its_maker_alone() {
 
 #[test]
 fn a_correction_replaces_what_was_not_used_yet() {
-    let corrected = |hour| {
+    let corrected = |hour, amount| {
         with([
             refers(
                 say(
@@ -592,15 +606,19 @@ fn a_correction_replaces_what_was_not_used_yet() {
                 MINE,
                 "m1",
             ),
-            commission(MINE, "m9", 1, kg(ORE, "900")),
+            commission(MINE, "m9", 1, kg(ORE, amount)),
         ])
     };
-    let before_use = corrected(1);
+    let before_use = corrected(1, "900");
     assert_eq!(before_use.anomalies(), []);
     assert_eq!(before_use.lot(ORE).unwrap().made[0].to_string(), "900 kg");
-    let after_use = corrected(20);
-    assert_eq!(kinds_at(&after_use, ORE), [(Found::VoidedAfterUse, Lot)]);
-    assert_eq!(after_use.lot(ORE).unwrap().made[0].to_string(), "1000 kg");
+    // Whatever its claimed time: what others took, 600 kg, stays covered.
+    let after_use = corrected(20, "600");
+    assert_eq!(after_use.anomalies(), []);
+    assert_eq!(after_use.lot(ORE).unwrap().made[0].to_string(), "600 kg");
+    let too_much = corrected(20, "599");
+    assert_eq!(kinds_at(&too_much, ORE), [(Found::VoidedAfterUse, Lot)]);
+    assert_eq!(too_much.lot(ORE).unwrap().made[0].to_string(), "1000 kg");
 }
 
 #[test]

@@ -188,7 +188,8 @@ fn every_anomaly_stands_in_the_list_of_its_lot() {
     let projection = project(&troubled_chain());
     let all = projection.anomalies();
     assert!(all.len() > 10);
-    for anomaly in &all {
+    // What strangers did with a lot is no fact about it.
+    for anomaly in all.iter().filter(|anomaly| !anomaly.by_stranger) {
         let of_lot = projection.anomalies_of(&anomaly.lot);
         let same = |other: &Anomaly| other.kind == anomaly.kind && other.facts == anomaly.facts;
         assert!(of_lot.iter().any(same), "{anomaly:?}");

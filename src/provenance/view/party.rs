@@ -2,18 +2,17 @@
 
 use num_rational::BigRational;
 
-use super::{last_day, number};
+use super::{Concluded, last_day, number};
 use crate::{
     policy::view::{
         Assurance, Fact, Licence, ListEdition, ListEntry, PartyFacts, Stake, Stated, WaiverFacts,
     },
-    provenance::{Projection, symbol::Symbol},
+    provenance::filing::symbol::Symbol,
     time::utc_date,
     wire::v1::{self, event::Kind},
 };
 
 const PARTY_ENROLLED: u32 = 16;
-const FACILITY_REGISTERED: u32 = 17;
 const LIST_PUBLISHED: u32 = 24;
 const LIST_WITHDRAWN: u32 = 25;
 const WAIVER_GRANTED: u32 = 26;
@@ -38,13 +37,13 @@ pub(super) fn in_force(licence: &v1::Licence, time: i64) -> bool {
     licence.valid_from.is_none_or(|from| from <= time) && licence.valid_to.is_none_or(|to| time < to)
 }
 
-impl Projection {
+impl Concluded<'_> {
     /// The newest declaration of a kind that a party made about itself (or the authority about it) before
     /// `until`. What others say about a party is no fact about it.
     fn declaration(&self, kind: u32, party: Symbol, until: i64) -> Option<(u32, Kind)> {
         let fact = self
             .declarations(kind, party, until)
-            .max_by(|a, b| self.order(*a).cmp(&self.order(*b)))?;
+            .max_by(|a, b| self.compare(*a, *b))?;
         Some((fact, self.event_of(fact)?.kind?))
     }
 
@@ -68,21 +67,6 @@ impl Projection {
         }
     }
 
-    /// What the authority registered last under an identifier: a party's legal name, or a facility's name.
-    pub fn registered_name(&self, id: &str) -> Option<String> {
-        let newest = [PARTY_ENROLLED, FACILITY_REGISTERED]
-            .into_iter()
-            .flat_map(|kind| self.directory.about(kind, id))
-            .copied()
-            .max_by(|a, b| self.order(*a).cmp(&self.order(*b)))?;
-        let name = match self.event_of(newest)?.kind? {
-            Kind::PartyEnrolled(party) => party.legal_name,
-            Kind::FacilityRegistered(facility) => facility.name,
-            _ => return None,
-        };
-        (!name.is_empty()).then_some(name)
-    }
-
     pub(super) fn party_facts(&self, party: &str, until: i64) -> Option<PartyFacts> {
         let symbol = self.symbols.get(party)?;
         let enrolled = self
@@ -90,7 +74,7 @@ impl Projection {
             .about(PARTY_ENROLLED, party)
             .iter()
             .copied()
-            .max_by(|a, b| self.order(*a).cmp(&self.order(*b)))?;
+            .max_by(|a, b| self.compare(*a, *b))?;
         let Some(Kind::PartyEnrolled(enrolled)) = self.event_of(enrolled)?.kind else {
             return None;
         };
@@ -125,7 +109,7 @@ impl Projection {
             }));
         }
         let mut successions: Vec<u32> = self.declarations(SUCCESSION_DECLARED, symbol, i64::MAX).collect();
-        successions.sort_by(|a, b| self.order(*a).cmp(&self.order(*b)));
+        successions.sort_by(|a, b| self.compare(*a, *b));
         for fact in successions {
             if let Some(Kind::SuccessionDeclared(event)) = self.event_of(fact).and_then(|event| event.kind)
                 && event.effective_from < until
@@ -227,7 +211,7 @@ impl Projection {
             })
             .collect();
         let mut published = self.directory.about(LIST_PUBLISHED, list).to_vec();
-        published.sort_by(|a, b| self.order(*a).cmp(&self.order(*b)));
+        published.sort_by(|a, b| self.compare(*a, *b));
         published
             .into_iter()
             .filter_map(|fact| match self.event_of(fact)?.kind? {
@@ -275,7 +259,7 @@ impl Projection {
                 .map(|fact| self.fact(*fact).event_time)
                 .max();
             let mut granted = granted.to_vec();
-            granted.sort_by(|a, b| self.order(*a).cmp(&self.order(*b)));
+            granted.sort_by(|a, b| self.compare(*a, *b));
             for fact in granted {
                 let time = self.fact(fact).event_time;
                 if let Some(Kind::WaiverGranted(event)) = self.event_of(fact).and_then(|event| event.kind)

@@ -1,21 +1,26 @@
 //! Steps and their inputs, as the policy sees them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use num_rational::BigRational;
 use num_traits::{One as _, Zero as _};
 
-use super::{Product, agreed, complete, number, party::in_force, put, rational};
+use super::{Concluded, Product, agreed, complete, number, party::in_force, put, rational};
 use crate::{
     policy::view::{Amounts, Assurance, Cost, Fact, InputFacts, Licence, Stated, StepFacts},
     provenance::{
-        Projection,
-        amount::{Amount, Exact, Tally, Unit},
-        assurance::Backing,
-        fact::{self, Leg, Other, Role},
-        history::History,
-        span::{LotKey, Span},
-        symbol::Symbol,
+        amount::{Amount, Exact, Tally},
+        concluding::{
+            graph,
+            history::{self, History},
+            product as products,
+        },
+        filing::{
+            fact::{Leg, Other, Role},
+            span::{LotKey, Span},
+            symbol::Symbol,
+        },
+        gate::{amend::Counted, assurance::Backing},
     },
     time::utc_date,
     wire::v1::{self, event::Kind},
@@ -77,8 +82,16 @@ impl Details {
     }
 }
 
-impl Projection {
-    /// The steps that a lot came out of, as composed at `clock`, in order of (issuer, event id).
+/// One event of a run, with what only its encoding has.
+struct Told {
+    fact: u32,
+    details: Details,
+    backing: Arc<Backing>,
+}
+
+impl Concluded<'_> {
+    /// The steps that a lot came out of, as composed at `clock`, in order of (issuer, event id). All events of
+    /// one run are one step.
     pub(super) fn productions(
         &self,
         history: &History,
@@ -99,38 +112,80 @@ impl Projection {
             facts.dedup();
             facts
         };
-        let mut steps: Vec<StepFacts> = by_role(Role::Output)
-            .into_iter()
-            .map(|fact| self.step_facts(history, fact, product, clock))
-            .collect();
+        let step = |fact: u32| self.step_facts(history, &self.told(fact), product, clock);
+        let mut steps: Vec<StepFacts> = self.by_run(by_role(Role::Output)).into_iter().map(step).collect();
         let composed: Vec<u32> = by_role(Role::Parent)
             .into_iter()
             .filter(|fact| self.fact(*fact).event_time < clock)
             .collect();
         if !composed.is_empty() {
-            let parts = composed
-                .into_iter()
-                .map(|fact| self.step_facts(history, fact, product, clock))
-                .collect();
-            steps.extend(compose(parts));
+            steps.extend(compose(composed.into_iter().map(step).collect()));
         }
-        if !steps.is_empty() {
+        if steps.is_empty() {
+            // Serials that were put out of a step are what their class lot is made of.
+            steps = self.by_run(by_role(Role::Class)).into_iter().map(step).collect();
+        }
+        if steps.is_empty() {
+            steps = by_role(Role::Made)
+                .into_iter()
+                .map(|fact| {
+                    let mut made = step(fact);
+                    self.take_from_class(history, fact, &mut made);
+                    made
+                })
+                .collect();
+        }
+        self.unsettle(history, steps, product, clock)
+    }
+
+    /// One fact of each run.
+    fn by_run(&self, facts: Vec<u32>) -> Vec<u32> {
+        let mut seen: Vec<u32> = Vec::new();
+        facts
+            .into_iter()
+            .filter(|fact| {
+                let fresh = !seen.contains(fact);
+                seen.extend(self.run_of(*fact));
+                fresh
+            })
+            .collect()
+    }
+
+    /// Where a making is contested, neither it nor what would take its place is known: the inputs are those of
+    /// all versions, and nobody's claim that they are all counts.
+    fn unsettle(
+        &self,
+        history: &History,
+        mut steps: Vec<StepFacts>,
+        product: Option<&Product>,
+        clock: i64,
+    ) -> Vec<StepFacts> {
+        let contested = history
+            .makings
+            .iter()
+            .any(|making| self.counted(making.touch.fact) == Counted::Contested);
+        if !contested {
             return steps;
         }
-        // Serials that were put out of a step are what their class lot is made of.
-        let classes = by_role(Role::Class);
-        if !classes.is_empty() {
-            return classes
-                .into_iter()
-                .map(|fact| self.step_facts(history, fact, product, clock))
-                .collect();
+        for fact in &history.alternatives {
+            steps.push(self.step_facts(history, &self.told(*fact), product, clock));
         }
-        by_role(Role::Made)
+        let mut unsettled: Vec<StepFacts> = compose(steps).into_iter().collect();
+        for step in &mut unsettled {
+            step.inputs_complete = None;
+            step.share = None;
+        }
+        unsettled
+    }
+
+    fn told(&self, fact: u32) -> Vec<Told> {
+        self.run_of(fact)
             .into_iter()
-            .map(|fact| {
-                let mut step = self.step_facts(history, fact, product, clock);
-                self.take_from_class(history, fact, &mut step);
-                step
+            .filter(|member| *member == fact || self.counts(*member))
+            .map(|member| Told {
+                fact: member,
+                details: Details::of(self.event_of(member).and_then(|event| event.kind)),
+                backing: self.backing(member),
             })
             .collect()
     }
@@ -142,7 +197,7 @@ impl Projection {
             .iter()
             .any(|making| making.touch.fact == fact && self.leg(making.touch).serial);
         let Some(class) = self
-            .other_leg(fact, Role::Class)
+            .leg_in(fact, Role::Class)
             .map(|leg| leg.span.key())
             .filter(|class| member && *class != history.key)
         else {
@@ -166,76 +221,135 @@ impl Projection {
         }];
     }
 
-    fn step_facts(&self, history: &History, number: u32, product: Option<&Product>, clock: i64) -> StepFacts {
-        let said = self.fact(number);
-        let reading = &said.reading;
-        let backing = self.backing(number);
-        let own = self.is_own_word(number);
-        let stated =
-            |symbol: Symbol, path: &str| self.text(symbol).map(|text| Fact::new(text, backing.of(path)));
-        let place = self.directory.facility(reading.facility, said.event_time);
-        let details = Details::of(self.event_of(number).and_then(|event| event.kind));
-        let operator = self.operator(number);
-        let licences_assurance = backing.of("licences");
-        let mut produced = Amounts::default();
-        let span = Span::from(history.key);
-        let outputs = reading
-            .legs
+    /// What the events of a run agree on: the value of all that state one, at the weakest assurance.
+    fn common(&self, run: &[Told], path: &str, get: impl Fn(u32) -> Symbol) -> Stated<String> {
+        agreed(run.iter().filter(|told| get(told.fact).is_some()).map(|told| {
+            self.text(get(told.fact))
+                .map(|text| Fact::new(text, told.backing.of(path)))
+        }))
+    }
+
+    fn step_facts(
+        &self,
+        history: &History,
+        run: &[Told],
+        product: Option<&Product>,
+        clock: i64,
+    ) -> StepFacts {
+        let Some(first) = run.first() else {
+            return StepFacts::default();
+        };
+        let said = self.fact(first.fact);
+        let own = run.iter().all(|told| self.is_own_word(told.fact));
+        let weakest = |path: &str| run.iter().map(|told| told.backing.of(path)).min();
+        let place = self.directory.facility(said.reading.facility, said.event_time);
+        let operator = self.operator(first.fact);
+        let facts: Vec<u32> = run.iter().map(|told| told.fact).collect();
+        let principals: Vec<Other> = facts
             .iter()
-            .filter(|leg| leg.role.makes() && leg.span.contains(history.key));
-        for leg in outputs {
-            self.put_leg(&mut produced, leg, span, &details.outputs, &backing);
+            .map(|fact| self.fact(*fact).reading.principal)
+            .collect();
+        let named = principals.iter().find_map(|principal| principal.named());
+        let principal = if principals.contains(&Other::Sealed) {
+            None
+        } else if named.is_some() {
+            self.common(run, "step.principal", |fact| {
+                self.fact(fact).reading.principal.named().unwrap_or_default()
+            })
+            .map(|fact| Fact::new(Some(fact.value), fact.assurance))
+        } else {
+            // That an imported document names nobody is not its party's word for anything.
+            weakest("step.principal")
+                .filter(|_| own)
+                .map(|assurance| Fact::new(None, assurance))
+        };
+        let at_place = |symbol: Symbol| {
+            let text = self.text(symbol)?;
+            Some(Fact::new(text, weakest("step.facility")?))
+        };
+        StepFacts {
+            step: self.common(run, "step.step", |fact| self.fact(fact).reading.step),
+            operator: self.common(run, "step.operator", |fact| self.operator(fact)),
+            principal,
+            facility: self.common(run, "step.facility", |fact| self.fact(fact).reading.facility),
+            country: place.and_then(|place| at_place(place.country)),
+            subdivision: place.and_then(|place| at_place(place.subdivision)),
+            date: run
+                .iter()
+                .filter_map(|told| utc_date(self.fact(told.fact).event_time))
+                .max(),
+            inputs: self.inputs(run, clock),
+            inputs_complete: graph::complete(self.0, &facts)
+                .filter(|_| own)
+                .and_then(|complete| Some(Fact::new(complete, weakest("inputs_complete")?))),
+            produced: self.produced(history, run, product),
+            share: self.share(history, run),
+            custody_model: agreed(
+                run.iter()
+                    .filter(|told| !told.details.custody_model.is_empty())
+                    .map(|told| {
+                        let assurance = told.backing.of("step.custody_model");
+                        Some(Fact::new(told.details.custody_model.clone(), assurance))
+                    }),
+            ),
+            licences: run
+                .iter()
+                .flat_map(|told| told.details.licences.iter().map(move |licence| (told, licence)))
+                .map(|(told, licence)| {
+                    let licence = self.licence(operator, licence, said.event_time);
+                    Fact::new(licence, told.backing.of("licences"))
+                })
+                .collect(),
+            licences_complete: run
+                .iter()
+                .filter_map(|told| told.details.licences_complete)
+                .reduce(|one, other| one && other)
+                .filter(|_| own)
+                .and_then(|complete| Some(Fact::new(complete, weakest("licences_complete")?))),
+        }
+    }
+
+    /// How much of the lot came out of a run.
+    fn produced(&self, history: &History, run: &[Told], product: Option<&Product>) -> Amounts {
+        let span = Span::from(history.key);
+        let mut sums = Tally::default();
+        let mut produced = Amounts::default();
+        let mut outputs = 0;
+        for told in run {
+            for leg in &self.fact(told.fact).reading.legs {
+                if leg.role.makes() && leg.span.contains(history.key) {
+                    outputs += 1;
+                    self.put_leg(&mut produced, leg, span, &told.details.outputs, &told.backing);
+                    sums.add(self.amount(leg, span).as_ref());
+                }
+            }
+        }
+        let assurance = run
+            .iter()
+            .map(|told| told.backing.of("quantities"))
+            .min()
+            .unwrap_or(Assurance::Reported);
+        if outputs > 1 {
+            // Told in several events or items: together.
+            produced = Amounts::default();
+            for amount in sums.amounts().iter().filter(|_| !sums.unknown) {
+                put(&mut produced, amount, assurance);
+            }
         }
         if produced == Amounts::default() {
-            // A class lot of which the event names the serials alone.
-            let members: u64 = reading
-                .legs
+            // A class lot of which the events name the serials alone.
+            let members: u64 = run
                 .iter()
+                .flat_map(|told| &self.fact(told.fact).reading.legs)
                 .filter(|leg| leg.serial && leg.role.makes())
                 .map(|leg| leg.span.count())
                 .sum();
-            if members > 0 {
-                put(&mut produced, &Amount::pieces(members), backing.of("quantities"));
+            if members > 0 && !history.is_serial {
+                put(&mut produced, &Amount::pieces(members), assurance);
             }
         }
         complete(&mut produced, product);
-        StepFacts {
-            step: stated(reading.step, "step.step"),
-            operator: stated(operator, "step.operator"),
-            principal: match reading.principal {
-                Other::Named(party) => {
-                    stated(party, "step.principal").map(|fact| Fact::new(Some(fact.value), fact.assurance))
-                }
-                // That an imported document names nobody is not its party's word for anything.
-                Other::Not if own => Some(Fact::new(None, backing.of("step.principal"))),
-                Other::Not | Other::Sealed => None,
-            },
-            facility: stated(reading.facility, "step.facility"),
-            country: place.and_then(|place| stated(place.country, "step.facility")),
-            subdivision: place.and_then(|place| stated(place.subdivision, "step.facility")),
-            date: utc_date(said.event_time),
-            inputs: self.inputs(number, &details, &backing, clock),
-            inputs_complete: reading
-                .inputs_complete
-                .filter(|_| own)
-                .map(|complete| Fact::new(complete, backing.of("inputs_complete"))),
-            produced,
-            share: self.share(history, number, &details, &backing),
-            custody_model: (!details.custody_model.is_empty())
-                .then(|| Fact::new(details.custody_model.clone(), backing.of("step.custody_model"))),
-            licences: details
-                .licences
-                .iter()
-                .map(|licence| {
-                    let licence = self.licence(operator, licence, said.event_time);
-                    Fact::new(licence, licences_assurance)
-                })
-                .collect(),
-            licences_complete: details
-                .licences_complete
-                .filter(|_| own)
-                .map(|complete| Fact::new(complete, backing.of("licences_complete"))),
-        }
+        produced
     }
 
     /// What the operator declared of a licence that the step names.
@@ -279,72 +393,16 @@ impl Projection {
         }
     }
 
-    /// What went into a step and was still there at `clock`, by lot; serials of one class lot as so many of it.
-    fn inputs(&self, number: u32, details: &Details, backing: &Backing, clock: i64) -> Vec<InputFacts> {
+    /// What went into a run and was still there at `clock`, by lot; serials of one class lot as so many of it.
+    fn inputs(&self, run: &[Told], clock: i64) -> Vec<InputFacts> {
         let mut gathered: BTreeMap<String, (LotKey, Gathered, Amounts)> = BTreeMap::new();
-        let said = self.fact(number);
-        let parent = self.other_leg(number, Role::Parent).map(|leg| leg.span.key());
-        for leg in said.reading.legs.iter().filter(|leg| leg.role.uses()) {
-            let cut = if leg.serial {
-                self.tracks.pieces(leg.span, |touch| {
-                    let role = self.leg(touch).role;
-                    role.makes() || role == Role::Removed
-                })
-            } else {
-                vec![leg.span]
-            };
-            for piece in cut {
-                let gone = parent.filter(|_| leg.role == Role::Child).is_some_and(|parent| {
-                    self.exit(piece.key(), parent, number).is_some_and(|exit| {
-                        let whole = leg.serial || self.other_leg(exit, Role::Removed).is_none();
-                        whole && self.fact(exit).event_time < clock
-                    })
-                });
-                if gone {
-                    continue;
-                }
-                let history = self.history(piece.key());
-                let class = self.class_of(&history).filter(|_| leg.serial);
-                // Serials without a class lot are inputs each; a run of them shares one history, so it stands
-                // for all of them as so many of the first.
-                let key = class.unwrap_or_else(|| piece.key());
-                let (_, input, amounts) = gathered
-                    .entry(self.name(key))
-                    .or_insert_with(|| (key, Gathered::default(), Amounts::default()));
-                let assurance = backing.of("inputs");
-                input.assurance = Some(input.assurance.map_or(assurance, |known| known.min(assurance)));
-                input.amounts.add(self.amount(leg, piece).as_ref());
-                input.quantities = Some(backing.of("quantities"));
-                if !leg.serial
-                    && let Some(item) = details.inputs.get(usize::from(leg.item))
-                {
-                    for quantity in [&item.mass, &item.energy].into_iter().flatten() {
-                        if let Some(value) = crate::quantity::parse_decimal(&quantity.value) {
-                            put(
-                                amounts,
-                                &Amount::of(value, &quantity.unit),
-                                backing.of("quantities"),
-                            );
-                        }
-                    }
-                    input.costs.extend(item.cost.as_ref().and_then(|cost| {
-                        let cost = Cost {
-                            value: number_of(&cost.value)?,
-                            currency: cost.currency.clone(),
-                            basis: cost.basis.clone(),
-                        };
-                        Some(Fact::new(cost, backing.of("costs")))
-                    }));
-                }
-            }
-        }
-        if let Some(parent) = parent {
-            self.subtract_removed(parent, number, clock, &mut gathered);
+        for told in run {
+            self.gather_inputs(told, clock, &mut gathered);
         }
         gathered
             .into_iter()
             .map(|(lot, (key, input, mut consumed))| {
-                let history = self.history(key);
+                let history = history::of(self.0, key);
                 if !input.amounts.unknown {
                     for amount in input.amounts.amounts() {
                         put(
@@ -356,7 +414,7 @@ impl Projection {
                     complete(&mut consumed, self.product_facts(&history).as_ref());
                 }
                 consumed.costs = input.costs;
-                let (sellers, titles_complete) = self.sellers(&history, number);
+                let (sellers, titles_complete) = self.sellers(&history, run);
                 InputFacts {
                     lot,
                     assurance: input.assurance.unwrap_or(Assurance::Reported),
@@ -370,6 +428,85 @@ impl Projection {
             .collect()
     }
 
+    fn gather_inputs(
+        &self,
+        told: &Told,
+        clock: i64,
+        gathered: &mut BTreeMap<String, (LotKey, Gathered, Amounts)>,
+    ) {
+        let Told {
+            fact: number,
+            details,
+            backing,
+        } = told;
+        let number = *number;
+        let said = self.fact(number);
+        let parent = self.leg_in(number, Role::Parent).map(|leg| leg.span.key());
+        for leg in said.reading.legs.iter().filter(|leg| leg.role.uses()) {
+            let cut = if leg.serial {
+                self.tracks.pieces(leg.span, |touch| {
+                    let role = self.leg(touch).role;
+                    role.makes() || role == Role::Removed
+                })
+            } else {
+                vec![leg.span]
+            };
+            for piece in cut {
+                let gone = parent.filter(|_| leg.role == Role::Child).is_some_and(|parent| {
+                    self.exit(piece.key(), parent, number).is_some_and(|exit| {
+                        let whole = leg.serial || self.leg_in(exit, Role::Removed).is_none();
+                        whole && self.fact(exit).event_time < clock
+                    })
+                });
+                if gone {
+                    continue;
+                }
+                let history = history::of(self.0, piece.key());
+                let class = history.classes.last().copied().filter(|_| leg.serial);
+                // Serials without a class lot are inputs each; a run of them shares one history, so it stands
+                // for all of them as so many of the first.
+                let key = class.unwrap_or_else(|| piece.key());
+                let (_, input, amounts) = gathered
+                    .entry(self.name(key))
+                    .or_insert_with(|| (key, Gathered::default(), Amounts::default()));
+                let assurance = backing.of("inputs");
+                // A lot that stands twice counts with both its masses, and where one is missing with neither.
+                let again = input.assurance.is_some();
+                input.assurance = Some(input.assurance.map_or(assurance, |known| known.min(assurance)));
+                input.amounts.add(self.amount(leg, piece).as_ref());
+                input.quantities = Some(backing.of("quantities"));
+                let item = (!leg.serial)
+                    .then(|| details.inputs.get(usize::from(leg.item)))
+                    .flatten();
+                let mut stated = Amounts::default();
+                if let Some(item) = item {
+                    for quantity in [&item.mass, &item.energy].into_iter().flatten() {
+                        if let Some(value) = crate::quantity::parse_decimal(&quantity.value) {
+                            let amount = Amount::of(value, &quantity.unit);
+                            put(&mut stated, &amount, backing.of("quantities"));
+                        }
+                    }
+                    input.costs.extend(item.cost.as_ref().and_then(|cost| {
+                        let cost = Cost {
+                            value: number_of(&cost.value)?,
+                            currency: cost.currency.clone(),
+                            basis: cost.basis.clone(),
+                        };
+                        Some(Fact::new(cost, backing.of("costs")))
+                    }));
+                }
+                if again {
+                    add_stated(amounts, stated);
+                } else {
+                    *amounts = stated;
+                }
+            }
+        }
+        if let Some(parent) = parent {
+            self.subtract_removed(parent, number, clock, gathered);
+        }
+    }
+
     /// Takes out of the inputs what was removed from the parent again, of lots that count in amounts.
     fn subtract_removed(
         &self,
@@ -378,12 +515,12 @@ impl Projection {
         clock: i64,
         gathered: &mut BTreeMap<String, (LotKey, Gathered, Amounts)>,
     ) {
-        for touch in self.tracks.of(parent) {
-            let fact = self.fact(touch.fact);
-            if self.leg(touch).role != Role::Dismantled
+        for moment in history::of(self.0, parent).direct() {
+            let taken_apart = moment.touch.fact;
+            let fact = self.fact(taken_apart);
+            if moment.role != Role::Dismantled
                 || fact.event_time >= clock
-                || self.order(touch.fact) < self.order(entered)
-                || !self.counts(touch.fact)
+                || self.compare(taken_apart, entered).is_lt()
             {
                 continue;
             }
@@ -414,17 +551,22 @@ impl Projection {
     }
 
     /// Who sold a lot into a step: the transfers of title to its parties, signed by somebody who may.
-    fn sellers(&self, history: &History, step: u32) -> (Vec<Fact<String>>, Stated<bool>) {
-        let said = self.fact(step);
-        let mut consumers = vec![self.actor(step), self.operator(step)];
-        consumers.extend(said.reading.principal.named());
+    fn sellers(&self, history: &History, run: &[Told]) -> (Vec<Fact<String>>, Stated<bool>) {
+        let mut consumers = Vec::new();
+        let mut until = i64::MIN;
+        for told in run {
+            let step = told.fact;
+            consumers.extend([self.actor(step), self.operator(step)]);
+            consumers.extend(self.fact(step).reading.principal.named());
+            until = until.max(self.fact(step).event_time);
+        }
         let mut sellers: BTreeMap<String, Assurance> = BTreeMap::new();
         let mut complete: Stated<bool> = None;
         for moment in &history.moments {
             let fact = moment.touch.fact;
             let transfer = self.fact(fact);
             if moment.role != Role::Sold
-                || transfer.event_time > said.event_time
+                || transfer.event_time > until
                 || transfer
                     .reading
                     .to
@@ -434,7 +576,7 @@ impl Projection {
                 continue;
             }
             let by_buyer = consumers.contains(&self.actor(fact));
-            if !(self.is_own_word(fact) && by_buyer || self.has_standing(history, fact)) {
+            if !(self.is_own_word(fact) && by_buyer || history.admits(fact)) {
                 continue;
             }
             let assurance = self.backing(fact).of("titles");
@@ -460,58 +602,67 @@ impl Projection {
         (sellers, complete)
     }
 
-    /// Which part of the step's inputs belongs to the lot.
-    fn share(
-        &self,
-        history: &History,
-        number: u32,
-        details: &Details,
-        backing: &Backing,
-    ) -> Stated<BigRational> {
-        let reading = &self.fact(number).reading;
-        let assurance = backing.of("quantities");
+    /// Which part of the run's inputs belongs to the lot.
+    fn share(&self, history: &History, run: &[Told]) -> Stated<BigRational> {
+        let assurance = run.iter().map(|told| told.backing.of("quantities")).min()?;
         let key = history.key;
-        let class = self.other_leg(number, Role::Class).map(|leg| leg.span.key());
-        let serial_legs: Vec<&Leg> = reading
-            .legs
+        let class = run
             .iter()
-            .filter(|leg| leg.serial && leg.role.makes())
+            .find_map(|told| self.leg_in(told.fact, Role::Class))
+            .map(|leg| leg.span.key());
+        let made: Vec<(&Told, &Leg)> = run
+            .iter()
+            .flat_map(|told| {
+                self.fact(told.fact)
+                    .reading
+                    .legs
+                    .iter()
+                    .map(move |leg| (told, leg))
+            })
+            .filter(|(_, leg)| leg.role.makes())
+            .collect();
+        let serial_legs: Vec<&Leg> = made
+            .iter()
+            .filter(|(_, leg)| leg.serial)
+            .map(|(_, leg)| *leg)
             .collect();
         let members: u64 = serial_legs.iter().map(|leg| leg.span.count()).sum();
-        let items: Vec<&Leg> = reading
-            .legs
-            .iter()
-            .filter(|leg| !leg.serial && leg.role.makes())
-            .collect();
+        let items: Vec<(&Told, &Leg)> = made.iter().filter(|(_, leg)| !leg.serial).copied().collect();
         // The serials are one output: their class lot, which may be among the items.
-        let class_item = items.iter().position(|leg| class == Some(leg.span.key()));
-        let outputs = items.len() + usize::from(members > 0 && class_item.is_none());
+        let is_class = |leg: &Leg| class == Some(leg.span.key());
+        let class_among_items = items.iter().any(|(_, leg)| is_class(leg));
+        let mut lots: Vec<LotKey> = items.iter().map(|(_, leg)| leg.span.key()).collect();
+        lots.sort_by_key(|lot| (lot.stem.index(), lot.width, lot.number));
+        lots.dedup();
+        let outputs = lots.len() + usize::from(members > 0 && !class_among_items);
         let is_member = serial_legs.iter().any(|leg| leg.span.contains(key));
-        let of_output = |leg: Option<&Leg>| -> Option<BigRational> {
+        let of_output = |lot: Option<LotKey>| -> Option<BigRational> {
             if outputs == 1 {
                 return Some(BigRational::one());
             }
-            if let Some(stated) = leg
-                .and_then(|leg| details.outputs.get(usize::from(leg.item)))
-                .and_then(|item| number_of(&item.share))
-            {
-                return Some(stated);
+            let named = |leg: &Leg| lot.is_some_and(|lot| leg.span.contains(lot));
+            let stated: Option<Vec<BigRational>> = items
+                .iter()
+                .filter(|(_, leg)| named(leg))
+                .map(|(told, leg)| number_of(&told.details.outputs.get(usize::from(leg.item))?.share))
+                .collect();
+            if let Some(stated) = stated.filter(|stated| !stated.is_empty()) {
+                return Some(stated.iter().sum());
             }
-            let mut total = Exact::zero();
-            for leg in &items {
-                total += &self.kilograms(leg)?;
-            }
-            if class_item.is_none() {
-                for leg in &serial_legs {
-                    total += &self.kilograms(leg)?;
+            let (mut total, mut mine) = (Exact::zero(), Exact::zero());
+            for (_, leg) in &items {
+                let mass = self.kilograms(leg)?;
+                total += &mass;
+                if named(leg) {
+                    mine += &mass;
                 }
             }
-            let mut mine = Exact::zero();
-            match leg {
-                Some(leg) => mine += &self.kilograms(leg)?,
-                None => {
-                    for leg in &serial_legs {
-                        mine += &self.kilograms(leg)?;
+            if !class_among_items {
+                for leg in &serial_legs {
+                    let mass = self.kilograms(leg)?;
+                    total += &mass;
+                    if lot.is_none() {
+                        mine += &mass;
                     }
                 }
             }
@@ -519,27 +670,51 @@ impl Projection {
             (!total.is_zero()).then(|| rational(&mine) / total)
         };
         let share = if is_member {
-            let class_leg = class_item.and_then(|at| items.get(at)).copied();
-            let pieces = class_leg
-                .and_then(|leg| self.amount(leg, leg.span))
-                .filter(|amount| amount.unit == Unit::Pieces)
-                .map_or_else(
-                    || BigRational::from_integer(members.into()),
-                    |amount| rational(&amount.value),
-                );
+            let class_legs: Vec<&Leg> = items
+                .iter()
+                .filter(|(_, leg)| is_class(leg))
+                .map(|(_, leg)| *leg)
+                .collect();
+            let mut pieces = BigRational::zero();
+            for leg in &class_legs {
+                if let Some(amount) = self.pieces_of(leg) {
+                    pieces += rational(&amount.value);
+                }
+            }
+            if pieces.is_zero() {
+                pieces = BigRational::from_integer(members.into());
+            }
             (!pieces.is_zero()).then_some(())?;
-            of_output(class_leg)? / pieces
+            of_output(class.filter(|_| class_among_items))? / pieces
         } else {
-            of_output(items.iter().find(|leg| leg.span.contains(key)).copied())?
+            let lot = items.iter().any(|(_, leg)| leg.span.contains(key)).then_some(key);
+            of_output(lot)?
         };
         Some(Fact::new(share, assurance))
     }
 
-    fn kilograms(&self, leg: &fact::Leg) -> Option<Exact> {
-        self.mass(leg)
+    fn kilograms(&self, leg: &Leg) -> Option<Exact> {
+        products::mass_of_leg(self.0, leg)
             .filter(|mass| mass.unit.is("KGM"))
             .map(|mass| mass.value)
     }
+}
+
+/// Adds what is stated of one item to what is stated of another of the same lot.
+fn add_stated(sum: &mut Amounts, more: Amounts) {
+    let add = |sum: &mut Stated<BigRational>, more: Stated<BigRational>| {
+        *sum = match (sum.take(), more) {
+            (Some(one), Some(other)) => Some(Fact::new(
+                one.value + other.value,
+                one.assurance.min(other.assurance),
+            )),
+            _ => None,
+        };
+    };
+    add(&mut sum.mass, more.mass);
+    add(&mut sum.energy, more.energy);
+    add(&mut sum.volume, more.volume);
+    add(&mut sum.count, more.count);
 }
 
 fn number_of(text: &str) -> Option<BigRational> {

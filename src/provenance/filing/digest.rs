@@ -5,20 +5,24 @@
 //!                        || 00 || event
 //!                        or 01 || event without its reference || u16be len || issuer of the event referred to
 //!                                                             || u16be len || its id)
-//! fact_digest  = SHA-256("lotproof/v1/facts"  00 || u64be count || facts ascending, each once)
+//! order        = SHA-256("lotproof/v1/order"  00 || u64be count || facts that the feed said, in its order)
+//! fact_digest  = SHA-256("lotproof/v1/facts"  00 || u64be count || facts ascending, each once
+//!                        || u64be count || feeds ascending, each with its order)
 //! step         = SHA-256("lotproof/v1/step"   00 || step before || u64be leaf index || u32be event number
 //!                        || i64be recorded at || i64be issued at || feed || u8 by authority || u8 outcome || fact)
 //! state_digest = SHA-256("lotproof/v1/state"  00 || u64be events applied || last step || fact_digest)
 //! ```
 //!
 //! A reference to a position of the log becomes one to (issuer, event id), so that the facts are the same in
-//! whatever order independent feeds arrived. The outcome of a step is what the fold did with the event: new,
+//! whatever order independent feeds arrived. What one feed said first does matter (a void before or after a
+//! shipment), so the order within each feed is part of the facts; a repeated report in the same feed is not.
+//! The outcome of a step is what the fold did with the event: new,
 //! repeated, conflicting. Steps are hashed as events are applied; facts are sorted when somebody asks, which
 //! is O(n log n). Openings are no part of either: whoever holds none gets the same digests.
 
 use sha2::{Digest as _, Sha256};
 
-use super::AppliedEvent;
+use crate::{id::FeedId, provenance::AppliedEvent};
 
 /// What the fold did with an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +79,11 @@ pub(super) fn of_step(
     sha.finalize().into()
 }
 
-/// Digest of a set of facts.
-pub(super) fn of_facts(mut facts: Vec<[u8; 32]>) -> [u8; 32] {
+/// Digest of a set of facts, and of the order in which each feed said its own. Feeds ascend.
+pub(super) fn of_facts(
+    mut facts: Vec<[u8; 32]>,
+    feeds: impl ExactSizeIterator<Item = (FeedId, Vec<[u8; 32]>)>,
+) -> [u8; 32] {
     facts.sort_unstable();
     facts.dedup();
     let mut sha = Sha256::new();
@@ -84,6 +91,17 @@ pub(super) fn of_facts(mut facts: Vec<[u8; 32]>) -> [u8; 32] {
     sha.update((facts.len() as u64).to_be_bytes());
     for fact in facts {
         sha.update(fact);
+    }
+    sha.update((feeds.len() as u64).to_be_bytes());
+    for (feed, said) in feeds {
+        let mut order = Sha256::new();
+        order.update(b"lotproof/v1/order\0");
+        order.update((said.len() as u64).to_be_bytes());
+        for fact in said {
+            order.update(fact);
+        }
+        sha.update(feed.as_bytes());
+        sha.update(order.finalize());
     }
     sha.finalize().into()
 }

@@ -17,9 +17,11 @@ use super::{reading, span::Span, symbol::Symbol};
 
 /// What an identifier is to an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Role {
-    /// Came into being without stated inputs: commissioned, opening balance.
+pub(in crate::provenance) enum Role {
+    /// Came into being without stated inputs: commissioned.
     Made,
+    /// Was there when its holder began to report: opening balance.
+    Opening,
     /// The class lot that the event's serials are members of.
     Class,
     /// Went into a step (transformed, recycled, split, merged).
@@ -72,24 +74,24 @@ pub(super) enum Role {
 
 impl Role {
     /// Roles by which a lot comes into being.
-    pub(super) const fn makes(self) -> bool {
+    pub(in crate::provenance) const fn makes(self) -> bool {
         matches!(self, Self::Made | Self::Output | Self::Parent)
     }
 
     /// Roles by which a lot goes into something else.
-    pub(super) const fn uses(self) -> bool {
+    pub(in crate::provenance) const fn uses(self) -> bool {
         matches!(self, Self::Input | Self::Child)
     }
 
     /// Roles by which who holds a container, and with it the contents, may change.
-    pub(super) const fn moves(self) -> bool {
+    pub(in crate::provenance) const fn moves(self) -> bool {
         matches!(self, Self::Sent | Self::Taken | Self::Returned | Self::Handed)
     }
 }
 
 /// A quantity as an event gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stated {
+pub(in crate::provenance) enum Stated {
     /// Left out.
     Not,
     /// Sealed and not opened.
@@ -105,22 +107,22 @@ pub(super) enum Stated {
 
 /// One identifier, or run of serials, in a fact.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Leg {
-    pub(super) role: Role,
-    pub(super) span: Span,
+pub(in crate::provenance) struct Leg {
+    pub(in crate::provenance) role: Role,
+    pub(in crate::provenance) span: Span,
     /// Of a run: one piece each.
-    pub(super) quantity: Stated,
-    pub(super) mass: Stated,
-    pub(super) product: Symbol,
+    pub(in crate::provenance) quantity: Stated,
+    pub(in crate::provenance) mass: Stated,
+    pub(in crate::provenance) product: Symbol,
     /// Whether it comes from a serial list.
-    pub(super) serial: bool,
+    pub(in crate::provenance) serial: bool,
     /// Zero-based position in its list of items, for what is only in the encoded event.
-    pub(super) item: u16,
+    pub(in crate::provenance) item: u16,
 }
 
 impl Leg {
     /// An identifier of which nothing else is stated.
-    pub(super) const fn new(role: Role, span: Span) -> Self {
+    pub(in crate::provenance) const fn new(role: Role, span: Span) -> Self {
         Self {
             role,
             span,
@@ -135,7 +137,7 @@ impl Leg {
 
 /// Another party in an event: not stated, sealed, or named.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Other {
+pub(in crate::provenance) enum Other {
     #[default]
     Not,
     Sealed,
@@ -144,7 +146,7 @@ pub(super) enum Other {
 
 impl Other {
     /// The party, if the event names it.
-    pub(super) fn named(self) -> Option<Symbol> {
+    pub(in crate::provenance) fn named(self) -> Option<Symbol> {
         match self {
             Self::Named(party) => Some(party),
             Self::Not | Self::Sealed => None,
@@ -154,59 +156,60 @@ impl Other {
 
 /// One event, as the projection keeps it.
 #[derive(Debug)]
-pub(super) struct Fact {
-    pub(super) place: EventPlace,
-    pub(super) recorded_at: i64,
+pub(in crate::provenance) struct Fact {
+    pub(in crate::provenance) place: EventPlace,
+    pub(in crate::provenance) recorded_at: i64,
     /// The earliest of all reports of it.
-    pub(super) issued_at: i64,
-    pub(super) event_time: i64,
-    pub(super) issuer: Symbol,
+    pub(in crate::provenance) issued_at: i64,
+    pub(in crate::provenance) event_time: i64,
+    pub(in crate::provenance) issuer: Symbol,
     /// Number of the feed in the projection's list.
-    pub(super) feed: u32,
+    pub(in crate::provenance) feed: u32,
     /// SHA-256 over issuer and event, positions replaced; see `digest`.
-    pub(super) digest: [u8; 32],
+    pub(in crate::provenance) digest: [u8; 32],
     /// Field number of `Event.kind`.
-    pub(super) kind: u32,
-    pub(super) by_authority: bool,
+    pub(in crate::provenance) kind: u32,
+    pub(in crate::provenance) by_authority: bool,
     /// Imported from a document of this party (none: the document does not say).
-    pub(super) reported: Option<Symbol>,
+    pub(in crate::provenance) reported: Option<Symbol>,
     /// Whether it carries a certification clause.
-    pub(super) certified: bool,
+    pub(in crate::provenance) certified: bool,
     /// Something corrects, voids or contradicts it.
-    pub(super) contested: bool,
+    pub(in crate::provenance) contested: bool,
     /// How often the same content was reported again.
-    pub(super) repeats: u32,
+    pub(in crate::provenance) repeats: u32,
     /// The event that it refers to, if that is known.
-    pub(super) target: Option<u32>,
-    pub(super) reading: Reading,
+    pub(in crate::provenance) target: Option<u32>,
+    pub(in crate::provenance) reading: Reading,
     /// The event as signed, without serial lists.
-    pub(super) encoded: Box<[u8]>,
+    pub(in crate::provenance) encoded: Box<[u8]>,
 }
 
 impl Fact {
     /// The event's id, which its encoding begins with.
-    pub(super) fn id(&self) -> &str {
+    pub(in crate::provenance) fn id(&self) -> &str {
         reading::id(&self.encoded)
     }
 }
 
 /// What is read of an event, openings applied.
 #[derive(Debug, Default)]
-pub(super) struct Reading {
-    pub(super) step: Symbol,
-    pub(super) facility: Symbol,
-    pub(super) operator: Symbol,
-    pub(super) principal: Other,
-    pub(super) from: Other,
-    pub(super) to: Other,
-    pub(super) carrier: Other,
-    pub(super) shipment: Symbol,
-    pub(super) inputs_complete: Option<bool>,
-    pub(super) legs: Box<[Leg]>,
+pub(in crate::provenance) struct Reading {
+    pub(in crate::provenance) step: Symbol,
+    pub(in crate::provenance) facility: Symbol,
+    pub(in crate::provenance) operator: Symbol,
+    pub(in crate::provenance) principal: Other,
+    pub(in crate::provenance) from: Other,
+    pub(in crate::provenance) to: Other,
+    pub(in crate::provenance) carrier: Other,
+    /// The id that ties the event to others: of its shipment, its run or its recall.
+    pub(in crate::provenance) reference: Symbol,
+    pub(in crate::provenance) inputs_complete: Option<bool>,
+    pub(in crate::provenance) legs: Box<[Leg]>,
 }
 
 /// The event that an event refers to, if its kind does, and the encoding of the event without that reference.
-pub(super) fn without_reference(event: &v1::Event) -> Option<(EventPlace, Vec<u8>)> {
+pub(in crate::provenance) fn without_reference(event: &v1::Event) -> Option<(EventPlace, Vec<u8>)> {
     if !matches!(
         event.kind,
         Some(Kind::Certified(_) | Kind::Corrected(_) | Kind::Voided(_) | Kind::ActApproved(_))

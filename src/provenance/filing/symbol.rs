@@ -14,29 +14,29 @@ use super::index::Index;
 
 /// A text that [`Symbols`] knows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Symbol(u32);
+pub(in crate::provenance) struct Symbol(u32);
 
 impl Symbol {
     /// The empty text: *not stated*.
-    pub(super) const NONE: Self = Self(0);
+    pub(in crate::provenance) const NONE: Self = Self(0);
 
     /// Whether there is a text.
-    pub(super) fn is_some(self) -> bool {
+    pub(in crate::provenance) fn is_some(self) -> bool {
         self != Self::NONE
     }
 
     /// The bare number, for grouping alone.
-    pub(super) fn index(self) -> u32 {
+    pub(in crate::provenance) fn index(self) -> u32 {
         self.0
     }
 }
 
 /// Hashes symbols by a multiplication: nobody outside chooses their numbers, so nobody can make them collide.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct SymbolHasher(u64);
+pub(in crate::provenance) struct SymbolHasher(u64);
 
 /// For maps whose keys are symbols and nothing else.
-pub(super) type BySymbol = BuildHasherDefault<SymbolHasher>;
+pub(in crate::provenance) type BySymbol = BuildHasherDefault<SymbolHasher>;
 
 impl Hasher for SymbolHasher {
     fn write(&mut self, bytes: &[u8]) {
@@ -66,7 +66,7 @@ impl Hasher for SymbolHasher {
 
 /// The table of all texts met.
 #[derive(Debug)]
-pub(super) struct Symbols {
+pub(in crate::provenance) struct Symbols {
     numbers: Index,
     text: String,
     ends: Vec<usize>,
@@ -84,7 +84,7 @@ impl Default for Symbols {
 
 impl Symbols {
     /// The symbol of `name`, new if need be.
-    pub(super) fn intern(&mut self, name: &str) -> Symbol {
+    pub(in crate::provenance) fn intern(&mut self, name: &str) -> Symbol {
         if name.is_empty() {
             return Symbol::NONE;
         }
@@ -100,7 +100,7 @@ impl Symbols {
     }
 
     /// The symbol of `name`, if it was ever met.
-    pub(super) fn get(&self, name: &str) -> Option<Symbol> {
+    pub(in crate::provenance) fn get(&self, name: &str) -> Option<Symbol> {
         if name.is_empty() {
             return Some(Symbol::NONE);
         }
@@ -114,7 +114,7 @@ impl Symbols {
     }
 
     /// The text.
-    pub(super) fn name(&self, symbol: Symbol) -> &str {
+    pub(in crate::provenance) fn name(&self, symbol: Symbol) -> &str {
         let end = symbol.0 as usize;
         let start = end.checked_sub(1).and_then(|before| self.ends.get(before));
         start

@@ -82,7 +82,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// The id of an encoded event: its first field.
-pub(super) fn id(encoded: &[u8]) -> &str {
+pub(in crate::provenance) fn id(encoded: &[u8]) -> &str {
     fields(encoded)
         .next()
         .filter(|field| field.number == 1)
@@ -90,14 +90,14 @@ pub(super) fn id(encoded: &[u8]) -> &str {
 }
 
 /// The certification clause of an encoded event.
-pub(super) fn certification(encoded: &[u8]) -> Option<v1::Certification> {
+pub(in crate::provenance) fn certification(encoded: &[u8]) -> Option<v1::Certification> {
     let field = fields(encoded).find(|field| field.number == 6)?;
     v1::Certification::decode(field.value).ok()
 }
 
 /// Whether an encoded event is of a kind and says something in a field of its content, or may do so under a
 /// seal. Most do not, and need not be decoded to see that.
-pub(super) fn may_state(encoded: &[u8], kind: u32, field: u32) -> bool {
+pub(in crate::provenance) fn may_state(encoded: &[u8], kind: u32, field: u32) -> bool {
     let outline = Outline::of(encoded);
     let stated = || fields(outline.content).any(|stated| stated.number == field);
     outline.kind == kind && (outline.sealed || stated())
@@ -105,23 +105,23 @@ pub(super) fn may_state(encoded: &[u8], kind: u32, field: u32) -> bool {
 
 /// The top level of an encoded event.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Outline<'a> {
-    pub(super) id: &'a str,
-    pub(super) event_time: i64,
+pub(in crate::provenance) struct Outline<'a> {
+    pub(in crate::provenance) id: &'a str,
+    pub(in crate::provenance) event_time: i64,
     /// The claimed party of an imported event, empty if its document does not say.
-    pub(super) reported: Option<&'a str>,
+    pub(in crate::provenance) reported: Option<&'a str>,
     /// Whether it carries a certification clause.
-    pub(super) certified: bool,
+    pub(in crate::provenance) certified: bool,
     /// Whether some field is sealed.
-    pub(super) sealed: bool,
+    pub(in crate::provenance) sealed: bool,
     /// Field number of `Event.kind`.
-    pub(super) kind: u32,
+    pub(in crate::provenance) kind: u32,
     /// That field's message.
-    pub(super) content: &'a [u8],
+    pub(in crate::provenance) content: &'a [u8],
 }
 
 impl<'a> Outline<'a> {
-    pub(super) fn of(encoded: &'a [u8]) -> Self {
+    pub(in crate::provenance) fn of(encoded: &'a [u8]) -> Self {
         let mut outline = Self::default();
         for field in fields(encoded) {
             match field.number {
@@ -142,13 +142,13 @@ impl<'a> Outline<'a> {
 
     /// Whether there is more to an event than its legs and parties, so that it has to be decoded: it is about
     /// parties, facilities, lists or other events, or has seals.
-    pub(super) fn says_more(&self) -> bool {
+    pub(in crate::provenance) fn says_more(&self) -> bool {
         self.sealed || self.kind == CERTIFIED || uses(self.kind).is_empty()
     }
 }
 
 /// The encoded event without its serial lists.
-pub(super) fn without_serials(encoded: &[u8], outline: &Outline<'_>) -> Box<[u8]> {
+pub(in crate::provenance) fn without_serials(encoded: &[u8], outline: &Outline<'_>) -> Box<[u8]> {
     let uses = uses(outline.kind);
     let is_serials = |field: &Field<'_>| matches!(use_of(uses, field.number), Some(Use::Serials(_)));
     if !fields(outline.content).any(|field| is_serials(&field)) {
@@ -173,13 +173,13 @@ pub(super) fn without_serials(encoded: &[u8], outline: &Outline<'_>) -> Box<[u8]
 
 /// Room for what is being read, kept from event to event.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(in crate::provenance) struct Room {
     legs: Vec<Leg>,
     spans: Vec<Span>,
 }
 
 /// Reads an event's legs and parties.
-pub(super) struct Reader<'a> {
+pub(in crate::provenance) struct Reader<'a> {
     symbols: &'a mut Symbols,
     /// Seals that were not opened.
     sealed: &'a [v1::Sealed],
@@ -190,7 +190,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader of events of `kind` whose unopened seals are `sealed`.
-    pub(super) fn new(
+    pub(in crate::provenance) fn new(
         symbols: &'a mut Symbols,
         room: &'a mut Room,
         kind: u32,
@@ -208,7 +208,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The reading of one event by the content of its kind.
-    pub(super) fn read(mut self, content: &[u8]) -> Reading {
+    pub(in crate::provenance) fn read(mut self, content: &[u8]) -> Reading {
         let mut reading = Reading::default();
         // Both have one lot on one side by their form, so the list of inputs is never open.
         match self.kind {
@@ -231,7 +231,7 @@ impl<'a> Reader<'a> {
                 Some(Use::Step) => reading.step = self.symbols.intern(field.text()),
                 Some(Use::Facility) => reading.facility = self.symbols.intern(field.text()),
                 Some(Use::Operator) => reading.operator = self.symbols.intern(field.text()),
-                Some(Use::Shipment) => reading.shipment = self.symbols.intern(field.text()),
+                Some(Use::Reference) => reading.reference = self.symbols.intern(field.text()),
                 Some(Use::Principal) => reading.principal = self.named(field),
                 Some(Use::From) => reading.from = self.named(field),
                 Some(Use::To) => reading.to = self.named(field),

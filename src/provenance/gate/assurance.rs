@@ -11,7 +11,10 @@
 
 use std::sync::Arc;
 
-use super::{Projection, reading, symbol::Symbol};
+use super::{
+    super::filing::{reading, symbol::Symbol},
+    Gate,
+};
 use crate::{
     policy::view::Assurance,
     wire::v1::{self, event::Kind},
@@ -22,7 +25,7 @@ const ALL: &str = "all";
 
 /// What stands behind one fact, by claim.
 #[derive(Debug)]
-pub(super) struct Backing {
+pub(in crate::provenance) struct Backing {
     /// Of every claim.
     base: Assurance,
     /// More, for some of them.
@@ -31,7 +34,7 @@ pub(super) struct Backing {
 
 impl Backing {
     /// What stands behind the claim `path`.
-    pub(super) fn of(&self, path: &str) -> Assurance {
+    pub(in crate::provenance) fn of(&self, path: &str) -> Assurance {
         self.scopes
             .iter()
             .filter(|(scope, _)| covers(scope, path))
@@ -40,11 +43,11 @@ impl Backing {
     }
 }
 
-impl Projection {
+impl Gate<'_> {
     /// What stands behind a fact, worked out by [`Self::weigh_backing`] and remembered: one transfer or
     /// declaration is behind many lots.
-    pub(super) fn backing(&self, number: u32) -> Arc<Backing> {
-        self.recall.backing(number, || self.weigh_backing(number))
+    pub(in crate::provenance) fn backing(&self, number: u32) -> Arc<Backing> {
+        self.memory.backing(number, || self.weigh_backing(number))
     }
 
     /// What stands behind a fact: the signer's own word, his certification clause, and evidence that names it.
@@ -65,9 +68,9 @@ impl Projection {
             let clause = reading::certification(&fact.encoded);
             scopes.extend(clause.map(|clause| (clause.scope, Assurance::SupplierCertified)));
         }
-        for witness in self.evidence_for(number) {
-            if let Some(by) = self.independent(witness)
-                && let Some(certified) = self.certificate(witness)
+        for witness in self.links.evidence_for(number) {
+            if let Some(by) = self.independent(*witness)
+                && let Some(certified) = self.certificate(*witness)
                 && in_force(&certified, fact.event_time)
             {
                 scopes.push((certified.claims, by));
@@ -92,9 +95,19 @@ impl Projection {
         (accredited && self.counts(witness)).then_some(Assurance::ThirdPartyAudited)
     }
 
+    /// Whether a witness is independent of those about whom it speaks: the authority, or accredited.
+    pub(in crate::provenance) fn is_independent(&self, witness: u32) -> bool {
+        let fact = self.fact(witness);
+        fact.by_authority || (self.is_own_word(witness) && self.directory.is_accredited(self.actor(witness)))
+    }
+
     /// What stands behind a certificate about something of `subjects`: an independent signer, the word of one
     /// of those parties themselves, or no more than somebody's.
-    pub(super) fn certificate_assurance(&self, witness: u32, subjects: &[Symbol]) -> Assurance {
+    pub(in crate::provenance) fn certificate_assurance(
+        &self,
+        witness: u32,
+        subjects: &[Symbol],
+    ) -> Assurance {
         if let Some(by) = self.independent(witness) {
             return by;
         }
@@ -108,7 +121,7 @@ impl Projection {
         }
     }
 
-    pub(super) fn certificate(&self, witness: u32) -> Option<v1::Certified> {
+    pub(in crate::provenance) fn certificate(&self, witness: u32) -> Option<v1::Certified> {
         match self.event_of(witness)?.kind? {
             Kind::Certified(certified) => Some(certified),
             _ => None,

@@ -4,7 +4,7 @@ use super::fact::Role;
 
 /// What a field of an event's kind is to the fold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
+pub(in crate::provenance) enum Use {
     /// The step's id.
     Step,
     /// Where.
@@ -19,8 +19,8 @@ pub(super) enum Use {
     To,
     /// Who carried.
     Carrier,
-    /// The shipment's id.
-    Shipment,
+    /// The id of its shipment, run or recall.
+    Reference,
     /// The claim that the inputs are all.
     InputsComplete,
     /// Whether what was seen is used up.
@@ -40,26 +40,34 @@ pub(super) enum Use {
 }
 
 /// `Event.commissioned`
-pub(super) const COMMISSIONED: u32 = 64;
+pub(in crate::provenance) const COMMISSIONED: u32 = 64;
+/// `Event.transformed`
+pub(in crate::provenance) const TRANSFORMED: u32 = 65;
 /// `Event.split`
-pub(super) const SPLIT: u32 = 70;
+pub(in crate::provenance) const SPLIT: u32 = 70;
 /// `Event.merged`
-pub(super) const MERGED: u32 = 71;
+pub(in crate::provenance) const MERGED: u32 = 71;
 /// `Event.certified`
-pub(super) const CERTIFIED: u32 = 73;
+pub(in crate::provenance) const CERTIFIED: u32 = 73;
+/// `Event.shipped`
+pub(in crate::provenance) const SHIPPED: u32 = 96;
+/// `Event.shipment_withdrawn`
+pub(in crate::provenance) const SHIPMENT_WITHDRAWN: u32 = 99;
+/// `Event.shipment_lapsed`
+pub(in crate::provenance) const SHIPMENT_LAPSED: u32 = 100;
 /// `Event.title_transferred`
-pub(super) const TITLE_TRANSFERRED: u32 = 102;
+pub(in crate::provenance) const TITLE_TRANSFERRED: u32 = 102;
 
 /// The fields of a kind that the fold reads, by their numbers in `event.proto`. None of the kinds that are
 /// about parties, facilities, keys, lists and other events: `directory` and `amend` read these.
-pub(super) const fn uses(kind: u32) -> &'static [(u32, Use)] {
+pub(in crate::provenance) const fn uses(kind: u32) -> &'static [(u32, Use)] {
     use Use::{
         Carrier, Destructive, Facility, From, InputsComplete, Items, Lot, LotProduct, LotQuantity, Operator,
-        Principal, Serials, Shipment, Step, To, Units,
+        Principal, Reference, Serials, Step, To, Units,
     };
     match kind {
         // opening_balance_declared, stock_counted
-        55 => &[(1, Facility), (2, Items(Role::Made))],
+        55 => &[(1, Facility), (2, Items(Role::Opening))],
         56 => &[(1, Facility), (2, Items(Role::Seen))],
         // commissioned
         64 => &[
@@ -69,8 +77,7 @@ pub(super) const fn uses(kind: u32) -> &'static [(u32, Use)] {
             (4, Serials(Role::Made)),
             (5, Lot(Role::Class)),
         ],
-        // transformed
-        65 => &[
+        TRANSFORMED => &[
             (1, Step),
             (2, Facility),
             (3, Operator),
@@ -81,6 +88,7 @@ pub(super) const fn uses(kind: u32) -> &'static [(u32, Use)] {
             (8, Serials(Role::Output)),
             (9, Lot(Role::Class)),
             (11, InputsComplete),
+            (15, Reference),
         ],
         // aggregated, disaggregated
         66 => &[
@@ -157,39 +165,39 @@ pub(super) const fn uses(kind: u32) -> &'static [(u32, Use)] {
             (7, InputsComplete),
             (8, Principal),
         ],
-        // shipped, received
-        96 => &[
+        SHIPPED => &[
             (1, Items(Role::Sent)),
             (2, Serials(Role::Sent)),
             (3, Facility),
             (5, To),
             (6, Carrier),
             (7, Units(Role::Sent)),
-            (8, Shipment),
+            (8, Reference),
         ],
+        // received
         97 => &[
             (1, Items(Role::Taken)),
             (2, Serials(Role::Taken)),
             (3, Facility),
             (4, From),
             (5, Units(Role::Taken)),
-            (6, Shipment),
+            (6, Reference),
         ],
-        // delivery_refused, shipment_withdrawn, shipment_lapsed
+        // delivery_refused
         98 => &[
             (1, Items(Role::Returned)),
             (2, Facility),
-            (3, Shipment),
+            (3, Reference),
             (5, Serials(Role::Returned)),
         ],
-        99 => &[
-            (1, Shipment),
+        SHIPMENT_WITHDRAWN => &[
+            (1, Reference),
             (2, Items(Role::Returned)),
             (3, Serials(Role::Returned)),
             (4, Units(Role::Returned)),
             (5, Facility),
         ],
-        100 => &[(1, Shipment)],
+        SHIPMENT_LAPSED => &[(1, Reference)],
         // custody_transferred, title_transferred
         101 => &[
             (1, Items(Role::Handed)),
@@ -208,16 +216,26 @@ pub(super) const fn uses(kind: u32) -> &'static [(u32, Use)] {
         // imported, exported
         103 | 104 => &[(1, Items(Role::Crossed)), (2, Serials(Role::Crossed))],
         // recalled, recall_completed, recall_lifted
-        112 => &[(2, Items(Role::Recalled)), (3, Serials(Role::Recalled))],
-        114 | 115 => &[(2, Items(Role::RecallEnded))],
+        112 => &[
+            (1, Reference),
+            (2, Items(Role::Recalled)),
+            (3, Serials(Role::Recalled)),
+        ],
+        114 | 115 => &[(1, Reference), (2, Items(Role::RecallEnded))],
         // observed
         122 => &[(1, Facility), (3, Items(Role::Seen)), (4, Serials(Role::Seen))],
         _ => &[],
     }
 }
 
+/// Whether an event with a reference is looked for by it: the events of one run, shipments, and those that
+/// speak of a whole shipment or recall and name no lot.
+pub(in crate::provenance) const fn found_by_reference(kind: u32, names_lots: bool) -> bool {
+    matches!(kind, TRANSFORMED | SHIPPED) || !names_lots
+}
+
 /// What the field with this number is, if it is read.
-pub(super) fn use_of(uses: &[(u32, Use)], number: u32) -> Option<Use> {
+pub(in crate::provenance) fn use_of(uses: &[(u32, Use)], number: u32) -> Option<Use> {
     uses.iter()
         .find(|(candidate, _)| *candidate == number)
         .map(|(_, used)| *used)
@@ -251,7 +269,7 @@ mod tests {
                     Use::From => &["consignor", "from_party", "seller"],
                     Use::To => &["consignee", "to_party", "buyer"],
                     Use::Carrier => &["carrier"],
-                    Use::Shipment => &["shipment"],
+                    Use::Reference => &["shipment", "run", "recall"],
                     Use::InputsComplete => &["inputs_complete"],
                     Use::Destructive => &["destructive"],
                     Use::Lot(_) => &["lot", "parent", "class_lot", "about"],

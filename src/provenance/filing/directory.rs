@@ -12,19 +12,19 @@ use super::symbol::{Symbol, Symbols};
 
 /// What one enrolment says.
 #[derive(Debug)]
-pub(super) struct PartyRow {
+pub(in crate::provenance) struct PartyRow {
     /// Whether an accreditation stands behind the role of laboratory or auditor.
-    pub(super) accredited: bool,
-    pub(super) has_namespaces: bool,
+    pub(in crate::provenance) accredited: bool,
+    pub(in crate::provenance) has_namespaces: bool,
 }
 
 /// What one registration of a facility says.
 #[derive(Debug)]
-pub(super) struct FacilityRow {
-    pub(super) time: i64,
-    pub(super) operator: Symbol,
-    pub(super) country: Symbol,
-    pub(super) subdivision: Symbol,
+pub(in crate::provenance) struct FacilityRow {
+    pub(in crate::provenance) time: i64,
+    pub(in crate::provenance) operator: Symbol,
+    pub(in crate::provenance) country: Symbol,
+    pub(in crate::provenance) subdivision: Symbol,
 }
 
 /// One delegation: `reporter` may speak for `grantor`.
@@ -39,7 +39,7 @@ struct DelegationRow {
 
 /// Facts by what they are about.
 #[derive(Debug, Default)]
-pub(super) struct Directory {
+pub(in crate::provenance) struct Directory {
     parties: HashMap<Symbol, Vec<PartyRow>>,
     facilities: HashMap<Symbol, Vec<FacilityRow>>,
     /// Owners of a prefix, with the time of enrolment.
@@ -57,7 +57,7 @@ pub(super) struct Directory {
 
 impl Directory {
     /// Takes in one fact. Returns whether conclusions about lots may change with it.
-    pub(super) fn apply(
+    pub(in crate::provenance) fn apply(
         &mut self,
         symbols: &mut Symbols,
         number: u32,
@@ -194,46 +194,46 @@ impl Directory {
     }
 
     /// Since when entries recorded under a key are tainted, if it was compromised.
-    pub(super) fn tainted_since(&self, key: &[u8; 32]) -> Option<i64> {
+    pub(in crate::provenance) fn tainted_since(&self, key: &[u8; 32]) -> Option<i64> {
         self.compromised.get(key.as_slice()).copied()
     }
 
     /// Facts of a kind about a subject, in order of arrival.
-    pub(super) fn about(&self, kind: u32, subject: &str) -> &[u32] {
+    pub(in crate::provenance) fn about(&self, kind: u32, subject: &str) -> &[u32] {
         self.by_subject
             .get(&(kind, subject.to_owned()))
             .map_or(&[], Vec::as_slice)
     }
 
     /// All facts of a kind, by subject.
-    pub(super) fn of_kind(&self, kind: u32) -> impl Iterator<Item = (&str, &[u32])> {
+    pub(in crate::provenance) fn of_kind(&self, kind: u32) -> impl Iterator<Item = (&str, &[u32])> {
         self.by_subject
             .range((kind, String::new())..(kind + 1, String::new()))
             .map(|((_, subject), facts)| (subject.as_str(), facts.as_slice()))
     }
 
     /// Declarations of a product, in order of arrival.
-    pub(super) fn product(&self, product: Symbol) -> &[u32] {
+    pub(in crate::provenance) fn product(&self, product: Symbol) -> &[u32] {
         self.products.get(&product).map_or(&[], Vec::as_slice)
     }
 
     /// Enrolments of a party.
-    pub(super) fn party(&self, party: Symbol) -> &[PartyRow] {
+    pub(in crate::provenance) fn party(&self, party: Symbol) -> &[PartyRow] {
         self.parties.get(&party).map_or(&[], Vec::as_slice)
     }
 
     /// Whether a party was ever enrolled as an accredited laboratory or auditor.
-    pub(super) fn is_accredited(&self, party: Symbol) -> bool {
+    pub(in crate::provenance) fn is_accredited(&self, party: Symbol) -> bool {
         self.party(party).iter().any(|row| row.accredited)
     }
 
     /// Whether a party owns any identifiers.
-    pub(super) fn has_namespaces(&self, party: Symbol) -> bool {
+    pub(in crate::provenance) fn has_namespaces(&self, party: Symbol) -> bool {
         self.party(party).iter().any(|row| row.has_namespaces)
     }
 
     /// Who owns an identifier: the party with the longest prefix of it; of several, the first enrolled.
-    pub(super) fn owner(&self, symbols: &Symbols, id: &str) -> Option<Symbol> {
+    pub(in crate::provenance) fn owner(&self, symbols: &Symbols, id: &str) -> Option<Symbol> {
         self.namespace_lens.iter().rev().find_map(|len| {
             self.namespaces
                 .get(id.get(..*len)?)?
@@ -244,7 +244,7 @@ impl Directory {
     }
 
     /// What is registered of a facility at a time: the newest row not after it, else the first.
-    pub(super) fn facility(&self, facility: Symbol, time: i64) -> Option<&FacilityRow> {
+    pub(in crate::provenance) fn facility(&self, facility: Symbol, time: i64) -> Option<&FacilityRow> {
         let rows = self.facilities.get(&facility)?;
         rows.iter()
             .filter(|row| row.time <= time)
@@ -253,7 +253,7 @@ impl Directory {
     }
 
     /// Whether `grantor` lets `reporter` say this for him.
-    pub(super) fn delegates(
+    pub(in crate::provenance) fn delegates(
         &self,
         grantor: Symbol,
         reporter: Symbol,

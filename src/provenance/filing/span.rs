@@ -21,29 +21,29 @@ const WIDTH_MAX: usize = 18;
 
 /// One lot, class or serial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct LotKey {
-    pub(super) stem: Symbol,
-    pub(super) width: u8,
-    pub(super) number: u64,
+pub(in crate::provenance) struct LotKey {
+    pub(in crate::provenance) stem: Symbol,
+    pub(in crate::provenance) width: u8,
+    pub(in crate::provenance) number: u64,
 }
 
 /// Consecutive identifiers of one stem, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Span {
-    pub(super) stem: Symbol,
-    pub(super) width: u8,
-    pub(super) first: u64,
-    pub(super) last: u64,
+pub(in crate::provenance) struct Span {
+    pub(in crate::provenance) stem: Symbol,
+    pub(in crate::provenance) width: u8,
+    pub(in crate::provenance) first: u64,
+    pub(in crate::provenance) last: u64,
 }
 
 impl Span {
     /// How many identifiers.
-    pub(super) fn count(self) -> u64 {
+    pub(in crate::provenance) fn count(self) -> u64 {
         self.last - self.first + 1
     }
 
     /// The first of them.
-    pub(super) fn key(self) -> LotKey {
+    pub(in crate::provenance) fn key(self) -> LotKey {
         LotKey {
             stem: self.stem,
             width: self.width,
@@ -52,12 +52,12 @@ impl Span {
     }
 
     /// Whether `key` is one of them.
-    pub(super) fn contains(self, key: LotKey) -> bool {
+    pub(in crate::provenance) fn contains(self, key: LotKey) -> bool {
         self.stem == key.stem && self.width == key.width && (self.first..=self.last).contains(&key.number)
     }
 
     /// What both have in common.
-    pub(super) fn overlap(self, other: Self) -> Option<Self> {
+    pub(in crate::provenance) fn overlap(self, other: Self) -> Option<Self> {
         let first = self.first.max(other.first);
         let last = self.last.min(other.last);
         (self.stem == other.stem && self.width == other.width && first <= last).then_some(Self {
@@ -96,7 +96,7 @@ fn split(id: &str) -> (&str, u8, u64) {
 }
 
 /// The key of an identifier, new if need be.
-pub(super) fn intern(symbols: &mut Symbols, id: &str) -> LotKey {
+pub(in crate::provenance) fn intern(symbols: &mut Symbols, id: &str) -> LotKey {
     let (stem, width, number) = split(id);
     LotKey {
         stem: symbols.intern(stem),
@@ -106,7 +106,7 @@ pub(super) fn intern(symbols: &mut Symbols, id: &str) -> LotKey {
 }
 
 /// The key of an identifier whose stem was met before.
-pub(super) fn find(symbols: &Symbols, id: &str) -> Option<LotKey> {
+pub(in crate::provenance) fn find(symbols: &Symbols, id: &str) -> Option<LotKey> {
     let (stem, width, number) = split(id);
     Some(LotKey {
         stem: symbols.get(stem)?,
@@ -116,7 +116,7 @@ pub(super) fn find(symbols: &Symbols, id: &str) -> Option<LotKey> {
 }
 
 /// The identifier of a key.
-pub(super) fn name(symbols: &Symbols, key: LotKey) -> String {
+pub(in crate::provenance) fn name(symbols: &Symbols, key: LotKey) -> String {
     let stem = symbols.name(key.stem);
     let mut name = String::with_capacity(stem.len() + usize::from(key.width));
     name.push_str(stem);
@@ -128,7 +128,7 @@ pub(super) fn name(symbols: &Symbols, key: LotKey) -> String {
 }
 
 /// The spans of a run of serials, gaps closed and doubles joined.
-pub(super) fn of_run<'a>(
+pub(in crate::provenance) fn of_run<'a>(
     symbols: &mut Symbols,
     serials: impl Iterator<Item = (&'a str, &'a str)>,
     out: &mut Vec<Span>,
@@ -176,9 +176,9 @@ pub(super) fn of_run<'a>(
 
 /// A place in a fact where an identifier stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Touch {
-    pub(super) fact: u32,
-    pub(super) leg: u32,
+pub(in crate::provenance) struct Touch {
+    pub(in crate::provenance) fact: u32,
+    pub(in crate::provenance) leg: u32,
 }
 
 #[derive(Debug)]
@@ -194,13 +194,13 @@ enum Track {
 
 /// From identifiers to the facts that touch them.
 #[derive(Debug, Default)]
-pub(super) struct Tracks {
+pub(in crate::provenance) struct Tracks {
     tracks: HashMap<(Symbol, u8), Track>,
 }
 
 impl Tracks {
     /// Notes that a fact touches a span.
-    pub(super) fn add(&mut self, span: Span, touch: Touch) {
+    pub(in crate::provenance) fn add(&mut self, span: Span, touch: Touch) {
         let track = self.tracks.entry((span.stem, span.width)).or_insert_with(|| {
             if span.width == 0 {
                 Track::Single(Vec::new())
@@ -227,7 +227,7 @@ impl Tracks {
     }
 
     /// Calls `visit` with every touch that has something in common with `span`, and what that is.
-    pub(super) fn visit(&self, span: Span, visit: &mut impl FnMut(Span, Touch)) {
+    pub(in crate::provenance) fn visit(&self, span: Span, visit: &mut impl FnMut(Span, Touch)) {
         match self.tracks.get(&(span.stem, span.width)) {
             None => {}
             Some(Track::Single(touches)) => {
@@ -261,14 +261,18 @@ impl Tracks {
     }
 
     /// Every touch of one identifier, in no particular order.
-    pub(super) fn of(&self, key: LotKey) -> Vec<Touch> {
+    pub(in crate::provenance) fn of(&self, key: LotKey) -> Vec<Touch> {
         let mut touches = Vec::new();
         self.visit(key.into(), &mut |_, touch| touches.push(touch));
         touches
     }
 
     /// Cuts `span` into pieces whose members are touched by the same facts, as far as `counts` cares.
-    pub(super) fn pieces(&self, span: Span, mut counts: impl FnMut(Touch) -> bool) -> Vec<Span> {
+    pub(in crate::provenance) fn pieces(
+        &self,
+        span: Span,
+        mut counts: impl FnMut(Touch) -> bool,
+    ) -> Vec<Span> {
         if span.first == span.last {
             return vec![span];
         }
@@ -297,7 +301,7 @@ impl Tracks {
     }
 
     /// Every stem and width there is, in no particular order.
-    pub(super) fn all_spans(&self) -> Vec<Span> {
+    pub(in crate::provenance) fn all_spans(&self) -> Vec<Span> {
         let mut all: Vec<Span> = self
             .tracks
             .iter()

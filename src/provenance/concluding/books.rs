@@ -1,0 +1,893 @@
+//! The books of one lot: per holder what came in and what went out, and what is on its way.
+//!
+//! ```text
+//! made, received, handed over, taken out of a parent, given back  --in-->  a holder's account
+//! shipped, handed over, used, built in, scrapped                 <--out--
+//! shipped and not received, refused, withdrawn or lapsed                   on its way
+//! ```
+//!
+//! A class lot and its serials, kilograms and pounds are one lot with one set of books. Sums are compared,
+//! never single receipts, and never by claimed times: while one party books both sides, only totals can
+//! contradict each other. So what one holder overdraws touches nobody else's account.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::{
+    super::{
+        amount::{Amount, Exact, Unit},
+        filing::{
+            fact::Role,
+            span::LotKey,
+            symbol::{BySymbol, Symbol},
+        },
+        gate::{Gate, moments::Moment},
+    },
+    history::History,
+    making::{self, Made},
+    measure::Measure,
+};
+
+/// An amount between two bounds, in the unit of the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::provenance) struct Range {
+    pub(in crate::provenance) at_least: Exact,
+    /// None: no bound is known.
+    pub(in crate::provenance) at_most: Option<Exact>,
+}
+
+impl Range {
+    pub(super) const fn nothing() -> Self {
+        Self {
+            at_least: Exact::zero(),
+            at_most: Some(Exact::zero()),
+        }
+    }
+
+    /// Adds an amount; one that is not stated may be anything.
+    pub(super) fn add(&mut self, amount: Option<&Exact>) {
+        match (amount, &mut self.at_most) {
+            (Some(amount), at_most) => {
+                self.at_least += amount;
+                if let Some(at_most) = at_most {
+                    *at_most += amount;
+                }
+            }
+            (None, at_most) => *at_most = None,
+        }
+    }
+
+    /// What is left of it after `taken` went out of it.
+    fn less(&self, taken: &Self) -> Self {
+        let mut at_least = self.at_least.clone();
+        match &taken.at_most {
+            Some(most) => at_least -= most,
+            None => at_least = Exact::zero(),
+        }
+        if at_least.is_negative() {
+            at_least = Exact::zero();
+        }
+        let at_most = self.at_most.clone().map(|mut most| {
+            most -= &taken.at_least;
+            if most.is_negative() { Exact::zero() } else { most }
+        });
+        Self { at_least, at_most }
+    }
+
+    /// Adds a range.
+    fn join(&mut self, other: &Self) {
+        self.at_least += &other.at_least;
+        self.at_most = match (self.at_most.take(), &other.at_most) {
+            (Some(mut sum), Some(most)) => {
+                sum += most;
+                Some(sum)
+            }
+            _ => None,
+        };
+    }
+
+    pub(in crate::provenance) fn is_nothing(&self) -> bool {
+        self.at_least.is_zero() && self.at_most.as_ref().is_some_and(Exact::is_zero)
+    }
+}
+
+/// One entry on a side of an account.
+#[derive(Clone, Debug)]
+pub(in crate::provenance) struct Entry {
+    pub(in crate::provenance) fact: u32,
+    pub(in crate::provenance) role: Role,
+    /// Not stated, or not comparable: none.
+    pub(in crate::provenance) amount: Option<Exact>,
+    /// Where it happened, if stated.
+    pub(in crate::provenance) place: Symbol,
+}
+
+/// One holder's account.
+#[derive(Debug, Default)]
+pub(in crate::provenance) struct Account {
+    pub(in crate::provenance) inflow: Vec<Entry>,
+    pub(in crate::provenance) outflow: Vec<Entry>,
+    /// Whether the holder made the lot, or some of it.
+    pub(in crate::provenance) makes: bool,
+    /// Whether a quantity on either side cannot be compared with the others.
+    pub(in crate::provenance) not_compared: bool,
+    /// How much came in beyond what was shipped: out of nothing, as far as the log says.
+    pub(in crate::provenance) beyond_shipped: Exact,
+}
+
+impl Default for Exact {
+    fn default() -> Self {
+        Self::zero()
+    }
+}
+
+fn total(entries: &[Entry]) -> Range {
+    let mut sum = Range::nothing();
+    for entry in entries {
+        sum.add(entry.amount.as_ref());
+    }
+    sum
+}
+
+impl Account {
+    /// What came in.
+    pub(in crate::provenance) fn total_in(&self) -> Range {
+        let mut total = total(&self.inflow);
+        total.at_least -= &self.beyond_shipped;
+        total
+    }
+
+    /// What went out.
+    pub(in crate::provenance) fn total_out(&self) -> Range {
+        total(&self.outflow)
+    }
+
+    /// What is left.
+    pub(in crate::provenance) fn on_hand(&self) -> Range {
+        let mut left = self.total_in().less(&self.total_out());
+        if self.not_compared {
+            left.at_least = Exact::zero();
+        }
+        left
+    }
+}
+
+/// What left for a receiver and did not arrive, by (sender, receiver).
+#[derive(Clone, Debug)]
+pub(in crate::provenance) struct InTransit {
+    pub(in crate::provenance) from: Symbol,
+    pub(in crate::provenance) to: Option<Symbol>,
+    pub(in crate::provenance) amount: Range,
+}
+
+/// More received than was shipped to the receiver.
+#[derive(Clone, Debug)]
+pub(in crate::provenance) struct OverReceipt {
+    pub(in crate::provenance) receiver: Symbol,
+    pub(in crate::provenance) facts: Vec<u32>,
+    pub(in crate::provenance) received: Exact,
+    pub(in crate::provenance) shipped: Exact,
+}
+
+/// The books of one lot.
+#[derive(Debug)]
+pub(in crate::provenance) struct Books {
+    /// What the lot is counted in; pieces if nothing says otherwise.
+    pub(in crate::provenance) unit: Unit,
+    pub(in crate::provenance) made: Made,
+    pub(in crate::provenance) accounts: HashMap<Symbol, Account, BySymbol>,
+    pub(in crate::provenance) in_transit: Vec<InTransit>,
+    pub(in crate::provenance) over_receipts: Vec<OverReceipt>,
+    /// What is built into a parent: by parent, how much and by whom.
+    pub(in crate::provenance) built_in: BTreeMap<String, (LotKey, Symbol, Range)>,
+    /// What lies in a container: by container, how much and with whom; nobody while it is under way.
+    pub(in crate::provenance) contained: BTreeMap<String, (LotKey, Option<Symbol>, Range)>,
+}
+
+impl Books {
+    /// An amount of the books' unit.
+    pub(in crate::provenance) fn amount(&self, value: Exact) -> Amount {
+        Amount {
+            value,
+            unit: self.unit.clone(),
+        }
+    }
+
+    /// How much room they take, in entries.
+    pub(in crate::provenance) fn weight(&self) -> usize {
+        let entries = self
+            .accounts
+            .values()
+            .map(|account| account.inflow.len() + account.outflow.len());
+        entries.sum()
+    }
+
+    /// Which flows went into something, were built in (and not taken out) or used up.
+    pub(in crate::provenance) fn used(&self) -> Range {
+        let mut used = Range::nothing();
+        let mut back = Range::nothing();
+        for account in self.accounts.values() {
+            for entry in &account.outflow {
+                if entry.role.uses() || entry.role == Role::Consumed {
+                    used.add(entry.amount.as_ref());
+                }
+            }
+            for entry in &account.inflow {
+                if matches!(entry.role, Role::Removed | Role::Dismantled) {
+                    back.add(entry.amount.as_ref());
+                }
+            }
+        }
+        used.less(&back)
+    }
+
+    /// Keeps the books of a lot.
+    pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History) -> Self {
+        let measure = Measure::of(gate, history);
+        let made = making::of(gate, history, &measure);
+        let mut clerk = Clerk {
+            gate,
+            history,
+            measure: &measure,
+            carriers: carriers(gate, history),
+            accounts: HashMap::default(),
+            shipments: Vec::new(),
+            takings: Vec::new(),
+            built_in: BTreeMap::new(),
+            contained: BTreeMap::new(),
+        };
+        clerk.open(&made);
+        clerk.post();
+        let (in_transit, over_receipts) = clerk.settle();
+        let Clerk {
+            accounts,
+            built_in,
+            contained,
+            ..
+        } = clerk;
+        Self {
+            unit: measure.unit,
+            made,
+            accounts,
+            in_transit,
+            over_receipts,
+            built_in,
+            contained,
+        }
+    }
+}
+
+/// One shipment's share of the lot.
+#[derive(Clone, Debug)]
+struct Shipment {
+    from: Symbol,
+    to: Option<Symbol>,
+    reference: Symbol,
+    amount: Option<Exact>,
+    /// What of it came back to the sender: refused, withdrawn, lapsed, received again.
+    back: Option<Exact>,
+}
+
+/// One receipt's share of the lot.
+#[derive(Clone, Debug)]
+struct Taking {
+    by: Symbol,
+    reference: Symbol,
+    amount: Option<Exact>,
+    fact: u32,
+    place: Symbol,
+}
+
+/// Keeps the books.
+struct Clerk<'a> {
+    gate: Gate<'a>,
+    history: &'a History,
+    measure: &'a Measure,
+    /// Who carries the lot to others and has none of it himself: his movements are those of what he carries.
+    carriers: HashSet<Symbol, BySymbol>,
+    accounts: HashMap<Symbol, Account, BySymbol>,
+    shipments: Vec<Shipment>,
+    takings: Vec<Taking>,
+    built_in: BTreeMap<String, (LotKey, Symbol, Range)>,
+    contained: BTreeMap<String, (LotKey, Option<Symbol>, Range)>,
+}
+
+impl Clerk<'_> {
+    /// Books what was made, and opens an account for everybody to whom some came.
+    fn open(&mut self, made: &Made) {
+        for entry in &made.entries {
+            let account = self.accounts.entry(entry.maker).or_default();
+            account.makes = true;
+            account.not_compared |= entry.not_compared;
+            account.inflow.push(Entry {
+                fact: entry.fact,
+                role: entry.role,
+                amount: entry.amount.at_most.clone(),
+                place: self.gate.fact(entry.fact).reading.facility,
+            });
+        }
+        for moment in &self.history.moments {
+            if self.is_flow(moment)
+                && let Role::Taken | Role::Removed | Role::Opening = moment.role
+            {
+                self.open_for(self.gate.actor(moment.touch.fact));
+            }
+            if self.is_flow(moment) && moment.role == Role::Handed {
+                let to = self.gate.fact(moment.touch.fact).reading.to.named();
+                self.open_for(to.unwrap_or_else(|| self.gate.actor(moment.touch.fact)));
+            }
+        }
+    }
+
+    fn open_for(&mut self, party: Symbol) {
+        if !self.carriers.contains(&party) {
+            self.accounts.entry(party).or_default();
+        }
+    }
+
+    /// Whether the moment moves some of the lot: by name, or with the container that it lies in. What is built
+    /// into a parent has left the books; the parent has books of its own.
+    fn is_flow(&self, moment: &Moment) -> bool {
+        moment.via.is_none()
+            || moment
+                .packed
+                .is_some_and(|packed| self.gate.leg(packed).role == Role::Packed)
+    }
+
+    /// Whose account a party's deeds are booked on.
+    fn account_of(&self, party: Symbol) -> Symbol {
+        if self.accounts.contains_key(&party) {
+            return party;
+        }
+        if let Some(principal) = self
+            .history
+            .principal_of(party)
+            .filter(|principal| self.accounts.contains_key(principal))
+        {
+            return principal;
+        }
+        // The owner of the number ships from where it was made for him.
+        let mut makers = self.accounts.iter().filter(|(_, account)| account.makes);
+        match (makers.next(), makers.next()) {
+            (Some((maker, _)), None) if self.history.owner == Some(party) => *maker,
+            _ => party,
+        }
+    }
+
+    /// On whose account what a fact took out is booked: who acts, or for whom and where, whoever has some.
+    fn charged(&self, fact: u32) -> Symbol {
+        let actor = self.gate.actor(fact);
+        let operator = self.gate.operator(fact);
+        let principal = self.gate.fact(fact).reading.principal.named();
+        let kept_for_actor = operator != actor
+            && self.accounts.contains_key(&operator)
+            && self.shipments.iter().any(|shipment| {
+                shipment.to == Some(operator)
+                    && (shipment.from == actor || shipment.from == self.account_of(actor))
+            });
+        if kept_for_actor {
+            return operator;
+        }
+        [Some(actor), principal, Some(operator)]
+            .into_iter()
+            .flatten()
+            .find(|party| self.accounts.contains_key(party))
+            .unwrap_or_else(|| self.account_of(actor))
+    }
+
+    fn book(&mut self, party: Symbol, inward: bool, entry: Entry) {
+        let account = self.accounts.entry(party).or_default();
+        if inward {
+            account.inflow.push(entry);
+        } else {
+            account.outflow.push(entry);
+        }
+    }
+
+    fn note_incomparable(&mut self, party: Symbol) {
+        self.accounts.entry(party).or_default().not_compared = true;
+    }
+
+    /// Posts every moment.
+    fn post(&mut self) {
+        // Copies: the history is borrowed, the accounts change.
+        for moment in &self.history.moments {
+            self.post_one(moment);
+        }
+    }
+
+    fn post_one(&mut self, moment: &Moment) {
+        let gate = self.gate;
+        let fact = moment.touch.fact;
+        let reading = &gate.fact(fact).reading;
+        let actor = gate.actor(fact);
+        let read = self.measure.read(gate, moment);
+        let amount = read.amount;
+        let entry = Entry {
+            fact,
+            role: moment.role,
+            amount: amount.clone(),
+            place: reading.facility,
+        };
+        let flow = self.is_flow(moment);
+        match moment.role {
+            Role::Input | Role::Child | Role::Consumed if moment.via.is_none() => {
+                let party = self.charged(fact);
+                if read.not_compared {
+                    self.note_incomparable(party);
+                }
+                self.book(party, false, entry);
+                if moment.role == Role::Child
+                    && let Some(parent) = gate.leg_in(fact, Role::Parent).map(|leg| leg.span.key())
+                {
+                    let row = self
+                        .built_in
+                        .entry(gate.name(parent))
+                        .or_insert_with(|| (parent, actor, Range::nothing()));
+                    row.2.add(amount.as_ref());
+                }
+            }
+            Role::Removed if moment.via.is_none() => {
+                let parent = gate.leg_in(fact, Role::Dismantled).map(|leg| leg.span.key());
+                self.take_out(parent, actor, entry);
+            }
+            // A parent that was taken apart without naming what came out gives back all that was in it.
+            Role::Dismantled if moment.via.is_some() => self.take_out(moment.via, actor, entry),
+            Role::Opening if moment.via.is_none() => self.book_opening(moment, entry),
+            Role::Sent | Role::Taken if flow && self.carriers.contains(&actor) => {
+                self.move_contents(moment, None);
+            }
+            Role::Sent if flow => {
+                let party = self.charged(fact);
+                if read.not_compared {
+                    self.note_incomparable(party);
+                }
+                self.shipments.push(Shipment {
+                    from: party,
+                    to: reading.to.named(),
+                    reference: reading.reference,
+                    back: gate.came_back_whole(fact).then(|| amount.clone()).flatten(),
+                    amount,
+                });
+                self.book(party, false, entry);
+                self.move_contents(moment, None);
+            }
+            Role::Taken if flow => {
+                if read.not_compared {
+                    self.note_incomparable(actor);
+                }
+                self.takings.push(Taking {
+                    by: actor,
+                    reference: reading.reference,
+                    amount,
+                    fact,
+                    place: reading.facility,
+                });
+                self.move_contents(moment, Some(actor));
+            }
+            Role::Returned if flow => self.give_back(moment, amount),
+            Role::Handed if flow => {
+                self.hand_over(moment, entry);
+            }
+            Role::Packed if moment.via.is_none() => {
+                if let Some(container) = gate.leg_in(fact, Role::Container).map(|leg| leg.span.key()) {
+                    let row = self
+                        .contained
+                        .entry(gate.name(container))
+                        .or_insert_with(|| (container, Some(actor), Range::nothing()));
+                    row.1 = Some(actor);
+                    row.2.add(amount.as_ref());
+                }
+            }
+            Role::Unpacked if moment.via.is_none() => {
+                let container = gate.leg_in(fact, Role::Emptied).map(|leg| leg.span.key());
+                self.unpack(container, amount.as_ref());
+            }
+            Role::Emptied if moment.via.is_some() => self.unpack(moment.via, amount.as_ref()),
+            _ => {}
+        }
+    }
+
+    /// A hand-over moves what somebody holds to whoever takes it; of what a carrier carries, it moves nothing but
+    /// the load, and the consignee's own word that he took it over is his receipt.
+    fn hand_over(&mut self, moment: &Moment, entry: Entry) {
+        let gate = self.gate;
+        let fact = moment.touch.fact;
+        let reading = &gate.fact(fact).reading;
+        let actor = gate.actor(fact);
+        let giver = reading.from.named().unwrap_or(actor);
+        let to = reading.to.named().unwrap_or(actor);
+        let (given_by_carrier, taken_by_carrier) =
+            (self.carriers.contains(&giver), self.carriers.contains(&to));
+        if given_by_carrier && !taken_by_carrier && actor == to {
+            self.takings.push(Taking {
+                by: to,
+                reference: Symbol::NONE,
+                amount: entry.amount,
+                fact,
+                place: entry.place,
+            });
+        } else if !given_by_carrier && !taken_by_carrier {
+            let from = reading
+                .from
+                .named()
+                .map_or_else(|| self.charged(fact), |from| self.account_of(from));
+            self.book(from, false, entry.clone());
+            self.book(to, true, entry);
+        }
+        self.move_contents(moment, (!taken_by_carrier).then_some(to));
+    }
+
+    /// What contains the lot changed hands.
+    fn move_contents(&mut self, moment: &Moment, to: Option<Symbol>) {
+        if let Some(container) = moment.inside
+            && let Some(row) = self.contained.get_mut(&self.gate.name(container))
+        {
+            row.1 = to;
+        }
+    }
+
+    fn unpack(&mut self, container: Option<LotKey>, amount: Option<&Exact>) {
+        let Some(container) = container else { return };
+        if let Some(row) = self.contained.get_mut(&self.gate.name(container)) {
+            let mut taken = Range::nothing();
+            taken.add(amount);
+            row.2 = row.2.less(&taken);
+        }
+    }
+
+    fn take_out(&mut self, parent: Option<LotKey>, by: Symbol, entry: Entry) {
+        if let Some(parent) = parent
+            && let Some(row) = self.built_in.get_mut(&self.gate.name(parent))
+        {
+            let mut taken = Range::nothing();
+            taken.add(entry.amount.as_ref());
+            row.2 = row.2.less(&taken);
+        }
+        let party = self.account_of(by);
+        self.book(party, true, entry);
+    }
+
+    /// An opening balance is what its holder had of which nothing else is said: what receipts and makings up to
+    /// then explain is no second amount.
+    fn book_opening(&mut self, moment: &Moment, mut entry: Entry) {
+        let gate = self.gate;
+        let party = gate.actor(moment.touch.fact);
+        let time = gate.fact(moment.touch.fact).event_time;
+        let mut explained = Range::nothing();
+        let mut gone = Range::nothing();
+        let account = self.accounts.entry(party).or_default();
+        let before = |entry: &&Entry| gate.fact(entry.fact).event_time <= time;
+        for known in account.inflow.iter().filter(before) {
+            explained.add(known.amount.as_ref());
+        }
+        for known in account.outflow.iter().filter(before) {
+            gone.add(known.amount.as_ref());
+        }
+        for taking in self.takings.iter().filter(|taking| taking.by == party) {
+            explained.add(taking.amount.as_ref());
+        }
+        let left = explained.less(&gone);
+        entry.amount = entry.amount.map(|mut stated| {
+            stated -= &left.at_least;
+            if stated.is_negative() {
+                Exact::zero()
+            } else {
+                stated
+            }
+        });
+        self.book(party, true, entry);
+    }
+
+    /// Refused at the door, withdrawn or lapsed: the sender's again.
+    fn give_back(&mut self, moment: &Moment, amount: Option<Exact>) {
+        let gate = self.gate;
+        let fact = moment.touch.fact;
+        let actor = gate.actor(fact);
+        let reference = gate.fact(fact).reading.reference;
+        let mut left = amount;
+        for shipment in &mut self.shipments {
+            let concerns = (shipment.from == actor
+                || shipment.to == Some(actor)
+                || shipment.to.is_none()
+                || self.carriers.contains(&actor))
+                && (reference == Symbol::NONE
+                    || shipment.reference == Symbol::NONE
+                    || shipment.reference == reference);
+            if !concerns {
+                continue;
+            }
+            match (&mut left, &shipment.amount) {
+                (Some(left), Some(sent)) => {
+                    let mut room = sent.clone();
+                    room -= shipment.back.as_ref().unwrap_or(&Exact::zero());
+                    let part = room.min(left.clone());
+                    let mut back = shipment.back.take().unwrap_or_else(Exact::zero);
+                    back += &part;
+                    *left -= &part;
+                    shipment.back = Some(back);
+                    if left.is_zero() {
+                        return;
+                    }
+                }
+                // Some of it, nobody says how much: all of it may have come back.
+                (None, _) | (_, None) => shipment.back = shipment.amount.clone(),
+            }
+        }
+    }
+}
+
+impl Clerk<'_> {
+    /// Compares what was shipped to each receiver with what he received, books receipts and what came back, and
+    /// says what is still on its way.
+    fn settle(&mut self) -> (Vec<InTransit>, Vec<OverReceipt>) {
+        let receivers: BTreeSet<&str> = self
+            .takings
+            .iter()
+            .map(|taking| self.gate.symbols.name(taking.by))
+            .collect();
+        let receivers: Vec<Symbol> = receivers
+            .into_iter()
+            .filter_map(|name| self.gate.symbols.get(name))
+            .collect();
+        let mut arrived: HashMap<Symbol, Range, BySymbol> = HashMap::default();
+        let over_receipts = receivers
+            .into_iter()
+            .filter_map(|receiver| self.receive(receiver, &mut arrived))
+            .collect();
+        self.book_back();
+        (self.in_transit(arrived), over_receipts)
+    }
+
+    /// Books one receiver's receipts; says if they exceed what was shipped to him.
+    fn receive(
+        &mut self,
+        receiver: Symbol,
+        arrived: &mut HashMap<Symbol, Range, BySymbol>,
+    ) -> Option<OverReceipt> {
+        let takings: Vec<Taking> = self
+            .takings
+            .iter()
+            .filter(|taking| taking.by == receiver)
+            .cloned()
+            .collect();
+        let mut received = Range::nothing();
+        for taking in &takings {
+            received.add(taking.amount.as_ref());
+        }
+        let mut offered = Range::nothing();
+        for shipment in &self.shipments {
+            if shipment.to == Some(receiver) || shipment.to.is_none() && shipment.from != receiver {
+                offered.add(shipment.amount.as_ref());
+            }
+        }
+        // What came beyond what was shipped to him is his own, back from where he sent it, as far as he sent any.
+        let beyond = match &offered.at_most {
+            Some(offered) => difference(&received.at_least, offered),
+            None => Exact::zero(),
+        };
+        let own = self.take_back(receiver, &beyond);
+        let mut beyond = difference(&beyond, &own);
+        beyond = beyond.max(self.over_by_number(receiver, &takings));
+        let mut left_own = own.clone();
+        let account = self.accounts.entry(receiver).or_default();
+        for taking in &takings {
+            let mut amount = taking.amount.clone();
+            // What came back is no new stock: it lowers what went out.
+            if let Some(amount) = &mut amount {
+                let part = amount.clone().min(left_own.clone());
+                *amount -= &part;
+                left_own -= &part;
+            }
+            account.inflow.push(Entry {
+                fact: taking.fact,
+                role: Role::Taken,
+                amount,
+                place: taking.place,
+            });
+        }
+        let mut from_others = received.clone();
+        from_others.at_least -= &own;
+        if let Some(most) = &mut from_others.at_most {
+            *most -= &own;
+        }
+        arrived.insert(receiver, from_others);
+        let outside = !self.history.makings.iter().any(|making| making.own_word);
+        if beyond.is_zero() || outside || self.measure.is_within_tolerance(&beyond, &received.at_least) {
+            return None;
+        }
+        account.beyond_shipped = beyond.clone();
+        Some(OverReceipt {
+            receiver,
+            facts: takings.iter().map(|taking| taking.fact).collect(),
+            shipped: difference(&received.at_least, &beyond),
+            received: received.at_least,
+        })
+    }
+
+    /// Where both sides name the shipment: what was received of it beyond what left with it.
+    fn over_by_number(&self, receiver: Symbol, takings: &[Taking]) -> Exact {
+        let mut over = Exact::zero();
+        let numbers: BTreeSet<u32> = takings
+            .iter()
+            .map(|taking| taking.reference)
+            .filter(|number| number.is_some())
+            .map(Symbol::index)
+            .collect();
+        for number in numbers {
+            let mut sent = Range::nothing();
+            let mut named = false;
+            for shipment in &self.shipments {
+                let concerns = shipment.to.is_none_or(|to| to == receiver) || shipment.from == receiver;
+                if shipment.reference.index() == number && concerns {
+                    named = true;
+                    sent.add(shipment.amount.as_ref());
+                }
+            }
+            let mut got = Range::nothing();
+            for taking in takings.iter().filter(|taking| taking.reference.index() == number) {
+                got.add(taking.amount.as_ref());
+            }
+            if let Some(sent) = sent.at_most.filter(|_| named) {
+                over += &difference(&got.at_least, &sent);
+            }
+        }
+        over
+    }
+
+    /// Takes back up to `wanted` of what a party shipped: it came home, as refused, withdrawn or without papers.
+    /// Returns how much that was.
+    fn take_back(&mut self, party: Symbol, wanted: &Exact) -> Exact {
+        let mut left = wanted.clone();
+        for shipment in self
+            .shipments
+            .iter_mut()
+            .filter(|shipment| shipment.from == party)
+        {
+            let Some(sent) = shipment.amount.clone() else {
+                continue;
+            };
+            // What was refused or withdrawn is his already; receiving it brings it to his door.
+            let back = shipment.back.clone().unwrap_or_else(Exact::zero);
+            let part = sent.min(left.clone());
+            left -= &part;
+            shipment.back = Some(back.max(part));
+            if left.is_zero() {
+                break;
+            }
+        }
+        difference(wanted, &left)
+    }
+
+    /// Books what came back of shipments as not gone out.
+    fn book_back(&mut self) {
+        for shipment in &self.shipments {
+            let Some(mut back) = shipment.back.clone() else {
+                continue;
+            };
+            let Some(account) = self.accounts.get_mut(&shipment.from) else {
+                continue;
+            };
+            for entry in account
+                .outflow
+                .iter_mut()
+                .filter(|entry| entry.role == Role::Sent)
+            {
+                if let Some(amount) = &mut entry.amount {
+                    let part = amount.clone().min(back.clone());
+                    *amount -= &part;
+                    back -= &part;
+                }
+            }
+        }
+    }
+
+    /// What was shipped, did not come back and did not arrive, by receiver and sender.
+    fn in_transit(&self, mut arrived: HashMap<Symbol, Range, BySymbol>) -> Vec<InTransit> {
+        let mut rows: BTreeMap<(&str, &str), InTransit> = BTreeMap::new();
+        for shipment in &self.shipments {
+            let mut left = Range::nothing();
+            left.add(shipment.amount.as_ref());
+            let mut back = Range::nothing();
+            back.add(Some(shipment.back.as_ref().unwrap_or(&Exact::zero())));
+            let text = |symbol: Option<Symbol>| symbol.map_or("", |symbol| self.gate.symbols.name(symbol));
+            rows.entry((text(shipment.to), text(Some(shipment.from))))
+                .or_insert_with(|| InTransit {
+                    from: shipment.from,
+                    to: shipment.to,
+                    amount: Range::nothing(),
+                })
+                .amount
+                .join(&left.less(&back));
+        }
+        // Shipments to a named receiver first: what arrives beyond them was open to anybody.
+        let (named, open): (Vec<InTransit>, Vec<InTransit>) =
+            rows.into_values().partition(|row| row.to.is_some());
+        named
+            .into_iter()
+            .chain(open)
+            .filter_map(|mut row| {
+                let mut receivers: Vec<Symbol> = row.to.into_iter().collect();
+                if row.to.is_none() {
+                    receivers.extend(arrived.keys().copied());
+                }
+                for receiver in receivers {
+                    if let Some(arrived) = arrived.get_mut(&receiver) {
+                        let before = row.amount.clone();
+                        row.amount = row.amount.less(arrived);
+                        *arrived = arrived.less(&before);
+                    }
+                }
+                (!row.amount.is_nothing()).then_some(row)
+            })
+            .collect()
+    }
+}
+
+/// How much more one amount is than another; nothing if it is not.
+fn difference(one: &Exact, other: &Exact) -> Exact {
+    let mut more = one.clone();
+    more -= other;
+    if more.is_negative() { Exact::zero() } else { more }
+}
+
+/// Who carries the lot and has none of it himself: named as carrier, or taking over from one, and neither maker
+/// nor consignee.
+fn carriers(gate: Gate<'_>, history: &History) -> HashSet<Symbol, BySymbol> {
+    let mut carriers: HashSet<Symbol, BySymbol> = HashSet::default();
+    let mut owners: HashSet<Symbol, BySymbol> = HashSet::default();
+    for making in &history.makings {
+        owners.insert(gate.actor(making.touch.fact));
+    }
+    let moving = |role: Role| {
+        history
+            .moments
+            .iter()
+            .filter(move |moment| moment.role == role)
+            .map(|moment| &gate.fact(moment.touch.fact).reading)
+    };
+    let mut receivers: HashSet<Symbol, BySymbol> = HashSet::default();
+    for shipped in moving(Role::Sent) {
+        carriers.extend(shipped.carrier.named());
+        receivers.extend(shipped.to.named());
+    }
+    // Whom a consignee names as having delivered what another shipped to him carried it.
+    let mut senders: HashMap<Symbol, HashSet<Symbol, BySymbol>, BySymbol> = HashMap::default();
+    for moment in history.moments.iter().filter(|moment| moment.role == Role::Sent) {
+        if let Some(to) = gate.fact(moment.touch.fact).reading.to.named() {
+            senders
+                .entry(to)
+                .or_default()
+                .insert(gate.actor(moment.touch.fact));
+        }
+    }
+    for moment in history.moments.iter().filter(|moment| moment.role == Role::Taken) {
+        let fact = moment.touch.fact;
+        let (receiver, deliverer) = (gate.actor(fact), gate.fact(fact).reading.from.named());
+        if let (Some(senders), Some(deliverer)) = (senders.get(&receiver), deliverer)
+            && senders.iter().any(|sender| *sender != deliverer)
+        {
+            carriers.insert(deliverer);
+        }
+    }
+    owners.extend(&receivers);
+    let opened = history
+        .moments
+        .iter()
+        .filter(|moment| moment.role == Role::Opening);
+    owners.extend(opened.map(|moment| gate.actor(moment.touch.fact)));
+    loop {
+        let before = carriers.len();
+        for handed in moving(Role::Handed) {
+            if let (Some(from), Some(to)) = (handed.from.named(), handed.to.named())
+                && carriers.contains(&from)
+            {
+                carriers.insert(to);
+            }
+        }
+        if carriers.len() == before {
+            break;
+        }
+    }
+    carriers.retain(|party| !owners.contains(party));
+    carriers
+}

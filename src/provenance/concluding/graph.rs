@@ -1,0 +1,659 @@
+//! Where a lot came from and where it went: steps and lots as a graph, from one root, within bounds.
+//!
+//! Runs of serials that share their history are one node, so a pallet of 9,600 cells is one line. Breadth
+//! first, siblings in the order of facts and then of identifiers, so that the same facts give the same
+//! answer, cut off at the same place; how much was cut off is said.
+//!
+//! A lot that was filled several times is followed from those of its makings that a draw comes from, and no
+//! others. The inputs of a run belong to all its outputs; one that began long after an output is a *possible*
+//! ancestor of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    ops::Range,
+};
+
+use serde::Serialize;
+
+use super::{
+    super::{
+        FactKey,
+        amount::Amount,
+        filing::{
+            fact::{Leg, Role, Stated},
+            span::{LotKey, Span},
+        },
+        gate::{Gate, amend::Counted, moments::CLOCK_SLACK},
+        memory::Declared,
+    },
+    anomaly::AnomalyKind,
+    history::{self, History},
+    judge, origins_of, party, product,
+};
+use crate::{policy::view::Assurance, register::EventPlace, time::EventTime, wire::shape};
+
+/// Which way to walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// To what it was made from.
+    Up,
+    /// To what it went into.
+    Down,
+}
+
+/// How far to walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Most steps from the root.
+    pub depth_max: u32,
+    /// Most nodes.
+    pub nodes_max: usize,
+    /// Composition as it was at this time; without it, all there ever was.
+    pub composed_at: Option<EventTime>,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            depth_max: 64,
+            nodes_max: 10_000,
+            composed_at: None,
+        }
+    }
+}
+
+/// A lot, or a run of serials with one history.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Node {
+    /// Identifier; the first one of a run.
+    pub lot: String,
+    /// The last one of a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    /// How many identifiers.
+    pub count: u64,
+    /// Steps from the root.
+    pub depth: u32,
+    /// Declared product, or the GTIN of a GS1 identifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
+    /// Declared kind: `cam`, `cell`, `pack` ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The lot that a serial is a member of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class_lot: Option<String>,
+    /// Who made it; several if several did.
+    pub makers: Vec<String>,
+    /// Whether nothing is known of how it was made.
+    pub unknown: bool,
+    /// Whether the log cannot say that it is one, only that it may be: it went in after the output left, or was
+    /// drawn unnamed from a lot of which this is a member.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub possible: bool,
+    /// Who reported how it was made, where that is not the maker's own word.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reported_by: Vec<String>,
+    /// What does not fit at this lot and weighs on it.
+    pub anomalies: Vec<AnomalyKind>,
+}
+
+/// One lot in a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StepItem {
+    /// Identifier; the first one of a run.
+    pub lot: String,
+    /// The last one of a run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<String>,
+    /// How much, in base units, if stated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Amount>,
+    /// Whether the quantity is sealed and was not opened.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
+    /// Of a part: when it was taken out again (event time).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<EventTime>,
+}
+
+/// A step between lots: what went in, what came out, who, where and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The event that says so; of a run told in several events, the first.
+    pub event: FactKey,
+    /// The run's other events.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub more_events: Vec<FactKey>,
+    /// The run's id, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// Where it stands in the log.
+    pub leaf_index: u64,
+    /// Zero-based in its statement.
+    pub event_number: u32,
+    /// Kind of event: `transformed`, `assembled` ...
+    pub kind: &'static str,
+    /// Step id: `calcine`, `seal` ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<String>,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facility: Option<String>,
+    /// The facility's country.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Who worked.
+    pub operator: String,
+    /// For whom, if for another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    /// When.
+    pub event_time: EventTime,
+    /// What went in.
+    pub inputs: Vec<StepItem>,
+    /// What came out.
+    pub outputs: Vec<StepItem>,
+    /// The signed claim that the inputs are all, where the signer may make it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs_complete: Option<bool>,
+    /// What stands behind the step; an imported one is asserted, by its importer.
+    pub assurance: Assurance,
+    /// Whether it was imported from another's document without his leave: not its party's own word.
+    pub reported: bool,
+    /// Who imported it, if it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported_by: Option<String>,
+    /// Whether its signer's word counts for what came out.
+    pub standing: bool,
+    /// Whether something that does not count yet would change it: a correction or void on which others object,
+    /// or another version under another key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub contested: bool,
+}
+
+/// A walk from one lot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Provenance {
+    /// Where it starts.
+    pub root: String,
+    /// Which way.
+    pub direction: Direction,
+    /// Lots, nearest first.
+    pub nodes: Vec<Node>,
+    /// Steps, in the order met.
+    pub steps: Vec<Step>,
+    /// Legal names of the parties, and names of the facilities, that occur; as the authority registered them.
+    pub names: BTreeMap<String, String>,
+    /// Whether the bounds cut something off.
+    pub truncated: bool,
+    /// What they cut off.
+    pub left_out: LeftOut,
+}
+
+/// How many lots a walk met and did not follow, and why. What lies behind them was not counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// More steps from the root than were asked for.
+    pub too_deep: u64,
+    /// More nodes than were asked for.
+    pub too_many: u64,
+}
+
+/// Walks from `lot`. Nothing if the log has no event about it.
+pub(in crate::provenance) fn walk(
+    gate: Gate<'_>,
+    lot: &str,
+    direction: Direction,
+    bounds: Bounds,
+) -> Option<Provenance> {
+    let key = gate.known(lot)?;
+    let mut walk = Walk {
+        gate,
+        bounds,
+        direction,
+        nodes: Vec::new(),
+        steps: Vec::new(),
+        met: HashMap::new(),
+        refused: HashSet::new(),
+        seen_steps: HashSet::new(),
+        queue: VecDeque::new(),
+        left_out: LeftOut::default(),
+    };
+    walk.enter(key.into(), None, 0, false);
+    walk.run();
+    Some(Provenance {
+        root: lot.to_owned(),
+        direction,
+        names: walk.registered_names(),
+        nodes: walk.nodes,
+        steps: walk.steps,
+        truncated: walk.left_out != LeftOut::default(),
+        left_out: walk.left_out,
+    })
+}
+
+/// The name of an event kind by its field number.
+pub(in crate::provenance) fn kind_name(kind: u32) -> &'static str {
+    shape::EVENT.field(kind).map_or("unknown", |field| field.name)
+}
+
+/// One lot on the walk.
+#[derive(Debug)]
+struct Met {
+    /// Its place among the nodes.
+    node: usize,
+    depth: u32,
+    /// Which of its makings were followed, or followed from.
+    followed: Vec<bool>,
+    /// Draws that were followed.
+    draws: HashSet<u32>,
+}
+
+struct Walk<'a> {
+    gate: Gate<'a>,
+    bounds: Bounds,
+    direction: Direction,
+    nodes: Vec<Node>,
+    steps: Vec<Step>,
+    met: HashMap<Span, Met>,
+    refused: HashSet<Span>,
+    seen_steps: HashSet<u32>,
+    /// Lots to follow, with the makings of theirs to follow.
+    queue: VecDeque<(Span, Range<usize>)>,
+    left_out: LeftOut,
+}
+
+impl Walk<'_> {
+    fn run(&mut self) {
+        while let Some((piece, window)) = self.queue.pop_front() {
+            let history = history::of(self.gate, piece.key());
+            match self.direction {
+                Direction::Up => self.up(&history, piece, window),
+                Direction::Down => self.down(&history, piece, window),
+            }
+        }
+    }
+
+    /// Meets a lot by the given ones of its makings; none: by all.
+    fn enter(&mut self, piece: Span, window: Option<Range<usize>>, depth: u32, possible: bool) {
+        let history = history::of(self.gate, piece.key());
+        let origins = origins_of(self.gate, &history);
+        let all = origins.entries.len();
+        let window = window.unwrap_or(0..all);
+        if !self.met.contains_key(&piece) {
+            if depth > self.bounds.depth_max || self.nodes.len() >= self.bounds.nodes_max {
+                if self.refused.insert(piece) {
+                    if depth > self.bounds.depth_max {
+                        self.left_out.too_deep += 1;
+                    } else {
+                        self.left_out.too_many += 1;
+                    }
+                }
+                return;
+            }
+            let node = self.node(&history, piece, depth, possible);
+            self.met.insert(
+                piece,
+                Met {
+                    node: self.nodes.len(),
+                    depth,
+                    followed: vec![false; all],
+                    draws: HashSet::new(),
+                },
+            );
+            self.nodes.push(node);
+            if window.is_empty() {
+                self.queue.push_back((piece, window));
+                return;
+            }
+        }
+        let Some(met) = self.met.get_mut(&piece) else {
+            return;
+        };
+        if !possible && let Some(node) = self.nodes.get_mut(met.node) {
+            node.possible = false;
+        }
+        let fresh = met.followed.get_mut(window.clone()).is_some_and(|followed| {
+            let fresh = followed.contains(&false);
+            followed.fill(true);
+            fresh
+        });
+        if fresh {
+            self.queue.push_back((piece, window));
+        }
+    }
+
+    fn registered_names(&self) -> BTreeMap<String, String> {
+        let of_steps = self.steps.iter().flat_map(|step| {
+            let others = [&step.on_behalf_of, &step.facility, &step.reported_by];
+            std::iter::once(&step.operator).chain(others.into_iter().flatten())
+        });
+        let of_nodes = self
+            .nodes
+            .iter()
+            .flat_map(|node| node.makers.iter().chain(&node.reported_by));
+        let ids: BTreeSet<&String> = of_steps.chain(of_nodes).collect();
+        ids.into_iter()
+            .filter_map(|id| Some((id.clone(), party::registered_name(self.gate, id)?)))
+            .collect()
+    }
+
+    fn node(&self, history: &History, piece: Span, depth: u32, possible: bool) -> Node {
+        let gate = self.gate;
+        let product = product::of_lot(gate, history);
+        let mut anomalies: Vec<AnomalyKind> = judge::of(gate, piece)
+            .iter()
+            .filter(|anomaly| anomaly.weighs_on == super::anomaly::Weight::Lot)
+            .map(|anomaly| anomaly.kind)
+            .collect();
+        anomalies.sort();
+        anomalies.dedup();
+        let (lot, last) = names(gate, piece);
+        Node {
+            lot,
+            last,
+            count: piece.count(),
+            depth,
+            kind: product
+                .and_then(|product| product::declared(gate, product))
+                .map(|Declared { declared, .. }| declared.kind.clone()),
+            product: product.and_then(|product| gate.text(product)),
+            class_lot: history.classes.last().map(|class| gate.name(*class)),
+            makers: party::makers(gate, history),
+            unknown: !history.is_made(),
+            possible,
+            reported_by: party::reporters(gate, history),
+            anomalies,
+        }
+    }
+
+    fn depth_of(&self, piece: Span) -> u32 {
+        self.met.get(&piece).map_or(0, |met| met.depth)
+    }
+
+    fn is_possible(&self, piece: Span) -> bool {
+        self.met
+            .get(&piece)
+            .and_then(|met| self.nodes.get(met.node))
+            .is_some_and(|node| node.possible)
+    }
+
+    fn up(&mut self, history: &History, piece: Span, window: Range<usize>) {
+        let gate = self.gate;
+        let depth = self.depth_of(piece) + 1;
+        let unsure = self.is_possible(piece);
+        let origins = origins_of(gate, history);
+        let mut has_inputs = false;
+        for entry in origins.entries.get(window).unwrap_or_default() {
+            let entry = *entry;
+            let contested = history.alternatives.contains(&entry);
+            for input in self.step(entry, contested) {
+                has_inputs = true;
+                let late = gate.fact(input.fact).event_time
+                    > gate.fact(entry).event_time.saturating_add(CLOCK_SLACK);
+                let source = history::of(gate, input.piece.key());
+                let behind = origins_of(gate, &source).behind(gate, input.fact);
+                self.enter(input.piece, Some(behind), depth, unsure || late);
+            }
+        }
+        // A serial that was only commissioned comes from wherever its class lot does.
+        if !has_inputs {
+            for class in &history.classes {
+                let joined = history
+                    .makings
+                    .iter()
+                    .map(|making| making.touch.fact)
+                    .find(|fact| {
+                        gate.leg_in(*fact, Role::Class)
+                            .is_some_and(|leg| leg.span.key() == *class)
+                    });
+                let source = history::of(gate, *class);
+                let origins = origins_of(gate, &source);
+                let behind = joined.map(|fact| origins.up_to(gate, gate.fact(fact).event_time));
+                self.enter((*class).into(), behind, depth, unsure);
+            }
+        }
+    }
+
+    fn down(&mut self, history: &History, piece: Span, window: Range<usize>) {
+        let gate = self.gate;
+        let depth = self.depth_of(piece) + 1;
+        let unsure = self.is_possible(piece);
+        let origins = origins_of(gate, history);
+        for moment in &history.moments {
+            if moment.via.is_some() {
+                continue;
+            }
+            let fact = moment.touch.fact;
+            if moment.member.is_some() {
+                // Cut as everywhere on a walk, and not at every fact about a member.
+                let made = moment.joined.filter(|_| moment.role.makes());
+                for part in made.map_or_else(Vec::new, |made| self.pieces(gate.leg(made).span)) {
+                    self.enter(part, None, depth, unsure);
+                }
+                continue;
+            }
+            if !moment.role.uses() {
+                continue;
+            }
+            let behind = origins.behind(gate, fact);
+            let meets = origins.entries.is_empty() || behind.start < window.end && window.start < behind.end;
+            let fresh = self
+                .met
+                .get_mut(&piece)
+                .is_some_and(|met| meets && met.draws.insert(fact));
+            if fresh {
+                self.follow_use(fact, depth, unsure);
+            }
+        }
+        self.drawn_unnamed(history, depth);
+    }
+
+    /// From what a fact used to what its run put out.
+    fn follow_use(&mut self, fact: u32, depth: u32, unsure: bool) {
+        let gate = self.gate;
+        self.step(fact, false);
+        let went_in = gate.fact(fact).event_time;
+        for other in gate.run_of(fact) {
+            if !gate.counts(other) {
+                continue;
+            }
+            let late = went_in > gate.fact(other).event_time.saturating_add(CLOCK_SLACK);
+            for leg in &gate.fact(other).reading.legs {
+                if !matches!(leg.role, Role::Output | Role::Parent) {
+                    continue;
+                }
+                for piece in self.pieces(leg.span) {
+                    let made = history::of(gate, piece.key());
+                    let origins = origins_of(gate, &made);
+                    // A lot for which the signer has no standing is none that this went into.
+                    let entry = origins.entries.iter().position(|entry| *entry == other);
+                    if let Some(at) = entry {
+                        self.enter(piece, Some(at..at + 1), depth, unsure || late);
+                    } else if made.admits(other) {
+                        self.enter(piece, None, depth, unsure || late);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A serial that nobody names afterwards may be in whatever was drawn from its class lot by quantity.
+    fn drawn_unnamed(&mut self, history: &History, depth: u32) {
+        let gate = self.gate;
+        let is_gone = history
+            .direct()
+            .any(|moment| moment.role.uses() || moment.role == Role::Consumed);
+        if !history.is_serial || is_gone {
+            return;
+        }
+        for class in &history.classes {
+            let class = history::of(gate, *class);
+            for moment in class.direct() {
+                if moment.role.uses() {
+                    self.follow_use(moment.touch.fact, depth, true);
+                }
+            }
+        }
+    }
+
+    /// Cut where the facts about making and using differ.
+    fn pieces(&self, span: Span) -> Vec<Span> {
+        self.gate.tracks.pieces(span, |touch| {
+            let role = self.gate.leg(touch).role;
+            role.makes() || role.uses() || role == Role::Removed
+        })
+    }
+
+    /// Notes the step that a fact tells of, with its whole run, and returns the pieces that went into it.
+    fn step(&mut self, fact: u32, contested: bool) -> Vec<WentIn> {
+        let gate = self.gate;
+        let run: Vec<u32> = gate
+            .run_of(fact)
+            .into_iter()
+            .filter(|member| *member == fact || gate.counts(*member))
+            .collect();
+        let mut inputs = Vec::new();
+        let mut went_in = Vec::new();
+        for member in &run {
+            let parent = gate.leg_in(*member, Role::Parent).map(|leg| leg.span.key());
+            for leg in &gate.fact(*member).reading.legs {
+                if !leg.role.uses() {
+                    continue;
+                }
+                let cut = if leg.role == Role::Child || leg.serial {
+                    self.pieces(leg.span)
+                } else {
+                    vec![leg.span]
+                };
+                for piece in cut {
+                    let until = parent
+                        .filter(|_| leg.role == Role::Child)
+                        .and_then(|parent| gate.left(piece.key(), parent, *member));
+                    if let Some(at) = self.bounds.composed_at
+                        && leg.role == Role::Child
+                        && (at.as_nanos() < gate.fact(*member).event_time
+                            || until.is_some_and(|until| until <= at.as_nanos()))
+                    {
+                        continue;
+                    }
+                    inputs.push(self.item(leg, piece, until));
+                    went_in.push(WentIn { fact: *member, piece });
+                }
+            }
+        }
+        let makes = run
+            .iter()
+            .any(|member| gate.fact(*member).reading.legs.iter().any(|leg| leg.role.makes()));
+        if went_in.is_empty() && !makes {
+            return went_in;
+        }
+        let first = run.first().copied().unwrap_or(fact);
+        if self.seen_steps.insert(first) {
+            let outputs = run
+                .iter()
+                .flat_map(|member| &gate.fact(*member).reading.legs)
+                .filter(|leg| leg.role.makes())
+                .map(|leg| self.item(leg, leg.span, None))
+                .collect();
+            let step = self.describe(&run, contested, inputs, outputs);
+            self.steps.push(step);
+        }
+        went_in
+    }
+
+    fn item(&self, leg: &Leg, piece: Span, until: Option<i64>) -> StepItem {
+        let (lot, last) = names(self.gate, piece);
+        StepItem {
+            lot,
+            last,
+            quantity: self.gate.amount(leg, piece),
+            sealed: leg.quantity == Stated::Sealed,
+            until: until.map(EventTime::from_nanos),
+        }
+    }
+
+    fn describe(&self, run: &[u32], contested: bool, inputs: Vec<StepItem>, outputs: Vec<StepItem>) -> Step {
+        let gate = self.gate;
+        let fact = run.first().copied().unwrap_or_default();
+        let said = gate.fact(fact);
+        let own = gate.is_own_word(fact);
+        let EventPlace {
+            leaf_index,
+            event_number,
+        } = said.place;
+        let standing = said
+            .reading
+            .legs
+            .iter()
+            .find(|leg| leg.role.makes())
+            .is_none_or(|leg| history::of(gate, leg.span.key()).admits(fact) && own);
+        Step {
+            event: gate.key_of(fact),
+            more_events: run.iter().skip(1).map(|member| gate.key_of(*member)).collect(),
+            run: (said.kind == super::super::filing::uses::TRANSFORMED)
+                .then(|| gate.text(said.reading.reference))
+                .flatten(),
+            leaf_index: leaf_index.get(),
+            event_number,
+            kind: kind_name(said.kind),
+            step: run
+                .iter()
+                .find_map(|member| gate.text(gate.fact(*member).reading.step)),
+            facility: gate.text(said.reading.facility),
+            country: gate
+                .directory
+                .facility(said.reading.facility, said.event_time)
+                .and_then(|row| gate.text(row.country)),
+            operator: gate.symbols.name(gate.operator(fact)).to_owned(),
+            on_behalf_of: run
+                .iter()
+                .find_map(|member| gate.fact(*member).reading.principal.named())
+                .and_then(|party| gate.text(party)),
+            event_time: EventTime::from_nanos(said.event_time),
+            inputs,
+            outputs,
+            inputs_complete: complete(gate, run).filter(|_| own),
+            assurance: run
+                .iter()
+                .map(|member| gate.backing(*member).of("step"))
+                .min()
+                .unwrap_or(Assurance::Reported),
+            reported: !own,
+            reported_by: (!own).then(|| gate.issuer_of(fact).to_owned()),
+            standing,
+            contested: contested
+                || run
+                    .iter()
+                    .any(|member| gate.counted(*member) == Counted::Contested),
+        }
+    }
+}
+
+/// Something that went into a run, and the event of the run that says so.
+struct WentIn {
+    fact: u32,
+    piece: Span,
+}
+
+/// A run is complete if one of its events claims it and none denies it.
+pub(in crate::provenance) fn complete(gate: Gate<'_>, run: &[u32]) -> Option<bool> {
+    let claims = run
+        .iter()
+        .filter_map(|member| gate.fact(*member).reading.inputs_complete);
+    claims.reduce(|one, other| one && other)
+}
+
+/// The first and, of several, the last identifier of a piece.
+pub(in crate::provenance) fn names(gate: Gate<'_>, piece: Span) -> (String, Option<String>) {
+    let last = LotKey {
+        number: piece.last,
+        ..piece.key()
+    };
+    (
+        gate.name(piece.key()),
+        (piece.count() > 1).then(|| gate.name(last)),
+    )
+}

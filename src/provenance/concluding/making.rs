@@ -1,0 +1,266 @@
+//! How much of a lot was made, by whom.
+//!
+//! The same number again is normal: put back, topped up, made again after it was used up. Each adds to one lot.
+//! Three styles tell one making twice, and must not count twice: a lot commissioned and also put out of a step;
+//! a lot with a quantity and serials that are its members; a thing commissioned and also assembled.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{
+    super::{
+        amount::Exact,
+        filing::{
+            fact::Role,
+            span::Span,
+            symbol::{BySymbol, Symbol},
+        },
+        gate::{
+            Gate,
+            moments::{CLOCK_SLACK, Moment},
+        },
+    },
+    books::Range,
+    history::History,
+    measure::Measure,
+};
+
+/// How far apart the two tellings of one making may be: an hour.
+const TOLD_TOGETHER: i64 = 3_600_000_000_000;
+
+/// One making's share.
+#[derive(Debug)]
+pub(super) struct MadeEntry {
+    pub(super) fact: u32,
+    pub(super) role: Role,
+    pub(super) maker: Symbol,
+    pub(super) amount: Range,
+    pub(super) not_compared: bool,
+}
+
+/// What was made of a lot.
+#[derive(Debug)]
+pub(in crate::provenance) struct Made {
+    pub(super) entries: Vec<MadeEntry>,
+    /// The sum.
+    pub(in crate::provenance) total: Range,
+}
+
+/// What was made of a lot, on the makings that count.
+pub(super) fn of(gate: Gate<'_>, history: &History, measure: &Measure) -> Made {
+    let entries = if history.is_serial {
+        one_thing(gate, history)
+    } else {
+        let mut entries = by_quantity(gate, history, measure);
+        add_members(gate, history, measure, &mut entries);
+        entries
+    };
+    let mut total = Range::nothing();
+    for entry in &entries {
+        total.at_least += &entry.amount.at_least;
+        total.at_most = match (total.at_most.take(), &entry.amount.at_most) {
+            (Some(mut sum), Some(most)) => {
+                sum += most;
+                Some(sum)
+            }
+            _ => None,
+        };
+    }
+    Made { entries, total }
+}
+
+/// One piece each time that the thing came to be while it was not there.
+fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
+    let mut entries = Vec::new();
+    let goes =
+        |moment: &&Moment| moment.via.is_none() && (moment.role.uses() || moment.role == Role::Consumed);
+    for making in &history.makings {
+        let fact = making.touch.fact;
+        if making.role == Role::Class || entries.iter().any(|known: &MadeEntry| known.fact == fact) {
+            continue;
+        }
+        let time = gate.fact(fact).event_time.saturating_add(CLOCK_SLACK);
+        let gone = history
+            .moments
+            .iter()
+            .filter(goes)
+            .filter(|moment| gate.fact(moment.touch.fact).event_time <= time)
+            .count();
+        let reworked = gate.run_of(fact).iter().any(|member| {
+            let legs = &gate.fact(*member).reading.legs;
+            legs.iter()
+                .any(|leg| leg.role.uses() && leg.span.contains(history.key))
+        });
+        if !reworked && gone < entries.len() {
+            continue;
+        }
+        entries.push(MadeEntry {
+            fact,
+            role: making.role,
+            maker: gate.actor(fact),
+            amount: Range {
+                at_least: Exact::whole(1),
+                at_most: Some(Exact::whole(1)),
+            },
+            not_compared: false,
+        });
+    }
+    entries
+}
+
+/// Makings that name the lot itself.
+fn by_quantity(gate: Gate<'_>, history: &History, measure: &Measure) -> Vec<MadeEntry> {
+    let mut entries: Vec<MadeEntry> = Vec::new();
+    let legs = history.direct().filter(|moment| {
+        matches!(moment.role, Role::Made | Role::Output | Role::Parent)
+            && history.makings.iter().any(|making| making.touch == moment.touch)
+    });
+    for moment in legs {
+        let read = measure.read(gate, moment);
+        let mut amount = Range::nothing();
+        amount.add(read.amount.as_ref());
+        entries.push(MadeEntry {
+            fact: moment.touch.fact,
+            role: moment.role,
+            maker: gate.actor(moment.touch.fact),
+            amount,
+            not_compared: read.not_compared,
+        });
+    }
+    told_twice(gate, &mut entries);
+    entries
+}
+
+/// Who commissions a lot and also reports the step that made it speaks of one amount, if both say the same
+/// amount at about the same time. Said far apart it may as well be two: then the amount is open between both.
+fn told_twice(gate: Gate<'_>, entries: &mut [MadeEntry]) {
+    let mut steps: HashMap<Symbol, (Exact, i64, bool), BySymbol> = HashMap::default();
+    for entry in entries.iter().filter(|entry| entry.role == Role::Output) {
+        let time = gate.fact(entry.fact).event_time;
+        let (sum, last, known) = steps
+            .entry(entry.maker)
+            .or_insert_with(|| (Exact::zero(), time, true));
+        *sum += &entry.amount.at_least;
+        *last = time.max(*last);
+        *known &= entry.amount.at_most.is_some();
+    }
+    for entry in entries.iter_mut().filter(|entry| entry.role == Role::Made) {
+        let Some((sum, last, known)) = steps.get(&entry.maker) else {
+            continue;
+        };
+        if *known && *sum != entry.amount.at_least && entry.amount.at_most.is_some() {
+            continue;
+        }
+        let near = gate.fact(entry.fact).event_time.abs_diff(*last) <= TOLD_TOGETHER.unsigned_abs();
+        entry.amount.at_least = Exact::zero();
+        if near || !*known || entry.amount.at_most.is_none() {
+            entry.amount.at_most = Some(Exact::zero());
+        }
+    }
+}
+
+/// Serials of a class lot: they are what its quantity counts; of a lot without a quantity they are all of it.
+fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &mut Vec<MadeEntry>) {
+    let mut pieces: BTreeMap<(u32, u8, u64), (Span, Vec<&Moment>)> = BTreeMap::new();
+    for moment in &history.moments {
+        if let Some(member) = moment.member {
+            let key = (member.stem.index(), member.width, member.first);
+            pieces
+                .entry(key)
+                .or_insert_with(|| (member, Vec::new()))
+                .1
+                .push(moment);
+        }
+    }
+    let mut fresh: HashMap<Symbol, (u64, u32), BySymbol> = HashMap::default();
+    for (member, moments) in pieces.values() {
+        let mut here = 0_usize;
+        let gone_by = |time: i64| {
+            moments
+                .iter()
+                .filter(|moment| moment.via.is_none())
+                .filter(|moment| moment.role.uses() || moment.role == Role::Consumed)
+                .filter(|moment| gate.fact(moment.touch.fact).event_time <= time.saturating_add(CLOCK_SLACK))
+                .count()
+        };
+        for moment in moments {
+            if moment.via.is_some() || !moment.role.makes() {
+                continue;
+            }
+            let fact = moment.touch.fact;
+            let reworked = gate.run_of(fact).iter().any(|other| {
+                let legs = &gate.fact(*other).reading.legs;
+                legs.iter()
+                    .any(|leg| leg.role.uses() && leg.span.contains(member.key()))
+            });
+            if reworked {
+                here += 1;
+                push_members(gate, measure, entries, moment, member.count());
+            } else if gone_by(gate.fact(fact).event_time) >= here {
+                here += 1;
+                let row = fresh.entry(gate.actor(fact)).or_insert((0, fact));
+                row.0 += member.count();
+            }
+        }
+    }
+    let stated = entries.iter().any(|entry| {
+        matches!(entry.role, Role::Made | Role::Output) && entry.amount.at_most != Some(Exact::zero())
+    });
+    let mut fresh: Vec<(Symbol, (u64, u32))> = fresh.into_iter().collect();
+    fresh.sort_by(|a, b| gate.compare(a.1.1, b.1.1));
+    for (maker, (count, fact)) in fresh {
+        let own: Exact =
+            entries
+                .iter()
+                .filter(|entry| entry.maker == maker)
+                .fold(Exact::zero(), |mut sum, entry| {
+                    sum += &entry.amount.at_least;
+                    sum
+                });
+        // Somebody's serials for what another made are names, and add nothing.
+        if stated && own.is_zero() {
+            continue;
+        }
+        let mut more = measure.pieces(count);
+        more -= &own;
+        if more.is_negative() || more.is_zero() {
+            continue;
+        }
+        entries.push(MadeEntry {
+            fact,
+            role: Role::Class,
+            maker,
+            amount: Range {
+                at_least: more.clone(),
+                at_most: Some(more),
+            },
+            not_compared: false,
+        });
+    }
+}
+
+fn push_members(
+    gate: Gate<'_>,
+    measure: &Measure,
+    entries: &mut Vec<MadeEntry>,
+    moment: &Moment,
+    count: u64,
+) {
+    let amount = measure.pieces(count);
+    entries.push(MadeEntry {
+        fact: moment.touch.fact,
+        role: moment.role,
+        maker: gate.actor(moment.touch.fact),
+        amount: Range {
+            at_least: amount.clone(),
+            at_most: Some(amount),
+        },
+        not_compared: false,
+    });
+}
+
+impl Made {
+    /// Whether a fact brought some of it into being, and did not only name again what was there.
+    pub(super) fn counts(&self, fact: u32) -> bool {
+        self.entries.iter().any(|entry| entry.fact == fact)
+    }
+}

@@ -1,0 +1,54 @@
+//! Who is meant: names that the authority registered, makers of a lot, and who only reports.
+
+use super::{
+    super::{filing::symbol::Symbol, gate::Gate},
+    history::History,
+};
+use crate::wire::v1::event::Kind;
+
+const PARTY_ENROLLED: u32 = 16;
+const FACILITY_REGISTERED: u32 = 17;
+
+/// What the authority registered last under an identifier: a party's legal name, or a facility's name.
+pub(in crate::provenance) fn registered_name(gate: Gate<'_>, id: &str) -> Option<String> {
+    let newest = [PARTY_ENROLLED, FACILITY_REGISTERED]
+        .into_iter()
+        .flat_map(|kind| gate.directory.about(kind, id))
+        .copied()
+        .max_by(|a, b| gate.compare(*a, *b))?;
+    let name = match gate.event_of(newest)?.kind? {
+        Kind::PartyEnrolled(party) => party.legal_name,
+        Kind::FacilityRegistered(facility) => facility.name,
+        _ => return None,
+    };
+    (!name.is_empty()).then_some(name)
+}
+
+/// Who made a lot: the operators of the steps that it came out of, by their own word. Of what was only reported
+/// the claimed ones, if the report names any; who imported a document is never a maker by it.
+pub(in crate::provenance) fn makers(gate: Gate<'_>, history: &History) -> Vec<String> {
+    let facts = history.makings.iter().filter_map(|making| {
+        let fact = making.touch.fact;
+        let operator = gate.operator(fact);
+        let stated = making.own_word || operator != gate.fact(fact).issuer;
+        stated.then_some(operator)
+    });
+    names(gate, facts)
+}
+
+/// Who imported what is known of how a lot was made.
+pub(in crate::provenance) fn reporters(gate: Gate<'_>, history: &History) -> Vec<String> {
+    let facts = history
+        .makings
+        .iter()
+        .filter(|making| !making.own_word)
+        .map(|making| gate.fact(making.touch.fact).issuer);
+    names(gate, facts)
+}
+
+fn names(gate: Gate<'_>, parties: impl Iterator<Item = Symbol>) -> Vec<String> {
+    let mut names: Vec<String> = parties.map(|party| gate.symbols.name(party).to_owned()).collect();
+    names.sort();
+    names.dedup();
+    names
+}

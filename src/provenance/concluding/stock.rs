@@ -1,0 +1,208 @@
+//! What of a lot is where: stock by (holder, place, parent), in bounds where nobody says how much.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{
+    super::{
+        amount::{Amount, Exact},
+        filing::{
+            span::LotKey,
+            symbol::{BySymbol, Symbol},
+        },
+        gate::Gate,
+    },
+    books::{Account, Books, Range},
+    history::{self, History},
+};
+
+/// How deep assemblies in assemblies are followed to who holds the outermost.
+const NESTING_MAX: u32 = 8;
+
+/// Some of a lot, in one place. The amount is an interval where a movement did not say how much.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StockRow {
+    /// Who holds it; nobody while it is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// Where, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// What contains it, or what it is built into.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
+    /// Of what is under way: who sent it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Of what is under way: to whom, if somebody is named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// At least this much.
+    pub at_least: Amount,
+    /// At most this much.
+    pub at_most: Amount,
+}
+
+/// Where the lot is now, in the unit of its books.
+pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History, books: &Books) -> Vec<StockRow> {
+    let mut rows = Vec::new();
+    let mut loose: BTreeMap<&str, (Symbol, Range)> = BTreeMap::new();
+    for (party, account) in &books.accounts {
+        loose.insert(gate.symbols.name(*party), (*party, account.on_hand()));
+    }
+    // A serial of a lot that also moves by quantity may have gone along unnamed.
+    let may_have_moved = history.is_serial && moves_unnamed(gate, history);
+    for (container, (_, holder, amount)) in &books.contained {
+        if amount.is_nothing() {
+            continue;
+        }
+        if let Some(holder) = holder
+            && let Some((_, left)) = loose.get_mut(gate.symbols.name(*holder))
+        {
+            left.at_least -= &amount.at_least;
+            if left.at_least.is_negative() {
+                left.at_least = Exact::zero();
+            }
+            if let Some(most) = &mut left.at_most {
+                *most -= &amount.at_least;
+                if most.is_negative() {
+                    *most = Exact::zero();
+                }
+            }
+        }
+        let place = holder.and_then(|holder| place_of(books.accounts.get(&holder)?));
+        rows.push(row(
+            gate,
+            books,
+            (*holder, place),
+            Some(container.clone()),
+            amount,
+        ));
+    }
+    for (parent, (key, by, amount)) in &books.built_in {
+        if !amount.is_nothing() {
+            let holder = holder_of(gate, *key, NESTING_MAX).unwrap_or(*by);
+            rows.push(row(
+                gate,
+                books,
+                (Some(holder), None),
+                Some(parent.clone()),
+                amount,
+            ));
+        }
+    }
+    for (party, left) in loose.into_values() {
+        if left.is_nothing() {
+            continue;
+        }
+        let place = books.accounts.get(&party).and_then(place_of);
+        rows.push(row(gate, books, (Some(party), place), None, &left));
+    }
+    for under_way in &books.in_transit {
+        let mut under_way_row = row(gate, books, (None, None), None, &under_way.amount);
+        under_way_row.from = gate.text(under_way.from);
+        under_way_row.to = under_way.to.and_then(|to| gate.text(to));
+        rows.push(under_way_row);
+    }
+    if may_have_moved {
+        for row in &mut rows {
+            row.at_least.value = Exact::zero();
+        }
+    }
+    rows.sort_by(|a, b| {
+        let key = |row: &StockRow| {
+            (
+                row.holder.clone(),
+                row.place.clone(),
+                row.parent.clone(),
+                row.from.clone(),
+                row.to.clone(),
+            )
+        };
+        key(a).cmp(&key(b))
+    });
+    rows
+}
+
+fn row(
+    gate: Gate<'_>,
+    books: &Books,
+    (holder, place): (Option<Symbol>, Option<Symbol>),
+    parent: Option<String>,
+    amount: &Range,
+) -> StockRow {
+    // What nobody bounds is bounded by all that there ever was.
+    let most = amount
+        .at_most
+        .clone()
+        .or_else(|| books.made.total.at_most.clone())
+        .unwrap_or_else(|| amount.at_least.clone());
+    StockRow {
+        holder: holder.and_then(|holder| gate.text(holder)),
+        place: place.and_then(|place| gate.text(place)),
+        parent,
+        from: None,
+        to: None,
+        at_least: books.amount(amount.at_least.clone()),
+        at_most: books.amount(most.max(amount.at_least.clone())),
+    }
+}
+
+/// The one place at which an account's stock can be: where all that came in came in, and nothing says that it
+/// went elsewhere.
+fn place_of(account: &Account) -> Option<Symbol> {
+    let mut balance: std::collections::HashMap<Symbol, (Exact, bool), BySymbol> =
+        std::collections::HashMap::default();
+    for entry in &account.inflow {
+        let row = balance
+            .entry(entry.place)
+            .or_insert_with(|| (Exact::zero(), true));
+        match &entry.amount {
+            Some(amount) => row.0 += amount,
+            None => row.1 = false,
+        }
+    }
+    if balance.len() > 1 {
+        for entry in &account.outflow {
+            let row = balance.get_mut(&entry.place)?;
+            row.0 -= entry.amount.as_ref()?;
+        }
+        balance.retain(|_, (left, known)| !*known || !left.is_zero());
+    }
+    let mut places = balance.into_keys();
+    let only = places.next().filter(|place| place.is_some())?;
+    places.next().is_none().then_some(only)
+}
+
+/// Who holds all of a thing, through what it is built into.
+fn holder_of(gate: Gate<'_>, key: LotKey, depth: u32) -> Option<Symbol> {
+    let depth = depth.checked_sub(1)?;
+    let history = history::of(gate, key);
+    let books = super::books_of(gate, &history);
+    if let Some((outer, by, _)) = books
+        .built_in
+        .values()
+        .find(|(_, _, amount)| !amount.is_nothing())
+    {
+        return holder_of(gate, *outer, depth).or(Some(*by));
+    }
+    let mut holders = books
+        .accounts
+        .iter()
+        .filter(|(_, account)| !account.on_hand().is_nothing());
+    let (holder, _) = holders.next()?;
+    holders.next().is_none().then_some(*holder)
+}
+
+/// Whether a class lot of a serial was moved by quantity, so that nobody says whether the serial went along.
+fn moves_unnamed(gate: Gate<'_>, history: &History) -> bool {
+    history.classes.iter().any(|class| {
+        history::of(gate, *class).moments.iter().any(|moment| {
+            moment.member.is_none()
+                && (moment.role.moves()
+                    || moment.role.uses()
+                    || moment.role == super::super::filing::fact::Role::Consumed)
+        })
+    })
+}

@@ -1,0 +1,375 @@
+//! Which versions, corrections and voids count.
+//!
+//! Nothing is edited. What an issuer corrects or voids, he says again or takes back; whether that changes
+//! anything for others is settled by cover, never by claimed times:
+//!
+//! - it counts at once if one feed said it before its issuer's statement of letting the thing go, or if nobody
+//!   else relied on it;
+//! - it counts if it leaves covered all that others took, and changes no input, maker, place or product of
+//!   what they took;
+//! - otherwise it waits until everybody who relied on the event seconds it (evidence that names the amendment),
+//!   or an accredited laboratory, auditor or the authority does. Until then the event stands, and is contested.
+//!
+//! Of several reports under one id the first of a feed counts; reports of different keys stand beside each
+//! other, contested.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::{
+    super::{
+        amount::{Exact, Tally},
+        filing::{
+            fact::Role,
+            span::{LotKey, Span},
+            symbol::Symbol,
+        },
+    },
+    Gate,
+    moments::{Moment, Pass},
+};
+
+/// Deepest chain of corrections of corrections that is followed.
+const DEPTH_MAX: u32 = 8;
+
+/// Whether a fact counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::provenance) enum Counted {
+    /// Nobody contests it.
+    Surely,
+    /// It stands, but something that does not count yet would change it.
+    Contested,
+    /// It was corrected, voided, or is the later of several reports; or a correction that would bring it in
+    /// does not count.
+    Not,
+}
+
+/// An amendment that would take from others what they relied on.
+#[derive(Clone, Debug)]
+pub(in crate::provenance) struct LateAmendment {
+    /// The correction or void.
+    pub(in crate::provenance) amendment: u32,
+    /// What others did in reliance on the event, in order.
+    pub(in crate::provenance) relied: Vec<u32>,
+}
+
+impl Gate<'_> {
+    /// Whether a fact counts, contested or not.
+    pub(in crate::provenance) fn counts(&self, number: u32) -> bool {
+        self.counted(number) != Counted::Not
+    }
+
+    /// Whether a fact counts, and whether that is contested.
+    pub(in crate::provenance) fn counted(&self, number: u32) -> Counted {
+        if !self.fact(number).contested && !self.may_be_late(number) {
+            return Counted::Surely;
+        }
+        self.memory.counted(number, || self.judge_counted(number, 0))
+    }
+
+    fn counted_within(&self, number: u32, depth: u32) -> Counted {
+        if depth > DEPTH_MAX || !self.fact(number).contested {
+            return Counted::Surely;
+        }
+        self.judge_counted(number, depth)
+    }
+
+    fn judge_counted(&self, number: u32, depth: u32) -> Counted {
+        let fact = self.fact(number);
+        let versions = self.versions(fact.issuer, fact.id());
+        let preceded = |version: u32| {
+            versions
+                .iter()
+                .any(|other| self.precedes_in_feed(*other, version))
+        };
+        if preceded(number) {
+            return Counted::Not;
+        }
+        let announced = self.links.announcing(fact.issuer, fact.id());
+        let held_back = announced.is_some_and(|corrections| {
+            !corrections.iter().any(|correction| {
+                self.fact(*correction)
+                    .target
+                    .is_some_and(|target| self.amends(*correction, target, depth))
+            })
+        });
+        if held_back {
+            return Counted::Not;
+        }
+        let mut contested = versions.iter().filter(|version| !preceded(**version)).count() > 1;
+        for amendment in self.links.amendments_of(number) {
+            if self.amends(*amendment, number, depth) {
+                return Counted::Not;
+            }
+            contested |= self.counted_within(*amendment, depth + 1) != Counted::Not;
+        }
+        if self.may_be_late(number) && self.undoes_what_others_took(number) {
+            return Counted::Not;
+        }
+        if contested {
+            Counted::Contested
+        } else {
+            Counted::Surely
+        }
+    }
+
+    /// Whether a correction or void of `target` takes effect.
+    fn amends(&self, amendment: u32, target: u32, depth: u32) -> bool {
+        self.counted_within(amendment, depth + 1) != Counted::Not
+            && self.objections(amendment, target).is_none()
+    }
+
+    /// What others did in reliance on `target` that keeps an amendment of it from counting, if anything does.
+    fn objections(&self, amendment: u32, target: u32) -> Option<Vec<u32>> {
+        let relied = self.relied_on(target);
+        if relied.is_empty()
+            || self.is_vouched_for(amendment)
+            || self.precedes_letting_go(amendment, target)
+            || self.leaves_covered(amendment, target)
+        {
+            return None;
+        }
+        let seconded = |party: Symbol| {
+            self.links
+                .evidence_for(amendment)
+                .iter()
+                .any(|witness| self.is_own_word(*witness) && self.actor(*witness) == party)
+        };
+        relied
+            .iter()
+            .any(|fact| !seconded(self.actor(*fact)))
+            .then_some(relied)
+    }
+
+    /// Corrections and voids of a fact that do not count because others relied on it.
+    pub(in crate::provenance) fn late_amendments(&self, number: u32) -> Vec<LateAmendment> {
+        self.links
+            .amendments_of(number)
+            .iter()
+            .filter(|amendment| self.counted_within(**amendment, 1) != Counted::Not)
+            .filter_map(|amendment| {
+                Some(LateAmendment {
+                    amendment: *amendment,
+                    relied: self.objections(*amendment, number)?,
+                })
+            })
+            .collect()
+    }
+
+    fn is_vouched_for(&self, amendment: u32) -> bool {
+        self.links
+            .evidence_for(amendment)
+            .iter()
+            .any(|witness| self.is_independent(*witness))
+    }
+
+    /// The lots whose makings, or movements, a fact is about: what it made, else what it names.
+    fn subjects(&self, fact: u32) -> Vec<Span> {
+        let legs = &self.fact(fact).reading.legs;
+        let made: Vec<Span> = legs
+            .iter()
+            .filter(|leg| leg.role.makes() || leg.role == Role::Dismantled)
+            .map(|leg| leg.span)
+            .collect();
+        if made.is_empty() {
+            legs.iter().map(|leg| leg.span).collect()
+        } else {
+            made
+        }
+    }
+
+    /// Every moment with standing of the lots that a fact is about, whether it counts or not.
+    fn said_about(&self, fact: u32) -> Vec<(LotKey, Vec<Moment>)> {
+        let mut roots = BTreeSet::new();
+        let mut accounts = Vec::new();
+        for span in self.subjects(fact) {
+            for piece in self.tracks.pieces(span, |_| true) {
+                let classes = self.class_lots(piece.key());
+                let all = if classes.is_empty() {
+                    vec![piece.key()]
+                } else {
+                    classes
+                };
+                for root in all {
+                    if roots.insert((root.stem.index(), root.width, root.number)) {
+                        let standing = self.standing(root);
+                        let mut moments = self.moments(root, Pass::Said(1));
+                        moments.retain(|moment| standing.admits(moment.touch.fact));
+                        accounts.push((root, moments));
+                    }
+                }
+            }
+        }
+        accounts
+    }
+
+    /// What other parties with standing did with what a fact made or moved: the facts, in order.
+    fn relied_on(&self, target: u32) -> Vec<u32> {
+        let signer = self.actor(target);
+        let subjects = self.subjects(target);
+        let named_only = |moment: &Moment| {
+            moment
+                .member
+                .is_none_or(|member| subjects.iter().any(|span| span.overlap(member).is_some()))
+        };
+        let mut relied: Vec<u32> = self
+            .said_about(target)
+            .iter()
+            .flat_map(|(_, moments)| moments)
+            .filter(|moment| {
+                let takes = matches!(
+                    moment.role,
+                    Role::Taken | Role::Sent | Role::Handed | Role::Consumed
+                ) || moment.role.uses();
+                takes && named_only(moment)
+            })
+            .map(|moment| moment.touch.fact)
+            .filter(|fact| *fact != target && self.actor(*fact) != signer && self.is_own_word(*fact))
+            .filter(|fact| self.links.amendments_of(*fact).is_empty())
+            .collect();
+        relied.sort_by(|a, b| self.compare(*a, *b));
+        relied.dedup();
+        relied
+    }
+
+    /// The signer's statements of letting go of what `target` is about.
+    fn lettings_go(&self, target: u32) -> Vec<u32> {
+        let signer = self.actor(target);
+        self.said_about(target)
+            .iter()
+            .flat_map(|(_, moments)| moments)
+            .filter(|moment| matches!(moment.role, Role::Sent | Role::Handed))
+            .map(|moment| moment.touch.fact)
+            .filter(|fact| self.actor(*fact) == signer)
+            .collect()
+    }
+
+    /// Whether the feed that said the amendment said it before every statement of letting the thing go.
+    fn precedes_letting_go(&self, amendment: u32, target: u32) -> bool {
+        self.lettings_go(target)
+            .iter()
+            .all(|letting| self.precedes_in_feed(amendment, *letting))
+    }
+
+    /// Whether, without `target` and with what the amendment puts in its place, all that others took is still
+    /// there, made of the same inputs by the same maker at the same place.
+    fn leaves_covered(&self, amendment: u32, target: u32) -> bool {
+        let issuer = self.fact(target).issuer;
+        let correctives: HashSet<u32> = self
+            .corrective_ids(amendment)
+            .iter()
+            .flat_map(|id| self.versions(issuer, id))
+            .collect();
+        let made = self.fact(target).reading.legs.iter().any(|leg| leg.role.makes());
+        let role_remains = |role: Role| {
+            if made {
+                role.makes()
+            } else {
+                self.fact(target)
+                    .reading
+                    .legs
+                    .first()
+                    .is_some_and(|leg| leg.role == role)
+            }
+        };
+        let takes = |role: Role| {
+            if made {
+                matches!(role, Role::Sent | Role::Handed)
+            } else {
+                matches!(role, Role::Taken)
+            }
+        };
+        let signer = self.actor(target);
+        for (_, moments) in self.said_about(target) {
+            let (mut left, mut taken) = (Tally::default(), Tally::default());
+            let mut left_members: Vec<Span> = Vec::new();
+            let mut taken_members: Vec<Span> = Vec::new();
+            for moment in &moments {
+                let fact = moment.touch.fact;
+                let own = self.actor(fact) == signer;
+                let stays = fact != target
+                    && (correctives.contains(&fact) || self.links.amendments_of(fact).is_empty());
+                if role_remains(moment.role) && own && stays && moment.via.is_none() {
+                    if made && !self.is_made_alike(fact, target) {
+                        return false;
+                    }
+                    left_members.extend(moment.member);
+                    left.add(self.moment_amount(moment).as_ref());
+                } else if takes(moment.role) && own == made {
+                    taken_members.extend(moment.member);
+                    taken.add(self.moment_amount(moment).as_ref());
+                }
+            }
+            let named = taken_members.iter().all(|taken| {
+                left_members
+                    .iter()
+                    .any(|left| left.overlap(*taken).is_some_and(|common| common == *taken))
+            });
+            let nothing = Exact::zero();
+            let enough = !taken.unknown
+                && taken
+                    .sums
+                    .iter()
+                    .all(|(unit, sum)| sum <= left.sums.get(unit).unwrap_or(&nothing));
+            if !(enough && (named || left_members.is_empty() && taken_members.is_empty())) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Whether two makings agree in everything but amounts: who, where, how, from what.
+    fn is_made_alike(&self, one: u32, other: u32) -> bool {
+        let way = |fact: u32| {
+            let reading = &self.fact(fact).reading;
+            let mut inputs: Vec<(u32, u8, u64, u64)> = self
+                .run_of(fact)
+                .into_iter()
+                .flat_map(|member| &self.fact(member).reading.legs)
+                .filter(|leg| leg.role.uses())
+                .map(|leg| {
+                    (
+                        leg.span.stem.index(),
+                        leg.span.width,
+                        leg.span.first,
+                        leg.span.last,
+                    )
+                })
+                .collect();
+            inputs.sort_unstable();
+            inputs.dedup();
+            let products: BTreeSet<u32> = reading
+                .legs
+                .iter()
+                .filter(|leg| leg.role.makes())
+                .map(|leg| leg.product.index())
+                .collect();
+            let who = (
+                self.operator(fact),
+                reading.facility,
+                reading.step,
+                reading.principal,
+            );
+            (who, inputs, products)
+        };
+        way(one) == way(other)
+    }
+
+    /// Whether a fact takes something out of an assembly that its signer has let go of: whether it is late has
+    /// to be asked although nobody contests it.
+    fn may_be_late(&self, number: u32) -> bool {
+        let legs = &self.fact(number).reading.legs;
+        legs.iter().any(|leg| leg.role == Role::Dismantled)
+    }
+
+    /// Whether a disassembly claims to have happened before its signer let go of the thing, said only after it
+    /// in every feed, while others took the thing.
+    fn undoes_what_others_took(&self, number: u32) -> bool {
+        let lettings = self.lettings_go(number);
+        let time = self.fact(number).event_time;
+        lettings
+            .iter()
+            .any(|letting| self.fact(*letting).event_time > time && !self.precedes_in_feed(number, *letting))
+            && !self.relied_on(number).is_empty()
+            && !self.is_vouched_for(number)
+    }
+}

@@ -1,0 +1,309 @@
+//! What touches a lot: the facts that name it, those that move what contains it, those that name its members.
+//!
+//! ```text
+//! lot ----------+-- facts that name it
+//!               +-- facts that move a container or an assembly, while it is in it     (via)
+//!               '-- of a class lot: the same for each serial that is a member of it   (member)
+//! ```
+//!
+//! Collected twice: from everything that was said, to decide who has standing; and again from what counts.
+
+use std::collections::HashSet;
+
+use super::{
+    super::filing::{
+        fact::Role,
+        span::{LotKey, Span, Touch},
+    },
+    Gate,
+};
+
+/// How deep containers in containers are followed.
+const NESTING_MAX: usize = 8;
+
+/// Which facts say that something came out of what contained it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::provenance) enum Pass {
+    /// Those of whoever has standing over the container, voided or not; standing is judged in so many levels
+    /// of containers around it, so that containers that are said to contain each other end somewhere.
+    Said(u8),
+    /// Those that count.
+    Counting,
+}
+
+/// How far apart two parties' clocks, or one party's booking and its deed, may honestly be: a day of another
+/// zone and the hour of daylight saving.
+pub(in crate::provenance) const CLOCK_SLACK: i64 = 26 * 3_600_000_000_000;
+
+/// One fact in the life of a lot.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::provenance) struct Moment {
+    pub(in crate::provenance) touch: Touch,
+    pub(in crate::provenance) role: Role,
+    /// The container or assembly through which it concerns the lot.
+    pub(in crate::provenance) via: Option<LotKey>,
+    /// Of the containers around the lot, the innermost.
+    pub(in crate::provenance) inside: Option<LotKey>,
+    /// The leg by which the lot went into `via`: whose word that is decides whether it moved along, and it
+    /// says how much did.
+    pub(in crate::provenance) packed: Option<Touch>,
+    /// Of a class lot: the serials that the fact concerns. None: the lot as an amount.
+    pub(in crate::provenance) member: Option<Span>,
+    /// Of a member: the leg that made it one.
+    pub(in crate::provenance) joined: Option<Touch>,
+}
+
+/// From when to when something was inside something else (event times).
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    from: i64,
+    until: i64,
+}
+
+impl Window {
+    const ALWAYS: Self = Self {
+        from: i64::MIN,
+        until: i64::MAX,
+    };
+
+    const fn holds(self, time: i64) -> bool {
+        self.from <= time && time < self.until
+    }
+}
+
+/// Where the search stands: around what, and how the lot came to be in it.
+#[derive(Clone, Copy, Debug)]
+struct Around {
+    key: LotKey,
+    via: Option<LotKey>,
+    inside: Option<LotKey>,
+    packed: Option<Touch>,
+    window: Window,
+    depth: usize,
+    pass: Pass,
+}
+
+impl Gate<'_> {
+    /// Everything that touches a lot and, of a class lot, its members; in order.
+    pub(in crate::provenance) fn moments(&self, root: LotKey, pass: Pass) -> Vec<Moment> {
+        let mut moments = Vec::new();
+        self.gather(root, pass, &mut moments);
+        let joins: Vec<Touch> = moments
+            .iter()
+            .filter(|moment| moment.role == Role::Class)
+            .map(|moment| moment.touch)
+            .collect();
+        let mut members: HashSet<(Span, u32)> = HashSet::new();
+        for join in joins {
+            for (leg, made) in (0..).zip(&self.fact(join.fact).reading.legs) {
+                if !(made.serial && made.role.makes()) {
+                    continue;
+                }
+                let joined = Touch { fact: join.fact, leg };
+                for piece in self.tracks.pieces(made.span, |_| true) {
+                    if members.insert((piece, join.fact)) {
+                        self.gather_member(root, (piece, joined), pass, &mut moments);
+                    }
+                }
+            }
+        }
+        self.sort(&mut moments);
+        moments
+    }
+
+    fn sort(&self, moments: &mut [Moment]) {
+        moments.sort_by(|a, b| {
+            self.compare(a.touch.fact, b.touch.fact)
+                .then_with(|| {
+                    (a.role, a.via.is_some(), a.touch.leg).cmp(&(b.role, b.via.is_some(), b.touch.leg))
+                })
+                .then_with(|| {
+                    let first = |moment: &Moment| moment.member.map(|span| span.first);
+                    first(a).cmp(&first(b))
+                })
+        });
+    }
+
+    /// What touches the serials of `piece`, which share their facts, from when they joined this class lot
+    /// until they joined another.
+    fn gather_member(
+        &self,
+        root: LotKey,
+        (piece, joined): (Span, Touch),
+        pass: Pass,
+        moments: &mut Vec<Moment>,
+    ) {
+        let from = moments.len();
+        self.gather(piece.key(), pass, moments);
+        let entry = joined.fact;
+        let next = moments
+            .iter()
+            .skip(from)
+            .filter(|moment| moment.via.is_none() && moment.role.makes())
+            .map(|moment| moment.touch.fact)
+            .filter(|fact| {
+                self.leg_in(*fact, Role::Class)
+                    .is_some_and(|class| class.span.key() != root)
+                    && self.compare(*fact, entry).is_gt()
+            })
+            .min_by(|a, b| self.compare(*a, *b));
+        let moved_in = self
+            .fact(entry)
+            .reading
+            .legs
+            .iter()
+            .any(|leg| leg.role.uses() && leg.span.contains(piece.key()));
+        let mut at = 0;
+        moments.retain_mut(|moment| {
+            at += 1;
+            if at <= from {
+                return true;
+            }
+            let fact = moment.touch.fact;
+            // What happened to a serial before it was sorted into this lot belongs to the lot it came from.
+            let early =
+                moved_in && (self.compare(fact, entry).is_lt() || (fact == entry && moment.role.uses()));
+            let late = next.is_some_and(|next| {
+                self.compare(fact, next).is_gt() || (fact == next && !moment.role.uses())
+            });
+            moment.member = Some(piece);
+            moment.joined = Some(joined);
+            !early && !late
+        });
+    }
+
+    fn gather(&self, key: LotKey, pass: Pass, moments: &mut Vec<Moment>) {
+        let start = Around {
+            key,
+            via: None,
+            inside: None,
+            packed: None,
+            window: Window::ALWAYS,
+            depth: 0,
+            pass,
+        };
+        self.gather_around(start, moments);
+    }
+
+    /// Collects what touches `around.key`, and what moves its containers while the lot is in them.
+    fn gather_around(&self, around: Around, moments: &mut Vec<Moment>) {
+        for touch in self.tracks.of(around.key) {
+            let role = self.leg(touch).role;
+            let time = self.fact(touch.fact).event_time;
+            if around.via.is_none() || (role.moves() && around.window.holds(time)) {
+                moments.push(Moment {
+                    touch,
+                    role,
+                    via: around.via,
+                    inside: around.inside,
+                    packed: around.packed,
+                    member: None,
+                    joined: None,
+                });
+            }
+            let outer = match role {
+                Role::Packed => Role::Container,
+                Role::Child => Role::Parent,
+                _ => continue,
+            };
+            let Some(outer) = self.leg_in(touch.fact, outer).map(|leg| leg.span.key()) else {
+                continue;
+            };
+            if around.depth >= NESTING_MAX {
+                continue;
+            }
+            let exit = self.exit_in(around.pass, around.key, outer, touch.fact);
+            if let Some(exit) = exit
+                && around.via.is_none()
+            {
+                self.note_emptying(exit, outer, touch, moments);
+            }
+            let window = Window {
+                from: around.window.from.max(time),
+                until: around
+                    .window
+                    .until
+                    .min(exit.map_or(i64::MAX, |exit| self.fact(exit).event_time)),
+            };
+            if window.from < window.until {
+                let inner = Around {
+                    key: outer,
+                    via: Some(outer),
+                    inside: around.inside.or(Some(outer)),
+                    packed: around.packed.or(Some(touch)),
+                    window,
+                    depth: around.depth + 1,
+                    pass: around.pass,
+                };
+                self.gather_around(inner, moments);
+            }
+        }
+    }
+
+    /// A container that was emptied without naming what came out lets go of the lot too.
+    fn note_emptying(&self, exit: u32, outer: LotKey, packed: Touch, moments: &mut Vec<Moment>) {
+        let legs = &self.fact(exit).reading.legs;
+        let named = legs
+            .iter()
+            .any(|leg| matches!(leg.role, Role::Unpacked | Role::Removed));
+        let emptied = (0..)
+            .zip(legs)
+            .find(|(_, leg)| matches!(leg.role, Role::Emptied | Role::Dismantled));
+        if let Some((leg, found)) = emptied
+            && !named
+        {
+            moments.push(Moment {
+                touch: Touch { fact: exit, leg },
+                role: found.role,
+                via: Some(outer),
+                inside: Some(outer),
+                packed: Some(packed),
+                member: None,
+                joined: None,
+            });
+        }
+    }
+
+    /// When `inner`, which went into `outer` by the fact `entered`, first came out again, of what counts.
+    pub(in crate::provenance) fn left(&self, inner: LotKey, outer: LotKey, entered: u32) -> Option<i64> {
+        self.exit(inner, outer, entered)
+            .map(|fact| self.fact(fact).event_time)
+    }
+
+    /// The fact by which it came out again, of those that count.
+    pub(in crate::provenance) fn exit(&self, inner: LotKey, outer: LotKey, entered: u32) -> Option<u32> {
+        self.exit_in(Pass::Counting, inner, outer, entered)
+    }
+
+    fn exit_in(&self, pass: Pass, inner: LotKey, outer: LotKey, entered: u32) -> Option<u32> {
+        let mut exits: Vec<u32> = Vec::new();
+        self.tracks.visit(outer.into(), &mut |_, touch| {
+            let out = match self.leg(touch).role {
+                Role::Emptied => Role::Unpacked,
+                Role::Dismantled => Role::Removed,
+                _ => return,
+            };
+            if !self.compare(touch.fact, entered).is_gt() {
+                return;
+            }
+            let legs = &self.fact(touch.fact).reading.legs;
+            let everything = !legs.iter().any(|leg| leg.role == out);
+            if everything || legs.iter().any(|leg| leg.role == out && leg.span.contains(inner)) {
+                exits.push(touch.fact);
+            }
+        });
+        exits
+            .into_iter()
+            .filter(|exit| self.opens(pass, outer, *exit))
+            .min_by(|a, b| self.compare(*a, *b))
+    }
+
+    /// Whether a fact says of `outer`, on a word that `pass` takes, that something came out of it.
+    fn opens(&self, pass: Pass, outer: LotKey, exit: u32) -> bool {
+        match pass {
+            Pass::Said(0) => self.is_own_word(exit),
+            Pass::Said(levels) => self.standing_in(outer, levels - 1).admits(exit),
+            Pass::Counting => self.standing(outer).admits(exit) && self.counts(exit),
+        }
+    }
+}
