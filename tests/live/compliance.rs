@@ -2,6 +2,7 @@
 //! is asked, whenever it joined, and never about anything that the log did not sign.
 
 mod distrust;
+mod load;
 mod memory;
 pub(crate) mod service;
 

@@ -12,19 +12,18 @@ use lotproof::{
 use serde::Serialize;
 use time::{Date, macros::format_description};
 
-pub(crate) use crate::reply::Digests;
 use crate::{
+    live::Completed,
     problem::{Problem, ProblemCode},
     reply::{
-        AnomaliesReply, DigestsReply, LotReply, OpeningsReply, PackVerdict, PackView, PacksReply, ParamView,
-        Position, ProvenanceReply, Standing, VerdictsReply,
+        AnomaliesReply, Digests, DigestsReply, LotReply, OpeningsReply, PackVerdict, PackView, PacksReply,
+        ParamView, Position, Preamble, ProvenanceReply, VerdictsReply,
     },
     request::{
         AnomaliesRequest, DEPTH_MAX, LIMIT_MAX, LotRequest, NODES_MAX, ProvenanceRequest, Request,
         VerdictsRequest,
     },
     rules::Rules,
-    shared::Shown,
 };
 
 /// Answers one question with the bytes of its JSON reply: the same bytes for the same state, question and
@@ -33,15 +32,15 @@ use crate::{
 /// # Errors
 /// [`Problem`]: the question is wrong, or about something that is not there.
 pub(crate) fn answer(
-    shown: &Shown<'_>,
+    completed: &Completed<'_>,
     rules: &Rules,
     request: &Request,
     today: Date,
 ) -> Result<Vec<u8>, Problem> {
     let asked = Asked {
-        shown,
+        completed,
         rules,
-        standing: standing(shown)?,
+        preamble: preamble(completed)?,
     };
     match request {
         Request::Lot(request) => json(&asked.lot(request)?),
@@ -51,8 +50,8 @@ pub(crate) fn answer(
         Request::Digests(_) => json(&asked.digests()),
         Request::Packs(_) => json(&asked.packs()),
         Request::Openings(_) => json(&OpeningsReply {
-            standing: asked.standing,
-            report: shown.openings.report(),
+            preamble: asked.preamble,
+            report: completed.openings.report(),
         }),
     }
 }
@@ -61,8 +60,8 @@ fn json(reply: &impl Serialize) -> Result<Vec<u8>, Problem> {
     serde_json::to_vec(reply).map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))
 }
 
-fn standing(shown: &Shown<'_>) -> Result<Standing, Problem> {
-    let state = shown.projector.state();
+fn preamble(completed: &Completed<'_>) -> Result<Preamble, Problem> {
+    let state = completed.projector.state();
     let state =
         state.ok_or_else(|| Problem::new(ProblemCode::NotReady, "the log has no entry that was verified"))?;
     let purpose = match state.register().purpose() {
@@ -72,16 +71,18 @@ fn standing(shown: &Shown<'_>) -> Result<Standing, Problem> {
         // No genesis is without a purpose.
         v1::Purpose::Production | v1::Purpose::Unspecified => Purpose::Production,
     };
-    Ok(Standing {
+    Ok(Preamble {
         position: Position {
             log_id: state.log_id(),
-            size: shown.head.size,
-            root: shown.head.root,
+            size: completed.head.size,
+            root: completed.head.root,
         },
         ledger_purpose: purpose,
         fixture: purpose != Purpose::Production,
-        openings: shown.openings.matched(),
-        alarm: shown.alarm,
+        openings: completed.openings.matched(),
+        proven_by: completed.proven_by,
+        lag_entries: completed.lag_entries,
+        alarm: completed.alarm,
     })
 }
 
@@ -171,14 +172,14 @@ fn page_of_facts(facts: &mut Vec<FactView>, after: Option<FactCursor>, limit: us
 
 /// One question being answered.
 struct Asked<'a> {
-    shown: &'a Shown<'a>,
+    completed: &'a Completed<'a>,
     rules: &'a Rules,
-    standing: Standing,
+    preamble: Preamble,
 }
 
 impl Asked<'_> {
     fn projection(&self) -> &Projection {
-        self.shown.projector.projection()
+        self.completed.projector.projection()
     }
 
     fn lot(&self, request: &LotRequest) -> Result<LotReply, Problem> {
@@ -196,7 +197,7 @@ impl Asked<'_> {
         custody.truncate(request.limit);
         let end = request.custody_offset.saturating_add(custody.len());
         Ok(LotReply {
-            standing: self.standing,
+            preamble: self.preamble,
             lot: summary,
             facts_total,
             facts_next,
@@ -234,7 +235,7 @@ impl Asked<'_> {
             .projection()
             .provenance(&lot, request.direction.into(), bounds);
         Ok(ProvenanceReply {
-            standing: self.standing,
+            preamble: self.preamble,
             provenance: walk.ok_or_else(|| unknown_lot(&lot))?,
         })
     }
@@ -278,8 +279,8 @@ impl Asked<'_> {
         }
         let view = self
             .projection()
-            .view(self.shown.head.size, self.standing.ledger_purpose);
-        let mut standing = self.standing;
+            .view(self.completed.head.size, self.preamble.ledger_purpose);
+        let mut preamble = self.preamble;
         let mut verdicts = Vec::new();
         for (pack, context_not_stated) in packs.into_iter().zip(not_stated) {
             let question = Question {
@@ -290,14 +291,14 @@ impl Asked<'_> {
                 evaluation,
             };
             let verdict = evaluate(&view, &question).map_err(|error| not_evaluated(&error))?;
-            standing.fixture |= verdict.fixture;
+            preamble.fixture |= verdict.fixture;
             verdicts.push(PackVerdict {
                 context_not_stated,
                 verdict,
             });
         }
         Ok(VerdictsReply {
-            standing,
+            preamble,
             lot,
             verdicts,
         })
@@ -310,7 +311,7 @@ impl Asked<'_> {
             of_lot = self.projection().anomalies_of(&normal(lot)?);
             &of_lot
         } else {
-            let derived = &self.shown.derived.anomalies;
+            let derived = &self.completed.derived.anomalies;
             derived.get_or_init(|| self.projection().anomalies())
         };
         let fits = |asked: &Option<String>, has: &str| asked.as_ref().is_none_or(|asked| asked == has);
@@ -322,7 +323,7 @@ impl Asked<'_> {
         let anomalies: Vec<_> = page.map(|found| (*found).clone()).collect();
         let end = request.offset.saturating_add(anomalies.len());
         Ok(AnomaliesReply {
-            standing: self.standing,
+            preamble: self.preamble,
             total: wanted.len(),
             offset: request.offset,
             next_offset: (end < wanted.len()).then_some(end),
@@ -339,8 +340,8 @@ impl Asked<'_> {
             facts: projection.facts(),
         };
         DigestsReply {
-            standing: self.standing,
-            digests: *self.shown.derived.digests.get_or_init(compute),
+            preamble: self.preamble,
+            digests: *self.completed.derived.digests.get_or_init(compute),
         }
     }
 
@@ -367,7 +368,7 @@ impl Asked<'_> {
             lists: pack.lists().map(|(list, _)| list.to_owned()).collect(),
         };
         PacksReply {
-            standing: self.standing,
+            preamble: self.preamble,
             packs: self.rules.packs().map(view).collect(),
         }
     }

@@ -1,7 +1,8 @@
-//! What is answered: every reply says at which head of which log it holds.
+//! What is answered: every reply says at which position of which log it holds.
 
 use lotproof::{
     id::{Hash, LogId, TreeSize},
+    log::tree::LogHead,
     policy::{Verdict, view::Purpose},
     provenance::{Anomaly, CustodyRow, LotSummary, Provenance},
 };
@@ -9,20 +10,21 @@ use serde::Serialize;
 
 use crate::{health::AlarmKind, openings::OpeningsReport};
 
-/// The log and its head that a reply holds at; anybody can compare it with a checkpoint.
+/// The log, and how much of it a reply rests on; anybody can compare it with a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Position {
     /// The log.
     pub log_id: LogId,
     /// How many of its entries were taken into account.
     pub size: TreeSize,
-    /// The root over them, which the log signed.
+    /// The root over them. The log signed it, or a larger head that they were verified to be the beginning of
+    /// ([`Preamble::proven_by`]).
     pub root: Hash,
 }
 
 /// What stands at the head of every reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Standing {
+pub struct Preamble {
     /// Where it holds.
     pub position: Position,
     /// What the ledger is for.
@@ -32,9 +34,23 @@ pub struct Standing {
     pub fixture: bool,
     /// How many openings of sealed fields it rests on: somebody without them may be told less.
     pub openings: usize,
+    /// The signed head whose first entries these are, while the position is between two heads that the log signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proven_by: Option<LogHead>,
+    /// How many entries the largest signed head heard has beyond the position; left out if none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lag_entries: u64,
     /// What is wrong with the log, if anything: the answer holds at its position, which is not the newest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alarm: Option<AlarmKind>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// `lot`
@@ -42,7 +58,7 @@ pub struct Standing {
 pub struct LotReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// The lot at a glance, with a page of its facts and the first of its anomalies.
     pub lot: LotSummary,
     /// How many facts there are in all pages.
@@ -64,7 +80,7 @@ pub struct LotReply {
 pub struct ProvenanceReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// The walk.
     pub provenance: Provenance,
 }
@@ -74,7 +90,7 @@ pub struct ProvenanceReply {
 pub struct VerdictsReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// The lot, by its normal identifier.
     pub lot: String,
     /// One for each pack asked for, by id and version.
@@ -96,7 +112,7 @@ pub struct PackVerdict {
 pub struct AnomaliesReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// How many there are in all pages.
     pub total: usize,
     /// How many stand before this page.
@@ -125,7 +141,7 @@ pub struct Digests {
 pub struct DigestsReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// The digests.
     #[serde(flatten)]
     pub digests: Digests,
@@ -136,7 +152,7 @@ pub struct DigestsReply {
 pub struct PacksReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// Packs, by id and version.
     pub packs: Vec<PackView>,
 }
@@ -186,7 +202,7 @@ pub struct ParamView {
 pub struct OpeningsReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// Which opened something.
     #[serde(flatten)]
     pub report: OpeningsReport,

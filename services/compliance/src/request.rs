@@ -6,6 +6,8 @@ use lotproof::provenance;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::live::Cost;
+
 /// Most steps from the root of a walk that may be asked for.
 pub const DEPTH_MAX: u32 = 256;
 /// Most nodes of a walk that may be asked for.
@@ -33,6 +35,19 @@ pub enum Request {
 }
 
 impl Request {
+    /// What its answer costs.
+    pub(crate) const fn cost(&self) -> Cost {
+        match self {
+            Self::Anomalies(AnomaliesRequest { lot: None, .. }) | Self::Digests(_) => Cost::WholeLog,
+            Self::Lot(_)
+            | Self::Provenance(_)
+            | Self::Verdicts(_)
+            | Self::Anomalies(_)
+            | Self::Packs(_)
+            | Self::Openings(_) => Cost::Limited,
+        }
+    }
+
     /// The endpoint's name, on the bus and in metrics.
     pub const fn endpoint(&self) -> &'static str {
         match self {
