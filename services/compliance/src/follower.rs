@@ -51,6 +51,9 @@ use crate::{
 /// Heads ahead that are remembered until they are reached or found to be excluded.
 const PENDING_MAX: usize = 16;
 
+/// Most openings that fit nothing that the process's log names.
+const UNMATCHED_LINES_MAX: usize = 20;
+
 /// How a head came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -418,15 +421,20 @@ impl Follower {
         }
         self.log.set_health(|health| health.caught_up = true);
         tracing::info!(size = %self.log.newest(), "caught up with the log");
-        let unmatched = self
-            .log
-            .read(Cost::Limited, |completed| completed.openings.report().unmatched);
-        for opening in unmatched.unwrap_or_default() {
+        let unmatched = self.log.read(Cost::Limited, |completed| {
+            let some = completed.openings.each_unmatched().take(UNMATCHED_LINES_MAX);
+            (some.collect::<Vec<_>>(), completed.openings.unmatched())
+        });
+        let (some, total) = unmatched.unwrap_or_default();
+        for opening in &some {
             tracing::warn!(
                 event = opening.event,
                 path = opening.path,
                 "an opening fits no sealed field so far, and reveals nothing"
             );
+        }
+        if total > some.len() {
+            tracing::warn!(total, "more such openings: see /v1/openings");
         }
     }
 

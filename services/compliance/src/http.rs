@@ -5,7 +5,7 @@
 //! GET       /v1/lots/{id}/provenance?direction=up|down&depth=&nodes=&at=
 //! GET|POST  /v1/lots/{id}/verdicts
 //! GET       /v1/anomalies?lot=&kind=&signer=&offset=&limit=
-//! GET       /v1/digests   /v1/packs   /v1/openings
+//! GET       /v1/digests   /v1/packs   /v1/openings?offset=&limit=
 //! GET       /healthz   /readyz   /metrics
 //! ```
 //!

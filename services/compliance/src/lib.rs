@@ -14,6 +14,7 @@
 mod advance;
 mod answering;
 mod api;
+mod cut;
 mod entries;
 mod follower;
 mod health;
@@ -23,6 +24,7 @@ mod memory;
 mod metrics;
 mod micro;
 mod openings;
+mod page;
 mod problem;
 pub mod reply;
 pub mod request;
@@ -47,9 +49,10 @@ use self::{
     openings::Openings, rules::Rules,
 };
 pub use self::{
+    cut::{Cut, Cuts},
     follower::FollowOptions,
     health::{Alarm, AlarmKind, Health},
-    openings::{OpeningsReport, Unmatched},
+    openings::Unmatched,
     problem::{Problem, ProblemCode},
 };
 

@@ -8,7 +8,7 @@ use lotproof::{
 };
 use serde::Serialize;
 
-use crate::{health::AlarmKind, openings::OpeningsReport};
+use crate::{cut::Cuts, health::AlarmKind, openings::Unmatched};
 
 /// The log, and how much of it a reply rests on; anybody can compare it with a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -73,6 +73,9 @@ pub struct LotReply {
     pub custody_total: usize,
     /// Offset of their next page, if there is one.
     pub custody_next_offset: Option<usize>,
+    /// What the page leaves out.
+    #[serde(flatten)]
+    pub cuts: Cuts,
 }
 
 /// `provenance`
@@ -83,6 +86,9 @@ pub struct ProvenanceReply {
     pub preamble: Preamble,
     /// The walk.
     pub provenance: Provenance,
+    /// What it leaves out.
+    #[serde(flatten)]
+    pub cuts: Cuts,
 }
 
 /// `verdicts`
@@ -113,6 +119,8 @@ pub struct AnomaliesReply {
     /// Where it holds.
     #[serde(flatten)]
     pub preamble: Preamble,
+    /// Where they were looked for.
+    pub searched: Searched,
     /// How many there are in all pages.
     pub total: usize,
     /// How many stand before this page.
@@ -121,6 +129,19 @@ pub struct AnomaliesReply {
     pub next_offset: Option<usize>,
     /// This page, ordered by lot, kind and facts.
     pub anomalies: Vec<Anomaly>,
+    /// What the page leaves out.
+    #[serde(flatten)]
+    pub cuts: Cuts,
+}
+
+/// Where anomalies were looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Searched {
+    /// At every lot of the log.
+    WholeLog,
+    /// At one lot, and at the inputs of the steps that made it; not further up.
+    LotAndStepInputs,
 }
 
 /// What the log adds up to, for comparison with anybody else's replay.
@@ -203,7 +224,15 @@ pub struct OpeningsReply {
     /// Where it holds.
     #[serde(flatten)]
     pub preamble: Preamble,
-    /// Which opened something.
+    /// How many opened a field of at least one event.
+    pub matched: usize,
+    /// How many fit no seal of an event up to this position: they reveal nothing.
+    pub unmatched_total: usize,
+    /// Those, in order of their files: a page.
+    pub unmatched: Vec<Unmatched>,
+    /// Offset of the next page, if there is one.
+    pub next_offset: Option<usize>,
+    /// What the page leaves out.
     #[serde(flatten)]
-    pub report: OpeningsReport,
+    pub cuts: Cuts,
 }

@@ -12,7 +12,7 @@ use crate::live::Cost;
 pub const DEPTH_MAX: u32 = 256;
 /// Most nodes of a walk that may be asked for.
 pub const NODES_MAX: usize = 10_000;
-/// Most facts, changes of hands or anomalies in one page.
+/// Most facts, changes of hands, anomalies or openings in one page.
 pub const LIMIT_MAX: usize = 1_000;
 
 /// One question.
@@ -31,7 +31,7 @@ pub enum Request {
     /// Rule packs here, and the context that each wants.
     Packs(NoParameters),
     /// Which openings opened something.
-    Openings(NoParameters),
+    Openings(OpeningsRequest),
 }
 
 impl Request {
@@ -154,6 +154,25 @@ pub struct VerdictsRequest {
     pub params: BTreeMap<String, String>,
     /// As of when it is asked, `YYYY-MM-DD`; today (UTC) otherwise.
     pub evaluation: Option<String>,
+}
+
+/// A page of the openings that fit nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OpeningsRequest {
+    /// How many to leave out first.
+    pub offset: usize,
+    /// Most in the page, at most [`LIMIT_MAX`].
+    pub limit: usize,
+}
+
+impl Default for OpeningsRequest {
+    fn default() -> Self {
+        Self {
+            offset: 0,
+            limit: 100,
+        }
+    }
 }
 
 /// A page of anomalies.
