@@ -255,7 +255,7 @@ impl Follower {
                 }
             }
             HeadRelation::Current => {
-                self.log.signed(&signed);
+                tokio::task::block_in_place(|| self.log.signed(&signed));
             }
             HeadRelation::Older if way == Way::Bus => {
                 tracing::debug!(size = %head.size, "a late head");

@@ -45,8 +45,13 @@ use tokio::{
 };
 
 use self::{
-    answering::Answering, follower::Follower, live::LiveLog, memory::Memory, metrics::Metrics,
-    openings::Openings, rules::Rules,
+    answering::Answering,
+    follower::Follower,
+    live::{LiveLog, TurnBounds},
+    memory::Memory,
+    metrics::Metrics,
+    openings::Openings,
+    rules::Rules,
 };
 pub use self::{
     cut::{Cut, Cuts},
@@ -109,7 +114,7 @@ pub async fn run(
     listening: oneshot::Sender<SocketAddr>,
 ) -> Result<()> {
     let rules = Rules::read(&config.policies)?;
-    let log = LiveLog::new(Openings::read(&config.openings)?);
+    let log = LiveLog::new(Openings::read(&config.openings)?, TurnBounds::default());
     let (memory, alarm) =
         Memory::open(config.folder.as_deref(), &config.trust).context("what was remembered")?;
     if let Some(alarm) = alarm {

@@ -36,10 +36,23 @@ use crate::{
     turns::TurnLock,
 };
 
-/// A turn ends with the entry after which it has taken this long: what an answer waits for at most.
-const TURN_TIME_MAX: Duration = Duration::from_millis(8);
-/// Most entries in a turn.
-const TURN_ENTRIES_MAX: usize = 1_024;
+/// How long a turn of the fold may be: what an answer waits for at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TurnBounds {
+    /// It ends with the entry after which it has taken this long.
+    pub(crate) time_max: Duration,
+    /// Most entries.
+    pub(crate) entries_max: usize,
+}
+
+impl Default for TurnBounds {
+    fn default() -> Self {
+        Self {
+            time_max: Duration::from_millis(8),
+            entries_max: 1_024,
+        }
+    }
+}
 
 /// An entry that the log signed, and that no log can have.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +72,7 @@ pub(crate) struct LiveLog {
 
 struct Inner {
     state: TurnLock<State>,
+    turn: TurnBounds,
     health: watch::Sender<Health>,
     /// Size of the largest head heard that the log signed.
     newest: watch::Sender<TreeSize>,
@@ -125,16 +139,17 @@ impl State {
     /// Takes in entries until the turn is over. Returns how many, and what was derived before and is outdated.
     fn take(
         &mut self,
+        turn: TurnBounds,
         entries: &[(Bytes, Hash)],
         aim: &SignedCheckpoint,
     ) -> (Result<usize, FoldFault>, Derived) {
-        let ends_at = Instant::now() + TURN_TIME_MAX;
+        let ends_at = Instant::now() + turn.time_max;
         // Nobody is to see half an entry, should a line below panic.
         let was_readable = std::mem::replace(&mut self.is_readable, false);
         let outdated = std::mem::take(&mut self.derived);
         let mut count = 0;
         let mut fault = None;
-        for (entry, leaf) in entries.iter().take(TURN_ENTRIES_MAX) {
+        for (entry, leaf) in entries.iter().take(turn.entries_max) {
             if let Err(error) = self.projector.take(entry) {
                 let index = self.projector.size();
                 fault = Some(FoldFault { index, error });
@@ -172,7 +187,8 @@ impl State {
 }
 
 impl LiveLog {
-    pub(crate) fn new(openings: Openings) -> Self {
+    pub(crate) fn new(openings: Openings, turn: TurnBounds) -> Self {
+        assert!(turn.entries_max > 0, "a turn takes an entry");
         let mut state = State {
             projector: Projector::new(),
             tree: MemoryTree::new(),
@@ -187,6 +203,7 @@ impl LiveLog {
         Self {
             inner: Arc::new(Inner {
                 state: TurnLock::new(state),
+                turn,
                 health: watch::Sender::new(Health::default()),
                 newest: watch::Sender::new(TreeSize::EMPTY),
             }),
@@ -223,13 +240,13 @@ impl LiveLog {
         let mut rest = entries;
         while !rest.is_empty() {
             // What is outdated may be large, and is dropped after the turn.
-            let (taken, _outdated) = turns.turn(|state| state.take(rest, aim));
+            let (taken, _outdated) = turns.turn(|state| state.take(self.inner.turn, rest, aim));
             rest = rest.split_at_checked(taken?).map_or(&[], |(_, rest)| rest);
         }
         Ok(())
     }
 
-    /// Shows that the log signed the head where it was folded to.
+    /// Shows that the log signed the head where it was folded to; may block.
     pub(crate) fn signed(&self, head: &SignedCheckpoint) {
         let is_new = self
             .inner
@@ -332,3 +349,6 @@ impl LiveLog {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
