@@ -2,6 +2,7 @@
 //! is asked, whenever it joined, and never about anything that the log did not sign.
 
 mod distrust;
+mod load;
 mod memory;
 pub(crate) mod service;
 
@@ -285,6 +286,28 @@ async fn the_stories_come_out_as_told_and_what_is_wrong_with_a_question_is_named
     let some = projecting.get(&format!("{lot}/provenance?nodes=5")).await.ok();
     assert_eq!(some["provenance"]["truncated"], true);
     assert_eq!(some["provenance"]["nodes"].as_array().unwrap().len(), 5);
+    assert_eq!((&up["truncated"], &up["cuts"]), (&json!(false), &json!([])));
+    // Every bound that cut something is named, with how much is missing.
+    for (path, of, bound, value) in [
+        (format!("{lot}/provenance?nodes=5"), "nodes", "nodes", 5),
+        (format!("{lot}/provenance?depth=1"), "nodes", "depth", 1),
+        (format!("{lot}?limit=1"), "facts", "limit", 1),
+        ("/v1/anomalies?limit=2".to_owned(), "anomalies", "limit", 2),
+    ] {
+        let answer = projecting.get(&path).await.ok();
+        assert_eq!(answer["truncated"], true, "{path}");
+        let cut = &answer["cuts"][0];
+        assert_eq!(
+            (&cut["of"], &cut["bound"], &cut["value"]),
+            (&json!(of), &json!(bound), &json!(value)),
+            "{path}"
+        );
+        assert!(cut["left_out"].as_u64().unwrap() >= 1, "{path}: {cut}");
+    }
+    assert_eq!(
+        projecting.get("/v1/anomalies").await.ok()["searched"],
+        "whole_log"
+    );
     for (path, status, code, fields) in [
         (
             "/verdicts",
@@ -316,6 +339,8 @@ async fn the_stories_come_out_as_told_and_what_is_wrong_with_a_question_is_named
         assert_eq!(named, fields, "{path}");
     }
     assert_eq!(projecting.get("/v1/lot").await.problem().1, "not_found");
+    let of_nobody = "/v1/anomalies?lot=https://id.gs1.org/01/09521231100013/10/NONE";
+    assert_eq!(projecting.get(of_nobody).await.problem().1, "unknown_lot");
     assert_eq!(
         projecting.post("/v1/digests", &json!({})).await.problem().1,
         "method_not_allowed"
@@ -372,9 +397,11 @@ async fn a_sealed_field_is_unknown_until_opened_and_an_opening_that_lies_opens_n
     ] {
         let projecting = Projecting::start_with(&world, &running.url, |config| config.openings = files).await;
         projecting.until_at(size).await;
-        let report = projecting.get("/v1/openings").await.ok();
+        let report = projecting.get("/v1/openings?limit=1000").await.ok();
         assert_eq!(report["matched"], matched);
+        assert_eq!(report["unmatched_total"], unmatched);
         assert_eq!(report["unmatched"].as_array().unwrap().len(), unmatched);
+        assert_eq!(report["truncated"], false);
         assert!(
             report.to_string().len() < 1_000 + unmatched * 200,
             "no values leave"

@@ -8,15 +8,13 @@
 //! ```
 //!
 //! So memory holds one chunk whatever the log's length, a batch that does not match leaves the state as it
-//! was, and there is never a reason to start over. What is shown to queries is a signed head, never a place
-//! between two.
+//! was, and there is never a reason to start over.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use lotproof::{
-    admission::FoldError,
-    id::{LogId, TreeSize},
+    id::{Hash, LogId, TreeSize},
     log::{
         checkpoint::SignedCheckpoint,
         hash::leaf_hash,
@@ -26,7 +24,7 @@ use lotproof::{
 
 use crate::{
     entries::{Entries, EntrySource, FetchError},
-    shared::Shared,
+    live::{FoldFault, LiveLog},
 };
 
 /// A chunk ends with the entry that makes it longer than this, in bytes.
@@ -45,18 +43,18 @@ pub(crate) enum AdvanceError {
     #[error("the entries up to {} do not make the root {} that the log signed", head.size, head.root)]
     Mismatch { head: LogHead },
     /// Entries that the log signed, and that no log can have.
-    #[error("entry {index} cannot follow the ones before: {error}")]
-    Fold { index: TreeSize, error: FoldError },
+    #[error(transparent)]
+    Fold(#[from] FoldFault),
     /// Told to stop.
     #[error("stopped")]
     Stopped,
 }
 
-/// Entries as they come, cut into chunks: the root after each, and the bytes of the first.
+/// Entries as they come, cut into chunks: the root after each, and the first with its leaf hashes.
 struct Survey {
     frontier: Frontier,
     marks: Vec<LogHead>,
-    first: Vec<Bytes>,
+    first: Vec<(Bytes, Hash)>,
     count: usize,
     len: usize,
     chunk_entries_max: usize,
@@ -75,11 +73,12 @@ impl Survey {
     }
 
     fn push(&mut self, entry: Bytes) {
-        self.frontier.push(leaf_hash(&entry));
+        let leaf = leaf_hash(&entry);
+        self.frontier.push(leaf);
         self.count += 1;
         self.len += entry.len();
         if self.marks.is_empty() {
-            self.first.push(entry);
+            self.first.push((entry, leaf));
         }
         if self.count >= self.chunk_entries_max || self.len > CHUNK_LEN_MAX {
             self.cut();
@@ -91,7 +90,7 @@ impl Survey {
         (self.count, self.len) = (0, 0);
     }
 
-    fn finish(mut self) -> (LogHead, Vec<Bytes>, Vec<LogHead>) {
+    fn finish(mut self) -> (LogHead, Vec<(Bytes, Hash)>, Vec<LogHead>) {
         if self.count > 0 {
             self.cut();
         }
@@ -109,19 +108,19 @@ pub(crate) struct Reading {
     pub(crate) chunk_entries_max: usize,
 }
 
-/// Reads, verifies and folds the entries from what `shared` has up to `target`, which must be larger; blocks.
-/// On an error what was shown before is still shown, unless several chunks were under way.
+/// Reads, verifies and folds the entries from where `log` was folded to up to `target`, which must be larger;
+/// blocks.
 ///
 /// # Errors
-/// [`AdvanceError`]; after [`AdvanceError::Fold`] nothing is shown any more.
+/// [`AdvanceError`]; whole chunks, or the entries before one that cannot follow, may have been folded.
 pub(crate) fn advance(
-    shared: &Shared,
+    log: &LiveLog,
     reading: &Reading,
     target: &SignedCheckpoint,
     stop: &AtomicBool,
 ) -> Result<(), AdvanceError> {
     let (source, log_id) = (&reading.source, reading.log_id);
-    let frontier = shared.frontier();
+    let frontier = log.frontier();
     let goal = *target.head();
     let mut survey = Survey::new(frontier.clone(), reading.chunk_entries_max);
     for entry in source.read(frontier.size(), goal.size) {
@@ -143,12 +142,13 @@ pub(crate) fn advance(
             let entries = again.get_or_insert_with(|| source.read(frontier.size(), goal.size));
             chunk = read_chunk(entries, &frontier, mark, stop, goal)?;
         }
-        frontier.extend(&chunk.iter().map(|entry| leaf_hash(entry)).collect::<Vec<_>>());
+        for (_, leaf) in &chunk {
+            frontier.push(*leaf);
+        }
         if frontier.head() != *mark {
             return Err(AdvanceError::Mismatch { head: goal });
         }
-        let is_last = number + 1 == marks.len();
-        shared.fold(&chunk, is_last.then_some(target))?;
+        log.fold(&chunk, target)?;
     }
     Ok(())
 }
@@ -180,7 +180,7 @@ fn read_chunk(
     mark: &LogHead,
     stop: &AtomicBool,
     goal: LogHead,
-) -> Result<Vec<Bytes>, AdvanceError> {
+) -> Result<Vec<(Bytes, Hash)>, AdvanceError> {
     let mut chunk = Vec::new();
     let mut len = 0;
     for _ in frontier.size().get()..mark.size.get() {
@@ -189,7 +189,8 @@ fn read_chunk(
         }
         let entry = next(entries.next(), stop, goal)?;
         len += entry.len();
-        chunk.push(entry);
+        let leaf = leaf_hash(&entry);
+        chunk.push((entry, leaf));
     }
     Ok(chunk)
 }

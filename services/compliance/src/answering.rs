@@ -8,23 +8,26 @@ use tokio::sync::Semaphore;
 
 use crate::{
     api,
+    live::{Cost, LiveLog},
     metrics::Metrics,
     problem::{Problem, ProblemCode},
     request::Request,
     rules::Rules,
-    shared::Shared,
 };
 
-/// Answers computed at a time; more wait for their turn.
+/// Answers of limited cost computed at a time; more wait for their turn.
 const ANSWERS_AT_ONCE: usize = 8;
+/// Of those that cost as much as the whole log, beside them: they would wait for each other anyway.
+const WHOLE_LOG_ANSWERS_AT_ONCE: usize = 1;
 
 /// Answers questions; clones share everything.
 #[derive(Clone)]
 pub(crate) struct Answering {
-    shared: Shared,
+    log: LiveLog,
     rules: Arc<Rules>,
     metrics: Metrics,
     turns: Arc<Semaphore>,
+    whole_log_turns: Arc<Semaphore>,
 }
 
 /// JSON, and the status that says what kind.
@@ -47,17 +50,18 @@ impl From<Problem> for Answer {
 }
 
 impl Answering {
-    pub(crate) fn new(shared: Shared, rules: Rules, metrics: Metrics) -> Self {
+    pub(crate) fn new(log: LiveLog, rules: Rules, metrics: Metrics) -> Self {
         Self {
-            shared,
+            log,
             rules: Arc::new(rules),
             metrics,
             turns: Arc::new(Semaphore::new(ANSWERS_AT_ONCE)),
+            whole_log_turns: Arc::new(Semaphore::new(WHOLE_LOG_ANSWERS_AT_ONCE)),
         }
     }
 
-    pub(crate) const fn shared(&self) -> &Shared {
-        &self.shared
+    pub(crate) const fn log(&self) -> &LiveLog {
+        &self.log
     }
 
     pub(crate) const fn metrics(&self) -> &Metrics {
@@ -92,14 +96,18 @@ impl Answering {
 
     async fn compute(&self, request: Request) -> Result<Vec<u8>, Problem> {
         let internal = || Problem::new(ProblemCode::Internal, "the answer could not be computed");
-        let turns = self.turns.clone();
+        let cost = request.cost();
+        let turns = match cost {
+            Cost::Limited => self.turns.clone(),
+            Cost::WholeLog => self.whole_log_turns.clone(),
+        };
         let turn = turns.acquire_owned().await.map_err(|_| internal())?;
         let today = utc_date(now_nanos()).ok_or_else(internal)?;
-        let (shared, rules) = (self.shared.clone(), self.rules.clone());
+        let (log, rules) = (self.log.clone(), self.rules.clone());
         let answered = tokio::task::spawn_blocking(move || {
             // Ends with the work, not with the patience of whoever asked.
             let _turn = turn;
-            shared.with_shown(|shown| api::answer(shown, &rules, &request, today))
+            log.read(cost, |completed| api::answer(completed, &rules, &request, today))
         });
         match answered.await {
             Ok(Some(answer)) => answer,
@@ -112,7 +120,7 @@ impl Answering {
     }
 
     fn not_ready(&self) -> Problem {
-        let why = self.shared.health().why_not_ready();
+        let why = self.log.health().why_not_ready();
         let why = why.unwrap_or_else(|| "catching up with the log".to_owned());
         Problem::new(ProblemCode::NotReady, why)
     }

@@ -5,26 +5,27 @@ use std::collections::BTreeSet;
 use lotproof::{
     identifier,
     policy::{Context, ContextError, EvaluateError, Pack, Question, evaluate, view::Purpose},
-    provenance::{Bounds, Direction, FactView, Projection},
+    provenance::{Bounds, Direction, Projection},
     time::{EventTime, parse_rfc3339},
     wire::v1,
 };
 use serde::Serialize;
 use time::{Date, macros::format_description};
 
-pub(crate) use crate::reply::Digests;
 use crate::{
+    cut::Cuts,
+    live::Completed,
+    page::{FactCursor, Page, limit_fits, page_of_facts},
     problem::{Problem, ProblemCode},
     reply::{
-        AnomaliesReply, DigestsReply, LotReply, OpeningsReply, PackVerdict, PackView, PacksReply, ParamView,
-        Position, ProvenanceReply, Standing, VerdictsReply,
+        AnomaliesReply, Digests, DigestsReply, LotReply, OpeningsReply, PackVerdict, PackView, PacksReply,
+        ParamView, Position, Preamble, ProvenanceReply, Searched, VerdictsReply,
     },
     request::{
-        AnomaliesRequest, DEPTH_MAX, LIMIT_MAX, LotRequest, NODES_MAX, ProvenanceRequest, Request,
+        AnomaliesRequest, DEPTH_MAX, LotRequest, NODES_MAX, OpeningsRequest, ProvenanceRequest, Request,
         VerdictsRequest,
     },
     rules::Rules,
-    shared::Shown,
 };
 
 /// Answers one question with the bytes of its JSON reply: the same bytes for the same state, question and
@@ -33,15 +34,15 @@ use crate::{
 /// # Errors
 /// [`Problem`]: the question is wrong, or about something that is not there.
 pub(crate) fn answer(
-    shown: &Shown<'_>,
+    completed: &Completed<'_>,
     rules: &Rules,
     request: &Request,
     today: Date,
 ) -> Result<Vec<u8>, Problem> {
     let asked = Asked {
-        shown,
+        completed,
         rules,
-        standing: standing(shown)?,
+        preamble: preamble(completed)?,
     };
     match request {
         Request::Lot(request) => json(&asked.lot(request)?),
@@ -50,10 +51,7 @@ pub(crate) fn answer(
         Request::Anomalies(request) => json(&asked.anomalies(request)?),
         Request::Digests(_) => json(&asked.digests()),
         Request::Packs(_) => json(&asked.packs()),
-        Request::Openings(_) => json(&OpeningsReply {
-            standing: asked.standing,
-            report: shown.openings.report(),
-        }),
+        Request::Openings(request) => json(&asked.openings(request)?),
     }
 }
 
@@ -61,8 +59,8 @@ fn json(reply: &impl Serialize) -> Result<Vec<u8>, Problem> {
     serde_json::to_vec(reply).map_err(|error| Problem::new(ProblemCode::Internal, error.to_string()))
 }
 
-fn standing(shown: &Shown<'_>) -> Result<Standing, Problem> {
-    let state = shown.projector.state();
+fn preamble(completed: &Completed<'_>) -> Result<Preamble, Problem> {
+    let state = completed.projector.state();
     let state =
         state.ok_or_else(|| Problem::new(ProblemCode::NotReady, "the log has no entry that was verified"))?;
     let purpose = match state.register().purpose() {
@@ -72,16 +70,18 @@ fn standing(shown: &Shown<'_>) -> Result<Standing, Problem> {
         // No genesis is without a purpose.
         v1::Purpose::Production | v1::Purpose::Unspecified => Purpose::Production,
     };
-    Ok(Standing {
+    Ok(Preamble {
         position: Position {
             log_id: state.log_id(),
-            size: shown.head.size,
-            root: shown.head.root,
+            size: completed.head.size,
+            root: completed.head.root,
         },
         ledger_purpose: purpose,
         fixture: purpose != Purpose::Production,
-        openings: shown.openings.matched(),
-        alarm: shown.alarm,
+        openings: completed.openings.matched(),
+        proven_by: completed.proven_by,
+        lag_entries: completed.lag_entries,
+        alarm: completed.alarm,
     })
 }
 
@@ -103,82 +103,26 @@ fn beyond(field: &str, got: impl std::fmt::Display, max: impl std::fmt::Display)
     Problem::new(ProblemCode::InvalidParameter, message).about([field])
 }
 
-fn limit_fits(limit: usize) -> Result<(), Problem> {
-    if (1..=LIMIT_MAX).contains(&limit) {
-        return Ok(());
-    }
-    let message = format!("limit is {limit}, 1 to {LIMIT_MAX} are accepted");
-    Err(Problem::new(ProblemCode::InvalidParameter, message).about(["limit"]))
-}
-
-/// Where a fact stands among those of its lot: by event time, then by its place in the log, which is its alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct FactCursor {
-    event_time: i64,
-    leaf_index: u64,
-    event_number: u32,
-}
-
-impl FactCursor {
-    fn of(fact: &FactView) -> Self {
-        Self {
-            event_time: fact.event_time.as_nanos(),
-            leaf_index: fact.leaf_index,
-            event_number: fact.event_number,
-        }
-    }
-
-    /// Reads what [`Display`](std::fmt::Display) writes.
-    fn parse(text: &str) -> Result<Self, Problem> {
-        let mut parts = text.split('_');
-        let read = (|| {
-            let cursor = Self {
-                event_time: parts.next()?.parse().ok()?,
-                leaf_index: parts.next()?.parse().ok()?,
-                event_number: parts.next()?.parse().ok()?,
-            };
-            parts.next().is_none().then_some(cursor)
-        })();
-        read.ok_or_else(|| {
-            let message = "after is not what `facts_next` of a page before said";
-            Problem::new(ProblemCode::InvalidParameter, message).about(["after"])
-        })
-    }
-}
-
-impl std::fmt::Display for FactCursor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            event_time,
-            leaf_index,
-            event_number,
-        } = self;
-        write!(f, "{event_time}_{leaf_index}_{event_number}")
-    }
-}
-
-/// Leaves the page after `after` of a lot's facts. Returns what the next one is asked for with, if there is one.
-fn page_of_facts(facts: &mut Vec<FactView>, after: Option<FactCursor>, limit: usize) -> Option<String> {
-    facts.sort_by_key(FactCursor::of);
-    if let Some(after) = after {
-        facts.retain(|fact| FactCursor::of(fact) > after);
-    }
-    let is_more = facts.len() > limit;
-    facts.truncate(limit);
-    let last = facts.last().filter(|_| is_more)?;
-    Some(FactCursor::of(last).to_string())
-}
-
 /// One question being answered.
 struct Asked<'a> {
-    shown: &'a Shown<'a>,
+    completed: &'a Completed<'a>,
     rules: &'a Rules,
-    standing: Standing,
+    preamble: Preamble,
 }
 
 impl Asked<'_> {
     fn projection(&self) -> &Projection {
-        self.shown.projector.projection()
+        self.completed.projector.projection()
+    }
+
+    /// Whether the log has an event about the lot.
+    fn is_known(&self, lot: &str) -> Result<(), Problem> {
+        let only_it = Bounds {
+            nodes_max: 1,
+            ..Bounds::default()
+        };
+        let known = self.projection().provenance(lot, Direction::Up, only_it);
+        known.map(|_| ()).ok_or_else(|| unknown_lot(lot))
     }
 
     fn lot(&self, request: &LotRequest) -> Result<LotReply, Problem> {
@@ -186,24 +130,32 @@ impl Asked<'_> {
         let cursor = request.after.as_deref().map(FactCursor::parse).transpose()?;
         limit_fits(request.limit)?;
         let mut summary = self.projection().lot(&lot).ok_or_else(|| unknown_lot(&lot))?;
-        let anomalies_total = summary.anomalies.len();
-        summary.anomalies.truncate(request.limit);
         let facts_total = summary.facts.len();
-        let facts_next = page_of_facts(&mut summary.facts, cursor, request.limit);
-        let mut custody = self.projection().custody(&lot).unwrap_or_default();
-        let custody_total = custody.len();
-        custody.drain(..request.custody_offset.min(custody_total));
-        custody.truncate(request.limit);
-        let end = request.custody_offset.saturating_add(custody.len());
+        let (facts_next, facts_left_out) = page_of_facts(&mut summary.facts, cursor, request.limit);
+        let anomalies = Page::of(summary.anomalies.into_iter(), 0, request.limit);
+        let custody = self.projection().custody(&lot).unwrap_or_default();
+        let custody = Page::of(custody.into_iter(), request.custody_offset, request.limit);
+        let limit = request.limit;
+        let cuts = Cuts::default()
+            .page("facts", limit, (summary.facts.len(), facts_left_out), "after")
+            .page(
+                "anomalies",
+                limit,
+                anomalies.given_and_left_out(),
+                "/v1/anomalies?lot=",
+            )
+            .page("custody", limit, custody.given_and_left_out(), "custody_offset");
+        summary.anomalies = anomalies.rows;
         Ok(LotReply {
-            standing: self.standing,
+            preamble: self.preamble,
             lot: summary,
             facts_total,
             facts_next,
-            anomalies_total,
-            custody,
-            custody_total,
-            custody_next_offset: (end < custody_total).then_some(end),
+            anomalies_total: anomalies.total,
+            custody_total: custody.total,
+            custody_next_offset: custody.next_offset,
+            custody: custody.rows,
+            cuts,
         })
     }
 
@@ -233,9 +185,11 @@ impl Asked<'_> {
         let walk = self
             .projection()
             .provenance(&lot, request.direction.into(), bounds);
+        let provenance = walk.ok_or_else(|| unknown_lot(&lot))?;
         Ok(ProvenanceReply {
-            standing: self.standing,
-            provenance: walk.ok_or_else(|| unknown_lot(&lot))?,
+            preamble: self.preamble,
+            cuts: Cuts::of_walk(&provenance, &bounds),
+            provenance,
         })
     }
 
@@ -268,18 +222,11 @@ impl Asked<'_> {
                 Problem::new(ProblemCode::InvalidParameter, message).about(["evaluation"])
             })?,
         };
-        let only_it = Bounds {
-            nodes_max: 1,
-            ..Bounds::default()
-        };
-        let known = self.projection().provenance(&lot, Direction::Up, only_it);
-        if known.is_none() {
-            return Err(unknown_lot(&lot));
-        }
+        self.is_known(&lot)?;
         let view = self
             .projection()
-            .view(self.shown.head.size, self.standing.ledger_purpose);
-        let mut standing = self.standing;
+            .view(self.completed.head.size, self.preamble.ledger_purpose);
+        let mut preamble = self.preamble;
         let mut verdicts = Vec::new();
         for (pack, context_not_stated) in packs.into_iter().zip(not_stated) {
             let question = Question {
@@ -290,14 +237,14 @@ impl Asked<'_> {
                 evaluation,
             };
             let verdict = evaluate(&view, &question).map_err(|error| not_evaluated(&error))?;
-            standing.fixture |= verdict.fixture;
+            preamble.fixture |= verdict.fixture;
             verdicts.push(PackVerdict {
                 context_not_stated,
                 verdict,
             });
         }
         Ok(VerdictsReply {
-            standing,
+            preamble,
             lot,
             verdicts,
         })
@@ -306,27 +253,45 @@ impl Asked<'_> {
     fn anomalies(&self, request: &AnomaliesRequest) -> Result<AnomaliesReply, Problem> {
         limit_fits(request.limit)?;
         let of_lot;
-        let all = if let Some(lot) = &request.lot {
-            of_lot = self.projection().anomalies_of(&normal(lot)?);
-            &of_lot
+        let (searched, all) = if let Some(lot) = &request.lot {
+            let lot = normal(lot)?;
+            self.is_known(&lot)?;
+            of_lot = self.projection().anomalies_of(&lot);
+            (Searched::LotAndStepInputs, &of_lot)
         } else {
-            let derived = &self.shown.derived.anomalies;
-            derived.get_or_init(|| self.projection().anomalies())
+            let derived = &self.completed.derived.anomalies;
+            let all = derived.get_or_init(|| self.projection().anomalies());
+            (Searched::WholeLog, all)
         };
         let fits = |asked: &Option<String>, has: &str| asked.as_ref().is_none_or(|asked| asked == has);
-        let wanted: Vec<_> = all
+        let wanted = all
             .iter()
-            .filter(|found| fits(&request.kind, found.kind.as_str()) && fits(&request.signer, &found.signer))
-            .collect();
-        let page = wanted.iter().skip(request.offset).take(request.limit);
-        let anomalies: Vec<_> = page.map(|found| (*found).clone()).collect();
-        let end = request.offset.saturating_add(anomalies.len());
+            .filter(|found| fits(&request.kind, found.kind.as_str()) && fits(&request.signer, &found.signer));
+        let page = Page::of(wanted, request.offset, request.limit);
+        let limit = request.limit;
         Ok(AnomaliesReply {
-            standing: self.standing,
-            total: wanted.len(),
+            preamble: self.preamble,
+            searched,
+            total: page.total,
             offset: request.offset,
-            next_offset: (end < wanted.len()).then_some(end),
-            anomalies,
+            next_offset: page.next_offset,
+            cuts: Cuts::default().page("anomalies", limit, page.given_and_left_out(), "offset"),
+            anomalies: page.rows.into_iter().cloned().collect(),
+        })
+    }
+
+    fn openings(&self, request: &OpeningsRequest) -> Result<OpeningsReply, Problem> {
+        limit_fits(request.limit)?;
+        let openings = self.completed.openings;
+        let page = Page::of(openings.each_unmatched(), request.offset, request.limit);
+        let limit = request.limit;
+        Ok(OpeningsReply {
+            preamble: self.preamble,
+            matched: openings.matched(),
+            unmatched_total: page.total,
+            next_offset: page.next_offset,
+            cuts: Cuts::default().page("unmatched", limit, page.given_and_left_out(), "offset"),
+            unmatched: page.rows,
         })
     }
 
@@ -339,8 +304,8 @@ impl Asked<'_> {
             facts: projection.facts(),
         };
         DigestsReply {
-            standing: self.standing,
-            digests: *self.shown.derived.digests.get_or_init(compute),
+            preamble: self.preamble,
+            digests: *self.completed.derived.digests.get_or_init(compute),
         }
     }
 
@@ -367,7 +332,7 @@ impl Asked<'_> {
             lists: pack.lists().map(|(list, _)| list.to_owned()).collect(),
         };
         PacksReply {
-            standing: self.standing,
+            preamble: self.preamble,
             packs: self.rules.packs().map(view).collect(),
         }
     }
@@ -383,66 +348,5 @@ fn not_evaluated(error: &EvaluateError) -> Problem {
             Problem::new(ProblemCode::InvalidContext, error.to_string()).about([path.as_str()])
         }
         EvaluateError::Context(_) => Problem::new(ProblemCode::InvalidContext, error.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use lotproof::{provenance::FactKey, time::RecordedAt};
-
-    use super::*;
-
-    fn fact(event_time: i64, leaf_index: u64, event_number: u32) -> FactView {
-        FactView {
-            event: FactKey {
-                issuer: "https://maker.example/".into(),
-                event_id: format!("{leaf_index}-{event_number}"),
-            },
-            leaf_index,
-            event_number,
-            kind: "shipped",
-            event_time: EventTime::from_nanos(event_time),
-            recorded_at: RecordedAt::from_nanos(0),
-            counts: true,
-            standing: true,
-            reported: false,
-            tainted: false,
-        }
-    }
-
-    #[test]
-    fn pages_of_facts_hold_each_once_whatever_the_order_and_the_ties() {
-        let facts = [(5, 2, 1), (-3, 9, 0), (5, 2, 0), (5, 1, 7), (8, 3, 3)];
-        let facts: Vec<FactView> = facts.map(|(time, leaf, number)| fact(time, leaf, number)).into();
-        for limit in 1..=6 {
-            let (mut after, mut seen) = (None, Vec::new());
-            loop {
-                let mut page = facts.clone();
-                let cursor = after.as_deref().map(|text| FactCursor::parse(text).unwrap());
-                after = page_of_facts(&mut page, cursor, limit);
-                assert!(page.len() <= limit);
-                seen.extend(page.iter().map(|fact| fact.event.event_id.clone()));
-                if after.is_none() {
-                    break;
-                }
-            }
-            assert_eq!(seen, ["9-0", "1-7", "2-0", "2-1", "3-3"], "pages of {limit}");
-        }
-    }
-
-    #[test]
-    fn a_fact_that_comes_late_disturbs_no_later_page() {
-        let mut page = vec![fact(1, 1, 0), fact(2, 2, 0), fact(3, 3, 0)];
-        let next = page_of_facts(&mut page, None, 2).unwrap();
-        let mut page = vec![fact(1, 1, 0), fact(2, 2, 0), fact(3, 3, 0), fact(0, 4, 0)];
-        page_of_facts(&mut page, Some(FactCursor::parse(&next).unwrap()), 2);
-        assert_eq!(page, [fact(3, 3, 0)]);
-    }
-
-    #[test]
-    fn what_is_no_cursor_is_refused() {
-        for text in ["", "1", "1_2", "1_2_3_4", "a_2_3", "1_-2_3"] {
-            assert_eq!(FactCursor::parse(text).unwrap_err().fields, ["after"], "{text}");
-        }
     }
 }

@@ -43,13 +43,16 @@ use crate::{
     advance::{AdvanceError, Reading, advance, excludes},
     entries::EntrySource,
     health::{Alarm, AlarmKind},
+    live::{Cost, HeadRelation, LiveLog},
     memory::Memory,
     metrics::Metrics,
-    shared::{Shared, Standing},
 };
 
 /// Heads ahead that are remembered until they are reached or found to be excluded.
 const PENDING_MAX: usize = 16;
+
+/// Most openings that fit nothing that the process's log names.
+const UNMATCHED_LINES_MAX: usize = 20;
 
 /// How a head came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +98,7 @@ pub(crate) struct Follower {
     names: BusNames,
     trust: TrustFile,
     reading: Reading,
-    shared: Shared,
+    log: LiveLog,
     metrics: Metrics,
     options: FollowOptions,
     /// Heads ahead, by size and root; two of one size may both be signed.
@@ -110,14 +113,14 @@ impl Follower {
         bus: Bus,
         trust: TrustFile,
         ledger_url: &str,
-        shared: Shared,
+        log: LiveLog,
         metrics: Metrics,
         memory: Memory,
         options: FollowOptions,
     ) -> Self {
         let awaited = memory.newest().cloned();
         if let Some(awaited) = &awaited {
-            shared.heard(awaited.head().size);
+            log.heard(awaited.head().size);
         }
         Self {
             names: BusNames::new(&trust.log_id()),
@@ -128,7 +131,7 @@ impl Follower {
                 chunk_entries_max: options.chunk_entries_max,
             },
             trust,
-            shared,
+            log,
             metrics,
             options,
             pending: BTreeMap::new(),
@@ -172,7 +175,7 @@ impl Follower {
                     if let Some(note) = self.checkpoint().await {
                         self.hear(Way::Http, note);
                     }
-                    let is_suspicious = self.shared.health().alarm.is_some();
+                    let is_suspicious = self.log.health().alarm.is_some();
                     if (is_new || is_suspicious || Instant::now() >= ask_at) && self.ask().await {
                         ask_at = Instant::now() + self.options.ask_interval;
                     }
@@ -232,18 +235,18 @@ impl Follower {
                 return;
             }
         };
-        self.shared.heard(signed.head().size);
+        self.log.heard(signed.head().size);
         self.judge(way, signed);
     }
 
     fn judge(&mut self, way: Way, signed: SignedCheckpoint) {
         let head = *signed.head();
-        let standing = self.standing(&head);
-        if way == Way::Http && matches!(standing, Standing::Ahead | Standing::Current) {
-            self.shared.clear(&[AlarmKind::RolledBack]);
+        let relation = self.relation(&head);
+        if way == Way::Http && matches!(relation, HeadRelation::Ahead | HeadRelation::Current) {
+            self.log.clear(&[AlarmKind::RolledBack]);
         }
-        match standing {
-            Standing::Ahead => {
+        match relation {
+            HeadRelation::Ahead => {
                 self.pending
                     .insert((head.size.get(), *head.root.as_bytes()), signed);
                 while self.pending.len() > PENDING_MAX {
@@ -251,33 +254,33 @@ impl Follower {
                     self.pending.pop_first();
                 }
             }
-            Standing::Current => {
-                self.shared.show(&signed);
+            HeadRelation::Current => {
+                tokio::task::block_in_place(|| self.log.signed(&signed));
             }
-            Standing::Older if way == Way::Bus => {
+            HeadRelation::Older if way == Way::Bus => {
                 tracing::debug!(size = %head.size, "a late head");
             }
-            Standing::Older => {
+            HeadRelation::Older => {
                 let known = self.awaited.as_ref();
                 let why = format!(
                     "the ledger shows a log of {} entries, it signed one of {} before",
                     head.size,
-                    known.map_or_else(|| self.shared.frontier().size(), |known| known.head().size),
+                    known.map_or_else(|| self.log.frontier().size(), |known| known.head().size),
                 );
                 self.alarm(AlarmKind::RolledBack, why, &signed);
             }
-            Standing::Forked => self.forked(&signed),
+            HeadRelation::Forked => self.forked(&signed),
         }
     }
 
     /// How a head stands to what was verified, before a restart too.
-    fn standing(&self, head: &LogHead) -> Standing {
+    fn relation(&self, head: &LogHead) -> HeadRelation {
         match self.awaited.as_ref().map(SignedCheckpoint::head) {
-            None => self.shared.standing(head),
-            Some(known) if head.size < known.size => Standing::Older,
-            Some(known) if head.size == known.size && head.root != known.root => Standing::Forked,
+            None => self.log.relation(head),
+            Some(known) if head.size < known.size => HeadRelation::Older,
+            Some(known) if head.size == known.size && head.root != known.root => HeadRelation::Forked,
             // To be reached, as everything after it.
-            Some(_) => Standing::Ahead,
+            Some(_) => HeadRelation::Ahead,
         }
     }
 
@@ -292,14 +295,14 @@ impl Follower {
 
     /// Raises an alarm about what was verified and what stands `against` it.
     fn alarm(&mut self, kind: AlarmKind, why: String, against: &SignedCheckpoint) {
-        if self.shared.health().alarm.is_none_or(|alarm| alarm.kind != kind) {
+        if self.log.health().alarm.is_none_or(|alarm| alarm.kind != kind) {
             tracing::error!(kind = kind.as_str(), why, "something is wrong with the log");
         }
         let alarm = Alarm { kind, why };
         if kind.is_final() {
             tokio::task::block_in_place(|| self.memory.keep_alarm(&alarm, against));
         }
-        self.shared.raise(alarm);
+        self.log.raise(alarm);
     }
 
     /// Moves to the head that was verified before a restart, and then to the largest one ahead that can be reached.
@@ -312,14 +315,13 @@ impl Follower {
             if self.is_final() {
                 return Ok(());
             }
-            if self.shared.standing(target.head()) != Standing::Ahead {
+            if self.log.relation(target.head()) != HeadRelation::Ahead {
                 self.judge(Way::Bus, target);
                 continue;
             }
             match self.reach(&target, stop).await? {
                 Ok(()) if tried.is_empty() => {
-                    self.shared
-                        .clear(&[AlarmKind::EntriesMismatch, AlarmKind::OtherLog]);
+                    self.log.clear(&[AlarmKind::EntriesMismatch, AlarmKind::OtherLog]);
                 }
                 Ok(()) => {}
                 Err(AdvanceError::Stopped) => return Ok(()),
@@ -331,11 +333,9 @@ impl Follower {
         }
         // Heads that could not be reached are tried again with the next news.
         self.pending.extend(tried);
-        let newest = self.shared.newest();
-        let caught_up = self
-            .shared
-            .shown()
-            .is_some_and(|shown| shown.head().size >= newest);
+        let newest = self.log.newest();
+        let reached = self.log.reached();
+        let caught_up = reached.is_some_and(|reached| reached.head().size >= newest);
         if caught_up {
             self.caught_up();
         }
@@ -343,7 +343,7 @@ impl Follower {
     }
 
     fn is_final(&self) -> bool {
-        let alarm = self.shared.health().alarm;
+        let alarm = self.log.health().alarm;
         alarm.is_some_and(|alarm| alarm.kind.is_final())
     }
 
@@ -354,9 +354,9 @@ impl Follower {
         stop: &Arc<AtomicBool>,
     ) -> Result<Result<(), AdvanceError>> {
         let outcome = {
-            let (shared, reading) = (self.shared.clone(), self.reading.clone());
+            let (log, reading) = (self.log.clone(), self.reading.clone());
             let (target, stop) = (target.clone(), stop.clone());
-            let work = move || advance(&shared, &reading, &target, &stop);
+            let work = move || advance(&log, &reading, &target, &stop);
             tokio::task::spawn_blocking(work)
                 .await
                 .context("a fold panicked")?
@@ -377,15 +377,14 @@ impl Follower {
         match self.reach(&awaited, stop).await? {
             Ok(()) => {
                 self.awaited = None;
-                self.shared
-                    .clear(&[AlarmKind::EntriesMismatch, AlarmKind::OtherLog]);
+                self.log.clear(&[AlarmKind::EntriesMismatch, AlarmKind::OtherLog]);
                 return Ok(true);
             }
             Err(AdvanceError::Stopped) => {}
             Err(error) => {
                 // A ledger that shows less than it signed before need not have the entries either.
                 let is_known = self
-                    .shared
+                    .log
                     .health()
                     .alarm
                     .is_some_and(|alarm| alarm.kind.is_final() || alarm.kind == AlarmKind::RolledBack);
@@ -417,18 +416,25 @@ impl Follower {
     }
 
     fn caught_up(&self) {
-        if self.shared.health().caught_up {
+        if self.log.health().caught_up {
             return;
         }
-        self.shared.set_health(|health| health.caught_up = true);
-        tracing::info!(size = %self.shared.newest(), "caught up with the log");
-        let unmatched = self.shared.with_shown(|shown| shown.openings.report().unmatched);
-        for opening in unmatched.unwrap_or_default() {
+        self.log.set_health(|health| health.caught_up = true);
+        tracing::info!(size = %self.log.newest(), "caught up with the log");
+        let unmatched = self.log.read(Cost::Limited, |completed| {
+            let some = completed.openings.each_unmatched().take(UNMATCHED_LINES_MAX);
+            (some.collect::<Vec<_>>(), completed.openings.unmatched())
+        });
+        let (some, total) = unmatched.unwrap_or_default();
+        for opening in &some {
             tracing::warn!(
                 event = opening.event,
                 path = opening.path,
                 "an opening fits no sealed field so far, and reveals nothing"
             );
+        }
+        if total > some.len() {
+            tracing::warn!(total, "more such openings: see /v1/openings");
         }
     }
 
@@ -450,7 +456,7 @@ impl Follower {
 
     /// Shows the ledger the highest head held, with a question whose answer does not matter.
     async fn ask(&self) -> bool {
-        let Some(shown) = self.awaited.clone().or_else(|| self.shared.shown()) else {
+        let Some(highest) = self.awaited.clone().or_else(|| self.log.reached()) else {
             return false;
         };
         if self.bus.client().connection_state() != State::Connected {
@@ -468,7 +474,7 @@ impl Follower {
                 .as_bytes()
                 .to_vec(),
             nonce: nonce.to_vec(),
-            checkpoint: shown.bytes().to_vec(),
+            checkpoint: highest.bytes().to_vec(),
         };
         let asked = self
             .bus

@@ -17,7 +17,7 @@ pub struct Alarm {
 pub enum AlarmKind {
     /// The log's key signed two heads that exclude each other. Stays until its operator ends it.
     Forked,
-    /// The log's key signed entries that no log can have; nothing is served. Stays until its operator ends it.
+    /// The log's key signed entries that no log can have. Stays until its operator ends it.
     Unfoldable,
     /// The ledger shows an older head than it signed before. Clears when it shows a newer one.
     RolledBack,
@@ -48,7 +48,8 @@ impl AlarmKind {
 /// For `/readyz` and for whoever waits.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Whether the newest head known at some moment since the start was reached, and is shown.
+    /// Whether the newest head known at some moment since the start was reached. It stays so: answers are given from
+    /// then on, each with its position.
     pub caught_up: bool,
     /// What is wrong with the log.
     pub alarm: Option<Alarm>,

@@ -5,7 +5,7 @@
 //! GET       /v1/lots/{id}/provenance?direction=up|down&depth=&nodes=&at=
 //! GET|POST  /v1/lots/{id}/verdicts
 //! GET       /v1/anomalies?lot=&kind=&signer=&offset=&limit=
-//! GET       /v1/digests   /v1/packs   /v1/openings
+//! GET       /v1/digests   /v1/packs   /v1/openings?offset=&limit=
 //! GET       /healthz   /readyz   /metrics
 //! ```
 //!
@@ -228,7 +228,7 @@ fn percent_decoded(text: &str) -> Option<String> {
 }
 
 async fn readyz(State(answering): State<Answering>) -> Response {
-    match answering.shared().health().why_not_ready() {
+    match answering.log().health().why_not_ready() {
         None => (StatusCode::OK, "ready\n").into_response(),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
     }
@@ -236,7 +236,7 @@ async fn readyz(State(answering): State<Answering>) -> Response {
 
 async fn metrics(State(answering): State<Answering>) -> Response {
     // Looks at the state, which a long fold may hold.
-    let render = move || answering.metrics().render(answering.shared());
+    let render = move || answering.metrics().render(answering.log());
     match tokio::task::spawn_blocking(render).await {
         Ok(text) => text.into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

@@ -2,30 +2,34 @@
 //! came from and whether they meet a rule.
 //!
 //! ```text
-//! LEDGER, /checkpoint --follower--> signed heads --advance--> verified entries --> projection (shared)
+//! LEDGER, /checkpoint --follower--> signed heads --advance--> verified entries --> projection (live)
 //!                                                                                     |
 //!                             HTTP (http), NATS micro-service (micro) <--answering-- api, rules
 //! ```
 //!
-//! Every answer holds at one signed head, and says which. A restart folds the log again, and comes to the same
+//! Every answer holds at one position of the verified log, and says which. Answers are given while the log is folded
+//! on (`turns`). A restart folds the log again, and comes to the same
 //! state; all that is stored is the newest head verified and an alarm about the log (`memory`).
 
 mod advance;
 mod answering;
 mod api;
+mod cut;
 mod entries;
 mod follower;
 mod health;
 mod http;
+mod live;
 mod memory;
 mod metrics;
 mod micro;
 mod openings;
+mod page;
 mod problem;
 pub mod reply;
 pub mod request;
 mod rules;
-mod shared;
+mod turns;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -41,13 +45,19 @@ use tokio::{
 };
 
 use self::{
-    answering::Answering, follower::Follower, memory::Memory, metrics::Metrics, openings::Openings,
+    answering::Answering,
+    follower::Follower,
+    live::{LiveLog, TurnBounds},
+    memory::Memory,
+    metrics::Metrics,
+    openings::Openings,
     rules::Rules,
 };
 pub use self::{
+    cut::{Cut, Cuts},
     follower::FollowOptions,
     health::{Alarm, AlarmKind, Health},
-    openings::{OpeningsReport, Unmatched},
+    openings::Unmatched,
     problem::{Problem, ProblemCode},
 };
 
@@ -104,7 +114,7 @@ pub async fn run(
     listening: oneshot::Sender<SocketAddr>,
 ) -> Result<()> {
     let rules = Rules::read(&config.policies)?;
-    let shared = shared::Shared::new(Openings::read(&config.openings)?);
+    let log = LiveLog::new(Openings::read(&config.openings)?, TurnBounds::default());
     let (memory, alarm) =
         Memory::open(config.folder.as_deref(), &config.trust).context("what was remembered")?;
     if let Some(alarm) = alarm {
@@ -113,11 +123,11 @@ pub async fn run(
             why = alarm.why,
             "an alarm from before stands"
         );
-        shared.raise(alarm);
+        log.raise(alarm);
     }
     let metrics = Metrics::new()?;
     let names = BusNames::new(&config.trust.log_id());
-    let answering = Answering::new(shared.clone(), rules, metrics.clone());
+    let answering = Answering::new(log.clone(), rules, metrics.clone());
 
     let listener = TcpListener::bind(config.http)
         .await
@@ -132,7 +142,7 @@ pub async fn run(
             .await
     });
     let options = BusOptions::new(&config.nats_url, "lotproof-compliance");
-    shared.set_health(|health| health.waits_for_bus = Some(options.address()));
+    log.set_health(|health| health.waits_for_bus = Some(options.address()));
     let connecting = async {
         let bus = Bus::connect_patiently(&options).await?;
         let micro = micro::serve(bus.client().clone(), names, answering).await?;
@@ -151,7 +161,7 @@ pub async fn run(
             return Err(error);
         }
     };
-    shared.set_health(|health| health.waits_for_bus = None);
+    log.set_health(|health| health.waits_for_bus = None);
     tracing::info!(%address, log_id = %config.trust.log_id(), "the projector is up");
     let _ = listening.send(address);
 
@@ -159,7 +169,7 @@ pub async fn run(
         bus,
         config.trust,
         &config.ledger_url,
-        shared,
+        log,
         metrics,
         memory,
         config.follow,

@@ -2,7 +2,7 @@
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
-use crate::shared::Shared;
+use crate::live::{Cost, LiveLog};
 
 /// Counters and gauges, registered once.
 #[derive(Clone)]
@@ -26,10 +26,10 @@ impl Metrics {
         };
         let metrics = Self {
             registry: Registry::new(),
-            size: gauge("size", "Entries under the head that queries are answered at")?,
+            size: gauge("size", "Entries that queries are answered at")?,
             lag: gauge(
                 "lag_entries",
-                "Entries between that head and the newest one heard",
+                "Entries that the largest head heard has beyond those",
             )?,
             events: gauge("events", "Events folded, repeated reports included")?,
             alarm: gauge("alarm", "1 while something is wrong with the log")?,
@@ -73,16 +73,18 @@ impl Metrics {
         self.unsigned_heads.inc();
     }
 
-    /// Reads the gauges off what is shown, and renders everything.
-    pub(crate) fn render(&self, shared: &Shared) -> String {
+    /// Reads the gauges off the state, and renders everything.
+    pub(crate) fn render(&self, log: &LiveLog) -> String {
         let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        let size = shared.shown().map_or(0, |shown| shown.head().size.get());
+        let read = log.read(Cost::Limited, |completed| {
+            (completed.head.size.get(), completed.openings.unmatched())
+        });
+        let (size, unmatched) = read.unwrap_or_default();
         self.size.set(signed(size));
-        self.lag.set(signed(shared.newest().get().saturating_sub(size)));
-        self.events.set(signed(shared.events()));
-        self.alarm.set(i64::from(shared.health().alarm.is_some()));
-        let unmatched = shared.with_shown(|shown| shown.openings.unmatched());
-        self.unmatched_openings.set(signed(unmatched.unwrap_or(0) as u64));
+        self.lag.set(signed(log.newest().get().saturating_sub(size)));
+        self.events.set(signed(log.events()));
+        self.alarm.set(i64::from(log.health().alarm.is_some()));
+        self.unmatched_openings.set(signed(unmatched as u64));
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .unwrap_or_default()

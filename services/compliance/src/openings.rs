@@ -29,15 +29,6 @@ struct Row {
     facts: usize,
 }
 
-/// Which opening opened how much.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct OpeningsReport {
-    /// Those that open a field of at least one event.
-    pub matched: usize,
-    /// Those whose digest stands in no event up to this position: they reveal nothing.
-    pub unmatched: Vec<Unmatched>,
-}
-
 /// An opening that fits no seal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unmatched {
@@ -88,17 +79,12 @@ impl Openings {
         self.rows.len() - self.matched
     }
 
-    /// How many have opened something, and which have not.
-    pub(crate) fn report(&self) -> OpeningsReport {
+    /// Those that have not, in order of their files.
+    pub(crate) fn each_unmatched(&self) -> impl Iterator<Item = Unmatched> {
         let unmatched = self.rows.iter().filter(|row| row.facts == 0);
-        OpeningsReport {
-            matched: self.matched,
-            unmatched: unmatched
-                .map(|row| Unmatched {
-                    event: row.event.clone(),
-                    path: row.opening.path.clone(),
-                })
-                .collect(),
-        }
+        unmatched.map(|row| Unmatched {
+            event: row.event.clone(),
+            path: row.opening.path.clone(),
+        })
     }
 }

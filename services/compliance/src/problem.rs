@@ -38,7 +38,7 @@ pub enum ProblemCode {
     RequestTooLarge,
     /// The answer is longer than the bus carries; HTTP, or tighter bounds, will do.
     ReplyTooLarge,
-    /// Nothing verified can be shown at the moment; ask again.
+    /// No signed head was reached since the start; ask again.
     NotReady,
     /// A fault of this service.
     Internal,

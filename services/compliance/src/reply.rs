@@ -1,28 +1,30 @@
-//! What is answered: every reply says at which head of which log it holds.
+//! What is answered: every reply says at which position of which log it holds.
 
 use lotproof::{
     id::{Hash, LogId, TreeSize},
+    log::tree::LogHead,
     policy::{Verdict, view::Purpose},
     provenance::{Anomaly, CustodyRow, LotSummary, Provenance},
 };
 use serde::Serialize;
 
-use crate::{health::AlarmKind, openings::OpeningsReport};
+use crate::{cut::Cuts, health::AlarmKind, openings::Unmatched};
 
-/// The log and its head that a reply holds at; anybody can compare it with a checkpoint.
+/// The log, and how much of it a reply rests on; anybody can compare it with a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Position {
     /// The log.
     pub log_id: LogId,
     /// How many of its entries were taken into account.
     pub size: TreeSize,
-    /// The root over them, which the log signed.
+    /// The root over them. The log signed it, or a larger head that they were verified to be the beginning of
+    /// ([`Preamble::proven_by`]).
     pub root: Hash,
 }
 
 /// What stands at the head of every reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Standing {
+pub struct Preamble {
     /// Where it holds.
     pub position: Position,
     /// What the ledger is for.
@@ -32,9 +34,23 @@ pub struct Standing {
     pub fixture: bool,
     /// How many openings of sealed fields it rests on: somebody without them may be told less.
     pub openings: usize,
+    /// The signed head whose first entries these are, while the position is between two heads that the log signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proven_by: Option<LogHead>,
+    /// How many entries the largest signed head heard has beyond the position; left out if none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lag_entries: u64,
     /// What is wrong with the log, if anything: the answer holds at its position, which is not the newest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alarm: Option<AlarmKind>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// `lot`
@@ -42,7 +58,7 @@ pub struct Standing {
 pub struct LotReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// The lot at a glance, with a page of its facts and the first of its anomalies.
     pub lot: LotSummary,
     /// How many facts there are in all pages.
@@ -57,6 +73,9 @@ pub struct LotReply {
     pub custody_total: usize,
     /// Offset of their next page, if there is one.
     pub custody_next_offset: Option<usize>,
+    /// What the page leaves out.
+    #[serde(flatten)]
+    pub cuts: Cuts,
 }
 
 /// `provenance`
@@ -64,9 +83,12 @@ pub struct LotReply {
 pub struct ProvenanceReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// The walk.
     pub provenance: Provenance,
+    /// What it leaves out.
+    #[serde(flatten)]
+    pub cuts: Cuts,
 }
 
 /// `verdicts`
@@ -74,7 +96,7 @@ pub struct ProvenanceReply {
 pub struct VerdictsReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// The lot, by its normal identifier.
     pub lot: String,
     /// One for each pack asked for, by id and version.
@@ -96,7 +118,9 @@ pub struct PackVerdict {
 pub struct AnomaliesReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
+    /// Where they were looked for.
+    pub searched: Searched,
     /// How many there are in all pages.
     pub total: usize,
     /// How many stand before this page.
@@ -105,6 +129,19 @@ pub struct AnomaliesReply {
     pub next_offset: Option<usize>,
     /// This page, ordered by lot, kind and facts.
     pub anomalies: Vec<Anomaly>,
+    /// What the page leaves out.
+    #[serde(flatten)]
+    pub cuts: Cuts,
+}
+
+/// Where anomalies were looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Searched {
+    /// At every lot of the log.
+    WholeLog,
+    /// At one lot, and at the inputs of the steps that made it; not further up.
+    LotAndStepInputs,
 }
 
 /// What the log adds up to, for comparison with anybody else's replay.
@@ -125,7 +162,7 @@ pub struct Digests {
 pub struct DigestsReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// The digests.
     #[serde(flatten)]
     pub digests: Digests,
@@ -136,7 +173,7 @@ pub struct DigestsReply {
 pub struct PacksReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
+    pub preamble: Preamble,
     /// Packs, by id and version.
     pub packs: Vec<PackView>,
 }
@@ -186,8 +223,16 @@ pub struct ParamView {
 pub struct OpeningsReply {
     /// Where it holds.
     #[serde(flatten)]
-    pub standing: Standing,
-    /// Which opened something.
+    pub preamble: Preamble,
+    /// How many opened a field of at least one event.
+    pub matched: usize,
+    /// How many fit no seal of an event up to this position: they reveal nothing.
+    pub unmatched_total: usize,
+    /// Those, in order of their files: a page.
+    pub unmatched: Vec<Unmatched>,
+    /// Offset of the next page, if there is one.
+    pub next_offset: Option<usize>,
+    /// What the page leaves out.
     #[serde(flatten)]
-    pub report: OpeningsReport,
+    pub cuts: Cuts,
 }

@@ -6,11 +6,13 @@ use lotproof::provenance;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::live::Cost;
+
 /// Most steps from the root of a walk that may be asked for.
 pub const DEPTH_MAX: u32 = 256;
 /// Most nodes of a walk that may be asked for.
 pub const NODES_MAX: usize = 10_000;
-/// Most facts, changes of hands or anomalies in one page.
+/// Most facts, changes of hands, anomalies or openings in one page.
 pub const LIMIT_MAX: usize = 1_000;
 
 /// One question.
@@ -29,10 +31,23 @@ pub enum Request {
     /// Rule packs here, and the context that each wants.
     Packs(NoParameters),
     /// Which openings opened something.
-    Openings(NoParameters),
+    Openings(OpeningsRequest),
 }
 
 impl Request {
+    /// What its answer costs.
+    pub(crate) const fn cost(&self) -> Cost {
+        match self {
+            Self::Anomalies(AnomaliesRequest { lot: None, .. }) | Self::Digests(_) => Cost::WholeLog,
+            Self::Lot(_)
+            | Self::Provenance(_)
+            | Self::Verdicts(_)
+            | Self::Anomalies(_)
+            | Self::Packs(_)
+            | Self::Openings(_) => Cost::Limited,
+        }
+    }
+
     /// The endpoint's name, on the bus and in metrics.
     pub const fn endpoint(&self) -> &'static str {
         match self {
@@ -139,6 +154,25 @@ pub struct VerdictsRequest {
     pub params: BTreeMap<String, String>,
     /// As of when it is asked, `YYYY-MM-DD`; today (UTC) otherwise.
     pub evaluation: Option<String>,
+}
+
+/// A page of the openings that fit nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OpeningsRequest {
+    /// How many to leave out first.
+    pub offset: usize,
+    /// Most in the page, at most [`LIMIT_MAX`].
+    pub limit: usize,
+}
+
+impl Default for OpeningsRequest {
+    fn default() -> Self {
+        Self {
+            offset: 0,
+            limit: 100,
+        }
+    }
 }
 
 /// A page of anomalies.

@@ -12,7 +12,7 @@ mod child;
 mod ear;
 mod outboxes;
 mod process;
-mod watch;
+pub(crate) mod watch;
 mod world;
 
 mod approvals;

@@ -41,7 +41,8 @@ impl Digests {
         (status == 200).then(|| Self::read(&serde_json::from_slice(&body).expect("JSON")))
     }
 
-    fn read(json: &Value) -> Self {
+    /// Reads the answer's JSON.
+    pub(crate) fn read(json: &Value) -> Self {
         let hash = |value: &Value| serde_json::from_value(value.clone()).expect("a hash");
         Self {
             head: LogHead {

@@ -22,6 +22,7 @@ use lotproof::{
 use lotproof_ledger::Folder;
 use prost::Message as _;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::service::{Projecting, http, trust};
 use crate::{
@@ -37,7 +38,7 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    async fn of(world: &World, running: &Running) -> Self {
+    pub(super) async fn of(world: &World, running: &Running) -> Self {
         Self {
             checkpoint: http("GET", &format!("{}/checkpoint", running.url), b"")
                 .await
@@ -58,16 +59,22 @@ impl Copy {
 pub(super) struct Impostor {
     pub(super) url: String,
     serves: Arc<Mutex<Copy>>,
+    /// Entries asked for beyond this one are not sent before it is raised.
+    held: watch::Sender<u64>,
 }
 
 impl Impostor {
     pub(super) async fn serve(copy: Copy) -> Self {
-        type Serves = State<Arc<Mutex<Copy>>>;
+        type Serves = State<(Arc<Mutex<Copy>>, watch::Receiver<u64>)>;
         let serves = Arc::new(Mutex::new(copy));
-        let checkpoint = |State(serves): Serves| async move { serves.lock().unwrap().checkpoint.clone() };
-        let entries = |State(serves): Serves, Query(from): Query<Vec<(String, usize)>>| async move {
+        let held = watch::Sender::new(u64::MAX);
+        let checkpoint =
+            |State((serves, _)): Serves| async move { serves.lock().unwrap().checkpoint.clone() };
+        let entries = |State((serves, mut held)): Serves, Query(from): Query<Vec<(String, u64)>>| async move {
+            let start = from[0].1;
+            held.wait_for(|beyond| start <= *beyond).await.unwrap();
             let copy = serves.lock().unwrap();
-            let entries = copy.entries.iter().skip(from[0].1);
+            let entries = copy.entries.iter().skip(usize::try_from(start).unwrap());
             let frame = |entry: &Bytes| {
                 let len = u16::try_from(entry.len()).unwrap().to_be_bytes();
                 [&len, entry.as_ref()].concat()
@@ -77,11 +84,16 @@ impl Impostor {
         let router = Router::new()
             .route("/checkpoint", get(checkpoint))
             .route("/v1/entries", get(entries))
-            .with_state(serves.clone());
+            .with_state((serves.clone(), held.subscribe()));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, serves }
+        Self { url, serves, held }
+    }
+
+    /// Holds back answers to whoever asks for entries from a later one than `start` on.
+    pub(super) fn hold_beyond(&self, start: u64) {
+        self.held.send_replace(start);
     }
 
     pub(super) fn show(&self, copy: &Copy) {
