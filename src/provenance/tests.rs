@@ -3,6 +3,7 @@
 mod anomalies;
 mod chain;
 mod laws;
+mod plant;
 
 use prost::Message as _;
 
