@@ -1,8 +1,6 @@
 //! What a bound cut off an answer: no answer is smaller than it says.
 
-use std::collections::BTreeSet;
-
-use lotproof::provenance::{Bounds, Direction, Provenance};
+use lotproof::provenance::{Bounds, LeftOut, Provenance};
 use serde::Serialize;
 
 /// Whether an answer leaves out something that its bounds would have let in had they been wider.
@@ -58,107 +56,69 @@ impl Cuts {
 
     /// What was cut off a walk.
     pub(crate) fn of_walk(walk: &Provenance, bounds: &Bounds) -> Self {
-        if !walk.truncated {
-            return Self::default();
-        }
-        let left_out = named_beyond(walk).max(1);
-        let cut = |bound, value, rest| Cut {
-            of: "nodes",
-            bound,
-            value,
-            given: walk.nodes.len(),
-            left_out,
-            at_least: true,
-            rest,
+        let cut = |bound, value, left_out: u64, rest| {
+            (left_out > 0).then(|| Cut {
+                of: "nodes",
+                bound,
+                value,
+                given: walk.nodes.len(),
+                left_out: usize::try_from(left_out).unwrap_or(usize::MAX),
+                at_least: true,
+                rest,
+            })
         };
-        let is_full = walk.nodes.len() >= bounds.nodes_max;
-        // With both bounds reached, either may have cut off the same lots.
-        let is_deep = walk.nodes.iter().any(|node| node.depth >= bounds.depth_max) || !is_full;
-        let by_depth = is_deep.then(|| {
-            let rest = "a larger depth, or a walk from a lot that a step names";
-            cut("depth", bounds.depth_max.into(), rest)
-        });
-        let by_nodes = is_full.then(|| {
-            let rest = "more nodes, or a walk from a lot that a step names";
-            cut("nodes", bounds.nodes_max as u64, rest)
-        });
+        let LeftOut { too_deep, too_many } = walk.left_out;
+        let by_depth = cut(
+            "depth",
+            bounds.depth_max.into(),
+            too_deep,
+            "a larger depth, or a walk from a lot that a step names",
+        );
+        let by_nodes = cut(
+            "nodes",
+            bounds.nodes_max as u64,
+            too_many,
+            "more nodes, or a walk from a lot that a step names",
+        );
         Self {
-            truncated: true,
+            truncated: walk.truncated,
             cuts: by_depth.into_iter().chain(by_nodes).collect(),
         }
     }
 }
 
-/// How many lots, or runs of serials, the walk's steps name on the way on that have no node.
-fn named_beyond(walk: &Provenance) -> usize {
-    let nodes: BTreeSet<&str> = walk.nodes.iter().map(|node| node.lot.as_str()).collect();
-    let onward = walk.steps.iter().flat_map(|step| match walk.direction {
-        Direction::Up => &step.inputs,
-        Direction::Down => &step.outputs,
-    });
-    let named: BTreeSet<&str> = onward.map(|item| item.lot.as_str()).collect();
-    named.difference(&nodes).count()
-}
-
 #[cfg(test)]
 mod tests {
-    use lotproof::provenance::Node;
+    use lotproof::provenance::Direction;
 
     use super::*;
 
-    fn node(lot: &str, depth: u32) -> Node {
-        Node {
-            lot: lot.into(),
-            last: None,
-            count: 1,
-            depth,
-            product: None,
-            kind: None,
-            class_lot: None,
-            makers: Vec::new(),
-            unknown: false,
-            anomalies: Vec::new(),
-        }
-    }
-
-    fn walk(nodes: &[(&str, u32)], truncated: bool) -> Provenance {
+    fn walk(too_deep: u64, too_many: u64) -> Provenance {
+        let left_out = LeftOut { too_deep, too_many };
         Provenance {
             root: "a".into(),
             direction: Direction::Up,
-            nodes: nodes.iter().map(|(lot, depth)| node(lot, *depth)).collect(),
+            nodes: Vec::new(),
             steps: Vec::new(),
             names: [].into(),
-            truncated,
+            truncated: left_out != LeftOut::default(),
+            left_out,
         }
     }
 
     #[test]
     fn a_walk_names_the_bounds_that_it_reached() {
-        let (one, two, three) = (
-            vec![("a", 0)],
-            vec![("a", 0), ("b", 1)],
-            vec![("a", 0), ("b", 1), ("c", 1)],
-        );
-        for (nodes, truncated, depth_max, nodes_max, expected) in [
-            (&three, false, 1, 3, vec![]),
-            (&two, true, 1, 9, vec!["depth"]),
-            (&two, true, 9, 2, vec!["nodes"]),
-            (&two, true, 1, 2, vec!["depth", "nodes"]),
-            (&one, true, 0, 9, vec!["depth"]),
+        for (too_deep, too_many, expected) in [
+            (0, 0, vec![]),
+            (3, 0, vec![("depth", 3)]),
+            (0, 2, vec![("nodes", 2)]),
+            (1, 2, vec![("depth", 1), ("nodes", 2)]),
         ] {
-            let bounds = Bounds {
-                depth_max,
-                nodes_max,
-                composed_at: None,
-            };
-            let cuts = Cuts::of_walk(&walk(nodes, truncated), &bounds);
-            let named: Vec<_> = cuts.cuts.iter().map(|cut| cut.bound).collect();
-            assert_eq!(
-                (named, cuts.truncated),
-                (expected, truncated),
-                "{nodes:?} {bounds:?}"
-            );
-            assert!(cuts.cuts.iter().all(|cut| cut.left_out >= 1 && cut.at_least));
+            let walk = walk(too_deep, too_many);
+            let cuts = Cuts::of_walk(&walk, &Bounds::default());
+            let named: Vec<_> = cuts.cuts.iter().map(|cut| (cut.bound, cut.left_out)).collect();
+            assert_eq!((named, cuts.truncated), (expected, walk.truncated), "{walk:?}");
+            assert!(cuts.cuts.iter().all(|cut| cut.at_least));
         }
     }
 

@@ -134,8 +134,10 @@ mod tests {
             event_time: EventTime::from_nanos(event_time),
             recorded_at: RecordedAt::from_nanos(0),
             counts: true,
+            contested: false,
             standing: true,
             reported: false,
+            claimed_party: None,
             tainted: false,
         }
     }

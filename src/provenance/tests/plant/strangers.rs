@@ -501,7 +501,7 @@ fn strangers_change_nothing(world: &World) -> Vec<String> {
             kind: Some(kind.clone()),
             ..Default::default()
         };
-        let name = crate::provenance::graph::kind_name(kind_number(&event));
+        let name = crate::provenance::concluding::graph::kind_name(kind_number(&event));
         let imports = dice.one_in(5) && !(48..=51).contains(&kind_number(&event));
         let reported_as = imports.then_some(target.party.as_str());
         let touched = arrival::project(&with_lie(&log, kind, reported_as, &mut dice));
