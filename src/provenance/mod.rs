@@ -40,7 +40,7 @@ pub use concluding::{
     anomaly::{Anomaly, AnomalyKind, Weight},
     graph::{Bounds, Direction, LeftOut, Node, Provenance, Step, StepItem},
     stock::StockRow,
-    summary::{CustodyRow, FactView, LotSummary},
+    summary::{CustodyRow, FactView, LotSummary, Strangers},
 };
 pub use view::ProjectionView;
 

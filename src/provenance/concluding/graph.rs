@@ -8,10 +8,7 @@
 //! others. The inputs of a run belong to all its outputs; one that began long after an output is a *possible*
 //! ancestor of it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
-    ops::Range,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use serde::Serialize;
 
@@ -28,7 +25,9 @@ use super::{
     },
     anomaly::AnomalyKind,
     history::{self, History},
-    judge, origins_of, party, product,
+    judge,
+    origin::Entries,
+    origins_of, party, product,
 };
 use crate::{policy::view::Assurance, register::EventPlace, time::EventTime, wire::shape};
 
@@ -261,27 +260,27 @@ struct Walk<'a> {
     refused: HashSet<Span>,
     seen_steps: HashSet<u32>,
     /// Lots to follow, with the makings of theirs to follow.
-    queue: VecDeque<(Span, Range<usize>)>,
+    queue: VecDeque<(Span, Entries)>,
     left_out: LeftOut,
 }
 
 impl Walk<'_> {
     fn run(&mut self) {
-        while let Some((piece, window)) = self.queue.pop_front() {
+        while let Some((piece, entries)) = self.queue.pop_front() {
             let history = history::of(self.gate, piece.key());
             match self.direction {
-                Direction::Up => self.up(&history, piece, window),
-                Direction::Down => self.down(&history, piece, window),
+                Direction::Up => self.up(&history, piece, &entries),
+                Direction::Down => self.down(&history, piece, &entries),
             }
         }
     }
 
     /// Meets a lot by the given ones of its makings; none: by all.
-    fn enter(&mut self, piece: Span, window: Option<Range<usize>>, depth: u32, possible: bool) {
+    fn enter(&mut self, piece: Span, entries: Option<Entries>, depth: u32, possible: bool) {
         let history = history::of(self.gate, piece.key());
         let origins = origins_of(self.gate, &history);
         let all = origins.entries.len();
-        let window = window.unwrap_or(0..all);
+        let entries = entries.unwrap_or_else(|| (0..all).collect());
         if !self.met.contains_key(&piece) {
             if depth > self.bounds.depth_max || self.nodes.len() >= self.bounds.nodes_max {
                 if self.refused.insert(piece) {
@@ -304,8 +303,8 @@ impl Walk<'_> {
                 },
             );
             self.nodes.push(node);
-            if window.is_empty() {
-                self.queue.push_back((piece, window));
+            if entries.is_empty() {
+                self.queue.push_back((piece, entries));
                 return;
             }
         }
@@ -315,13 +314,16 @@ impl Walk<'_> {
         if !possible && let Some(node) = self.nodes.get_mut(met.node) {
             node.possible = false;
         }
-        let fresh = met.followed.get_mut(window.clone()).is_some_and(|followed| {
-            let fresh = followed.contains(&false);
-            followed.fill(true);
-            fresh
-        });
-        if fresh {
-            self.queue.push_back((piece, window));
+        let fresh: Entries = entries
+            .into_iter()
+            .filter(|entry| {
+                met.followed
+                    .get_mut(*entry)
+                    .is_some_and(|followed| !std::mem::replace(followed, true))
+            })
+            .collect();
+        if !fresh.is_empty() {
+            self.queue.push_back((piece, fresh));
         }
     }
 
@@ -380,13 +382,13 @@ impl Walk<'_> {
             .is_some_and(|node| node.possible)
     }
 
-    fn up(&mut self, history: &History, piece: Span, window: Range<usize>) {
+    fn up(&mut self, history: &History, piece: Span, entries: &Entries) {
         let gate = self.gate;
         let depth = self.depth_of(piece) + 1;
         let unsure = self.is_possible(piece);
         let origins = origins_of(gate, history);
         let mut has_inputs = false;
-        for entry in origins.entries.get(window).unwrap_or_default() {
+        for entry in entries.iter().filter_map(|entry| origins.entries.get(*entry)) {
             let entry = *entry;
             let contested = history.alternatives.contains(&entry);
             for input in self.step(entry, contested) {
@@ -394,7 +396,7 @@ impl Walk<'_> {
                 let late = gate.fact(input.fact).event_time
                     > gate.fact(entry).event_time.saturating_add(CLOCK_SLACK);
                 let source = history::of(gate, input.piece.key());
-                let behind = origins_of(gate, &source).behind(gate, input.fact);
+                let behind = origins_of(gate, &source).behind(input.fact);
                 self.enter(input.piece, Some(behind), depth, unsure || late);
             }
         }
@@ -417,7 +419,7 @@ impl Walk<'_> {
         }
     }
 
-    fn down(&mut self, history: &History, piece: Span, window: Range<usize>) {
+    fn down(&mut self, history: &History, piece: Span, entries: &Entries) {
         let gate = self.gate;
         let depth = self.depth_of(piece) + 1;
         let unsure = self.is_possible(piece);
@@ -438,8 +440,8 @@ impl Walk<'_> {
             if !moment.role.uses() {
                 continue;
             }
-            let behind = origins.behind(gate, fact);
-            let meets = origins.entries.is_empty() || behind.start < window.end && window.start < behind.end;
+            let behind = origins.behind(fact);
+            let meets = origins.entries.is_empty() || !behind.is_disjoint(entries);
             let fresh = self
                 .met
                 .get_mut(&piece)
@@ -471,7 +473,7 @@ impl Walk<'_> {
                     // A lot for which the signer has no standing is none that this went into.
                     let entry = origins.entries.iter().position(|entry| *entry == other);
                     if let Some(at) = entry {
-                        self.enter(piece, Some(at..at + 1), depth, unsure || late);
+                        self.enter(piece, Some(Entries::from([at])), depth, unsure || late);
                     } else if made.admits(other) {
                         self.enter(piece, None, depth, unsure || late);
                     }

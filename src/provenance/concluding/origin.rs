@@ -2,37 +2,42 @@
 //!
 //! A lot may be filled and drawn from many times: topped up, put back, a tank with a heel. What is drawn at a
 //! time descends from what entered up to then, and from the next entries as far as these were short (bookings
-//! come late). An account that was emptied forgets what was in it before. What another party draws descends from
-//! what had entered when it was shipped to it.
+//! come late). An account that was emptied forgets what was in it before. Each holder's account is followed by
+//! itself; what a holder received descends from what the sender's account held when he sent it.
 //!
 //! ```text
-//! entries   0      1              2        3          draws of d1: 0..1, of d2: 0..2 (short of 2's amount: 0..3)
-//! time  ----+--d1--+-------d2-----+--(0)---+--d3-->   after (0), where the account is empty, d3: 3..4
+//! entries   0      1              2        3          draws of d1: 0, of d2: 0 1 (short of 2's amount: 0 1 2)
+//! time  ----+--d1--+-------d2-----+--(0)---+--d3-->   after (0), where the account is empty, d3: 3
 //! ```
 
-use std::{
-    collections::{HashMap, HashSet},
-    ops::Range,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     super::{
         amount::Exact,
-        filing::{fact::Role, symbol::Symbol},
+        filing::{
+            fact::Role,
+            symbol::{BySymbol, Symbol},
+        },
         gate::{Gate, moments::CLOCK_SLACK},
     },
-    books::Books,
+    books::{Account, Books},
     history::History,
 };
+
+/// Longest chain of custody that is followed; beyond it, what was received may come from anything.
+const HOLDERS_MAX: usize = 256;
+
+/// Positions in [`Origins::entries`], ascending.
+pub(in crate::provenance) type Entries = BTreeSet<usize>;
 
 /// The makings of one lot in order, and which of them each draw comes from.
 #[derive(Debug)]
 pub(in crate::provenance) struct Origins {
     /// The facts that made some of the lot, in order.
     pub(in crate::provenance) entries: Vec<u32>,
-    windows: HashMap<u32, Range<usize>>,
-    /// Shipments by receiver.
-    shipped_to: HashMap<Symbol, Vec<u32>>,
+    /// By what took some out of an account.
+    draws: HashMap<u32, Entries>,
 }
 
 impl Origins {
@@ -42,149 +47,233 @@ impl Origins {
         entries.extend(&history.alternatives);
         entries.sort_by(|a, b| gate.compare(*a, *b));
         entries.dedup();
-        let mut origins = Self {
-            entries,
-            windows: HashMap::new(),
-            shipped_to: HashMap::new(),
-        };
-        if origins.entries.len() > 1 {
-            for moment in &history.moments {
-                if moment.role == Role::Sent
-                    && let Some(to) = gate.fact(moment.touch.fact).reading.to.named()
-                {
-                    origins.shipped_to.entry(to).or_default().push(moment.touch.fact);
-                }
+        let mut draws = HashMap::new();
+        if entries.len() > 1 {
+            let mut lines = Lines::new(gate, history, books, &entries);
+            for party in books.accounts.keys() {
+                lines.follow(*party);
             }
-            origins.open_windows(gate, history, books);
+            draws = lines.draws;
         }
-        origins
+        Self { entries, draws }
     }
 
-    /// The entries that a draw comes from, as a range of [`Self::entries`].
-    pub(in crate::provenance) fn behind(&self, gate: Gate<'_>, draw: u32) -> Range<usize> {
-        if self.entries.len() <= 1 {
-            return 0..self.entries.len();
-        }
-        let mut asked = HashSet::new();
-        self.window(gate, draw, &mut asked)
-            .unwrap_or(0..self.entries.len())
-    }
-
-    fn window(&self, gate: Gate<'_>, draw: u32, asked: &mut HashSet<u32>) -> Option<Range<usize>> {
-        if let Some(window) = self.windows.get(&draw) {
-            return Some(window.clone());
-        }
-        if !asked.insert(draw) {
-            return None;
-        }
-        let until = gate.fact(draw).event_time.saturating_add(CLOCK_SLACK);
-        let shipments = self.shipped_to.get(&gate.actor(draw))?;
-        shipments
-            .iter()
-            .filter(|sent| gate.fact(**sent).event_time <= until)
-            .filter_map(|sent| self.window(gate, *sent, asked))
-            .reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))
+    /// The entries that a draw comes from.
+    pub(in crate::provenance) fn behind(&self, draw: u32) -> Entries {
+        self.draws
+            .get(&draw)
+            .cloned()
+            .unwrap_or_else(|| (0..self.entries.len()).collect())
     }
 
     /// The entries up to a time, at least the first.
-    pub(in crate::provenance) fn up_to(&self, gate: Gate<'_>, time: i64) -> Range<usize> {
+    pub(in crate::provenance) fn up_to(&self, gate: Gate<'_>, time: i64) -> Entries {
         let until = time.saturating_add(CLOCK_SLACK);
         let end = self
             .entries
             .partition_point(|entry| gate.fact(*entry).event_time <= until);
-        0..end.max(1).min(self.entries.len())
+        (0..end.max(1).min(self.entries.len())).collect()
     }
+}
 
-    /// Follows the accounts of the makers.
-    fn open_windows(&mut self, gate: Gate<'_>, history: &History, books: &Books) {
-        let mut amounts: HashMap<u32, Option<Exact>> = HashMap::new();
-        let mut draws: HashMap<u32, Option<Exact>> = HashMap::new();
-        let add = |sums: &mut HashMap<u32, Option<Exact>>, fact: u32, amount: Option<&Exact>| {
-            let sum = sums.entry(fact).or_insert_with(|| Some(Exact::zero()));
-            match (sum.as_mut(), amount) {
-                (Some(sum), Some(amount)) => *sum += amount,
-                _ => *sum = None,
-            }
-        };
-        for account in books.accounts.values().filter(|account| account.makes) {
-            for entry in &account.inflow {
-                add(&mut amounts, entry.fact, entry.amount.as_ref());
-            }
-            for entry in &account.outflow {
-                add(&mut draws, entry.fact, entry.amount.as_ref());
-            }
-        }
-        // Uses that the books do not know by themselves come from what was there, too.
+/// What one entry on a line brings in.
+#[derive(Clone, Debug)]
+struct Filling {
+    /// The makings that it comes from.
+    from: Entries,
+    /// None: not stated.
+    amount: Option<Exact>,
+}
+
+/// Follows each holder's account along time.
+struct Lines<'a> {
+    gate: Gate<'a>,
+    books: &'a Books,
+    position: HashMap<u32, usize>,
+    /// Shipments and hand-overs by receiver, in order; none: to nobody named.
+    sent_to: HashMap<Option<Symbol>, Vec<u32>>,
+    /// What a lot's own fact uses besides its books: parts of a run that feeds itself.
+    feeds_itself: HashSet<u32>,
+    followed: HashMap<Symbol, bool, BySymbol>,
+    under_way: usize,
+    draws: HashMap<u32, Entries>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(gate: Gate<'a>, history: &'a History, books: &'a Books, entries: &[u32]) -> Self {
+        let mut sent_to: HashMap<Option<Symbol>, Vec<u32>> = HashMap::new();
+        let mut uses = HashSet::new();
         for moment in &history.moments {
-            if moment.role.uses()
-                && moment.via.is_none()
-                && books
-                    .accounts
-                    .get(&gate.actor(moment.touch.fact))
-                    .is_some_and(|account| account.makes)
-            {
-                draws.entry(moment.touch.fact).or_insert(None);
+            let fact = moment.touch.fact;
+            match moment.role {
+                Role::Sent | Role::Handed => sent_to
+                    .entry(gate.fact(fact).reading.to.named())
+                    .or_default()
+                    .push(fact),
+                role if role.uses() => {
+                    uses.insert(fact);
+                }
+                _ => {}
             }
         }
-        let feeds_itself: HashSet<u32> = self
-            .entries
+        let feeds_itself = entries
             .iter()
             .copied()
-            .filter(|entry| gate.run_of(*entry).iter().any(|fact| draws.contains_key(fact)))
+            .filter(|entry| gate.run_of(*entry).iter().any(|fact| uses.contains(fact)))
             .collect();
-        // At one time: what enters, what is drawn, what enters out of a run that draws.
-        let mut line: Vec<(i64, u8, u32)> = self
-            .entries
-            .iter()
-            .map(|entry| {
-                let rank = if feeds_itself.contains(entry) { 2 } else { 0 };
-                (gate.fact(*entry).event_time, rank, *entry)
-            })
-            .collect();
-        line.extend(draws.keys().map(|draw| (gate.fact(*draw).event_time, 1, *draw)));
-        line.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| gate.compare(a.2, b.2)));
-        let position: HashMap<u32, usize> = self.entries.iter().copied().zip(0..).collect();
-        let came_in: Vec<Option<Exact>> = self
-            .entries
-            .iter()
-            .map(|entry| amounts.get(entry).cloned().unwrap_or(Some(Exact::zero())))
-            .collect();
-        let (mut start, mut end) = (0, 0);
-        // What entered up to `end`, and what was drawn; nothing if some of it is not stated.
-        let (mut filled, mut drawn) = (Some(Exact::zero()), Some(Exact::zero()));
-        let fill = |filled: &mut Option<Exact>, at: usize| match (filled.as_mut(), came_in.get(at)) {
-            (Some(sum), Some(Some(amount))) => *sum += amount,
-            _ => *filled = None,
+        Self {
+            gate,
+            books,
+            position: entries.iter().copied().zip(0..).collect(),
+            sent_to,
+            feeds_itself,
+            followed: HashMap::default(),
+            under_way: 0,
+            draws: HashMap::new(),
+        }
+    }
+
+    fn all(&self) -> Entries {
+        (0..self.position.len()).collect()
+    }
+
+    /// Follows a holder's account, after those from which he received.
+    fn follow(&mut self, party: Symbol) {
+        if self.followed.contains_key(&party) || self.under_way >= HOLDERS_MAX {
+            return;
+        }
+        let books = self.books;
+        let Some(account) = books.accounts.get(&party) else {
+            return;
         };
-        for (_, rank, fact) in line {
-            if rank != 1 {
-                let at = position.get(&fact).copied().unwrap_or(0);
-                while end <= at {
-                    fill(&mut filled, end);
-                    end += 1;
+        self.followed.insert(party, false);
+        self.under_way += 1;
+        let mut fillings: BTreeMap<usize, Filling> = BTreeMap::new();
+        for (at, entry) in account.inflow.iter().enumerate() {
+            let from = match self.position.get(&entry.fact) {
+                Some(position) if entry.role != Role::Taken => Entries::from([*position]),
+                _ => self.received(party, entry.fact),
+            };
+            let amount = entry.amount.clone();
+            fillings.insert(at, Filling { from, amount });
+        }
+        self.draw(account, &fillings);
+        self.under_way -= 1;
+        self.followed.insert(party, true);
+    }
+
+    /// The makings that a receipt comes from: those behind the shipments that it can be of.
+    fn received(&mut self, party: Symbol, receipt: u32) -> Entries {
+        let gate = self.gate;
+        let reference = gate.fact(receipt).reading.reference;
+        let until = gate.fact(receipt).event_time.saturating_add(CLOCK_SLACK);
+        let mut shipments: Vec<u32> = [Some(party), None]
+            .iter()
+            .filter_map(|to| self.sent_to.get(to))
+            .flatten()
+            .copied()
+            .filter(|sent| gate.fact(*sent).event_time <= until)
+            .collect();
+        let numbered = |sent: &u32| reference.is_some() && gate.fact(*sent).reading.reference == reference;
+        if shipments.iter().any(numbered) {
+            shipments.retain(numbered);
+        }
+        let mut from = Entries::new();
+        for sent in &shipments {
+            let sender = self.account_behind(*sent);
+            if self.followed.get(&sender) != Some(&false) {
+                self.follow(sender);
+            }
+            match self.draws.get(sent) {
+                Some(drawn) => from.extend(drawn),
+                // Sent round in a circle: by whom it was made is open as far as the log says.
+                None => return self.all(),
+            }
+        }
+        if from.is_empty() { self.all() } else { from }
+    }
+
+    /// On whose account a shipment was booked.
+    fn account_behind(&self, sent: u32) -> Symbol {
+        let actor = self.gate.actor(sent);
+        if self.books.accounts.contains_key(&actor) {
+            return actor;
+        }
+        self.books
+            .accounts
+            .iter()
+            .find(|(_, account)| account.outflow.iter().any(|entry| entry.fact == sent))
+            .map_or(actor, |(party, _)| *party)
+    }
+
+    /// Puts an account's fillings and draws in order of time, and says of each draw where it comes from.
+    fn draw(&mut self, account: &Account, fillings: &BTreeMap<usize, Filling>) {
+        let gate = self.gate;
+        // At one time: what enters, what is drawn, what enters out of a run that draws.
+        let mut line: Vec<(i64, u8, u32, usize)> = Vec::new();
+        for (at, entry) in account.inflow.iter().enumerate() {
+            let rank = if self.feeds_itself.contains(&entry.fact) {
+                2
+            } else {
+                0
+            };
+            line.push((gate.fact(entry.fact).event_time, rank, entry.fact, at));
+        }
+        for (at, entry) in account.outflow.iter().enumerate() {
+            line.push((gate.fact(entry.fact).event_time, 1, entry.fact, at));
+        }
+        line.sort_by(|a, b| {
+            (a.0, a.1)
+                .cmp(&(b.0, b.1))
+                .then_with(|| gate.compare(a.2, b.2))
+                .then_with(|| a.3.cmp(&b.3))
+        });
+        let order: Vec<&Filling> = line
+            .iter()
+            .filter(|(_, rank, ..)| *rank != 1)
+            .filter_map(|(.., at)| fillings.get(at))
+            .collect();
+        // What entered up to `end`, and what was drawn; nothing if some of it is not stated.
+        let (mut start, mut end, mut entered) = (0, 0, 0);
+        let (mut filled, mut drawn) = (Some(Exact::zero()), Some(Exact::zero()));
+        let fill = |filled: &mut Option<Exact>, end: &mut usize| {
+            match (
+                filled.as_mut(),
+                order.get(*end).and_then(|filling| filling.amount.as_ref()),
+            ) {
+                (Some(sum), Some(amount)) => *sum += amount,
+                _ => *filled = None,
+            }
+            *end += 1;
+        };
+        for (_, rank, fact, at) in &line {
+            if *rank != 1 {
+                entered += 1;
+                while end < entered {
+                    fill(&mut filled, &mut end);
                 }
                 continue;
             }
-            match (drawn.as_mut(), draws.get(&fact)) {
-                (Some(sum), Some(Some(amount))) => *sum += amount,
+            match (
+                drawn.as_mut(),
+                account.outflow.get(*at).and_then(|entry| entry.amount.as_ref()),
+            ) {
+                (Some(sum), Some(amount)) => *sum += amount,
                 _ => drawn = None,
             }
-            while end < self.entries.len()
+            while end < order.len()
                 && (end == start
                     || matches!((&filled, &drawn), (Some(filled), Some(drawn)) if filled < drawn))
             {
-                fill(&mut filled, end);
-                end += 1;
+                fill(&mut filled, &mut end);
             }
-            self.windows.insert(fact, start..end);
+            // What is drawn after the account was emptied for good comes from its last filling.
+            let first = start.min(end.saturating_sub(1));
+            let from = order.get(first..end).unwrap_or_default();
+            let behind = self.draws.entry(*fact).or_default();
+            behind.extend(from.iter().flat_map(|filling| &filling.from));
             if filled.is_some() && filled == drawn {
                 start = end;
-            }
-        }
-        // What is drawn after the account was emptied for good comes from its last filling.
-        for window in self.windows.values_mut() {
-            if window.start >= window.end {
-                *window = window.start.saturating_sub(1)..window.end;
             }
         }
     }

@@ -135,22 +135,29 @@ pub struct LotSummary {
     pub anomalies: Vec<Anomaly>,
     /// Every fact about it, in order of event time.
     pub facts: Vec<FactView>,
-    /// What parties without any part in it said about it, in order of event time, at most a hundred. None of it
-    /// is in anything above.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub strangers: Vec<FactView>,
-    /// How many they said in all.
-    #[serde(rename = "strangers_total", skip_serializing_if = "is_none")]
-    pub strangers_total: usize,
+    /// What parties without any part in it said about it. None of it is in anything above.
+    #[serde(skip_serializing_if = "Strangers::said_nothing")]
+    pub strangers: Strangers,
+}
+
+/// What parties without any part in a lot said about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Strangers {
+    /// How many facts.
+    pub total: usize,
+    /// The first of them in order of event time, at most a hundred.
+    pub facts: Vec<FactView>,
+}
+
+impl Strangers {
+    /// Whether there is nothing to tell.
+    pub const fn said_nothing(&self) -> bool {
+        self.total == 0
+    }
 }
 
 /// Most of what strangers said that is told.
 const STRANGERS_MAX: usize = 100;
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
-const fn is_none(count: &usize) -> bool {
-    *count == 0
-}
 
 /// One lot at a glance. Nothing if the log has no event about it.
 pub(in crate::provenance) fn of(gate: Gate<'_>, lot: &str) -> Option<LotSummary> {
@@ -215,12 +222,14 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, lot: &str) -> Option<LotSummary>
         unknown: !history.is_made(),
         anomalies: lineage::anomalies_of(gate, lot),
         facts: fact_views(gate, &history, &facts),
-        strangers_total: strangers.len(),
-        strangers: fact_views(
-            gate,
-            &history,
-            strangers.get(..STRANGERS_MAX).unwrap_or(&strangers),
-        ),
+        strangers: Strangers {
+            total: strangers.len(),
+            facts: fact_views(
+                gate,
+                &history,
+                strangers.get(..STRANGERS_MAX).unwrap_or(&strangers),
+            ),
+        },
     })
 }
 

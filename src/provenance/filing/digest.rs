@@ -15,7 +15,7 @@
 //!
 //! A reference to a position of the log becomes one to (issuer, event id), so that the facts are the same in
 //! whatever order independent feeds arrived. What one feed said first does matter (a void before or after a
-//! shipment), so the order within each feed is part of the facts; a repeated report in the same feed is not.
+//! shipment), so the order within each feed of a party is part of the facts; a repeated report in the same feed is not.
 //! The outcome of a step is what the fold did with the event: new,
 //! repeated, conflicting. Steps are hashed as events are applied; facts are sorted when somebody asks, which
 //! is O(n log n). Openings are no part of either: whoever holds none gets the same digests.

@@ -378,7 +378,9 @@ impl Filing {
     pub(super) fn fact_digest(&self) -> Hash {
         let facts = self.facts.iter().map(|fact| fact.digest).collect();
         let mut feeds: BTreeMap<FeedId, Vec<(EventPlace, [u8; 32])>> = BTreeMap::new();
-        for (number, fact) in (0..).zip(&self.facts) {
+        // Acts take effect in the order of their approvals, and no conclusion asks in which they were proposed.
+        let said = (0..).zip(&self.facts).filter(|(_, fact)| !fact.by_authority);
+        for (number, fact) in said {
             for (feed, place) in self.reports(number) {
                 if let Some(feed) = self.feeds.get(feed as usize) {
                     feeds.entry(*feed).or_default().push((place, fact.digest));

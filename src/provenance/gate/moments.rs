@@ -53,22 +53,24 @@ pub(in crate::provenance) struct Moment {
     pub(in crate::provenance) joined: Option<Touch>,
 }
 
-/// From when to when something was inside something else (event times).
+/// From when to when something was inside something else (event times), and by which facts it came in and out.
 #[derive(Clone, Copy, Debug)]
 struct Window {
     from: i64,
     until: i64,
+    /// The fact that put it in, and when the container was emptied before that.
+    entered: Option<(u32, i64)>,
+    /// The fact that took it out, and when the container was filled after that.
+    left: Option<(u32, i64)>,
 }
 
 impl Window {
     const ALWAYS: Self = Self {
         from: i64::MIN,
         until: i64::MAX,
+        entered: None,
+        left: None,
     };
-
-    const fn holds(self, time: i64) -> bool {
-        self.from <= time && time < self.until
-    }
 }
 
 /// Where the search stands: around what, and how the lot came to be in it.
@@ -190,7 +192,7 @@ impl Gate<'_> {
         for touch in self.tracks.of(around.key) {
             let role = self.leg(touch).role;
             let time = self.fact(touch.fact).event_time;
-            if around.via.is_none() || (role.moves() && around.window.holds(time)) {
+            if around.via.is_none() || (role.moves() && self.holds(around.window, touch.fact, role)) {
                 moments.push(Moment {
                     touch,
                     role,
@@ -218,13 +220,7 @@ impl Gate<'_> {
             {
                 self.note_emptying(exit, outer, touch, moments);
             }
-            let window = Window {
-                from: around.window.from.max(time),
-                until: around
-                    .window
-                    .until
-                    .min(exit.map_or(i64::MAX, |exit| self.fact(exit).event_time)),
-            };
+            let window = self.window_of(around.window, outer, touch.fact, exit);
             if window.from < window.until {
                 let inner = Around {
                     key: outer,
@@ -238,6 +234,57 @@ impl Gate<'_> {
                 self.gather_around(inner, moments);
             }
         }
+    }
+
+    /// From when to when the lot was in `outer`, within the time that it was in what is inside that.
+    fn window_of(&self, inner: Window, outer: LotKey, entered: u32, exit: Option<u32>) -> Window {
+        let time = self.fact(entered).event_time;
+        let left = exit.map(|exit| self.fact(exit).event_time);
+        let (mut emptied, mut filled) = (i64::MIN, i64::MAX);
+        self.tracks.visit(outer.into(), &mut |_, touch| {
+            let at = self.fact(touch.fact).event_time;
+            match self.leg(touch).role {
+                Role::Emptied if at < time && Some(touch.fact) != exit => emptied = emptied.max(at),
+                Role::Container if left.is_some_and(|left| at > left) => filled = filled.min(at),
+                _ => {}
+            }
+        });
+        Window {
+            from: inner.from.max(time),
+            until: inner.until.min(left.unwrap_or(i64::MAX)),
+            entered: Some((entered, emptied)),
+            left: exit.map(|exit| (exit, filled)),
+        }
+    }
+
+    /// Whether the lot was inside when a fact moved the container. Clocks and bookings honestly differ by up to
+    /// a day: where one feed says that it packed before it shipped, or received before it emptied, that counts;
+    /// and of another party, what cannot have been another filling.
+    fn holds(&self, window: Window, moved: u32, role: Role) -> bool {
+        let time = self.fact(moved).event_time;
+        if window.from <= time && time < window.until {
+            return true;
+        }
+        let actor = self.actor(moved);
+        if let Some((entered, emptied)) = window.entered
+            && time < window.from
+            && time > emptied.max(window.from.saturating_sub(CLOCK_SLACK))
+        {
+            return self.actor(entered) != actor && role != Role::Sent
+                || self.precedes_in_feed(entered, moved);
+        }
+        if let Some((left, filled)) = window.left
+            && time >= window.until
+            && time < filled.min(window.until.saturating_add(CLOCK_SLACK))
+        {
+            let shipped_by_packer = role == Role::Sent
+                && window
+                    .entered
+                    .is_some_and(|(entered, _)| self.actor(entered) == actor)
+                && self.actor(left) != actor;
+            return shipped_by_packer || self.precedes_in_feed(moved, left);
+        }
+        false
     }
 
     /// A container that was emptied without naming what came out lets go of the lot too.

@@ -76,7 +76,11 @@ impl Gate<'_> {
     fn judge_standing(&self, root: LotKey, levels: u8) -> Standing {
         let moments = self.moments(root, Pass::Said(levels));
         let owner = self.directory.owner(&self.symbols, &self.name(root));
-        let mut closure = Closure::new(self, owner, self.is_logistic_unit(root), &moments);
+        let contains = moments
+            .iter()
+            .any(|moment| moment.via.is_none() && moment.role == Role::Container);
+        let is_unit = contains || self.is_logistic_unit(root);
+        let mut closure = Closure::new(self, owner, is_unit, &moments);
         closure.run();
         closure.finish()
     }
@@ -340,6 +344,8 @@ impl<'a> Closure<'a> {
             Role::Sold => holds || self.titled.contains(&actor),
             Role::Sent => holds || self.offers.deliverers.contains(&actor),
             Role::About => holds || gate.is_independent(fact),
+            // Whoever a container was shipped to may have received its contents one by one.
+            Role::Container | Role::Emptied if self.is_unit => holds || self.offers.named.contains(&actor),
             // Who holds some may add to it, name its members, use it; a first making is for stage 1.
             _ => holds,
         }
