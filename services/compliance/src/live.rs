@@ -156,6 +156,7 @@ impl State {
                 break;
             }
             self.tree.push(*leaf);
+            self.openings.look(entry);
             count += 1;
             if Instant::now() >= ends_at {
                 break;
@@ -199,7 +200,7 @@ impl LiveLog {
             derived: Derived::default(),
         };
         let (openings, projector) = (&mut state.openings, &mut state.projector);
-        openings.apply(projector.projection_mut());
+        openings.give(projector.projection_mut());
         Self {
             inner: Arc::new(Inner {
                 state: TurnLock::new(state),

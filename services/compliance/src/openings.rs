@@ -8,17 +8,28 @@
 //! digest stands nowhere (a wrong value, salt or path, or an event that has not come yet) reveals nothing,
 //! and is reported as unmatched. Values never leave this process except inside answers about lots.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::Path,
+};
 
 use anyhow::{Context as _, Result};
 use lotproof::{event::sealed::Opening, provenance::Projection};
 use serde::Serialize;
 
 /// Openings, and which of them have opened something.
+///
+/// The projection is given all of them before the first event. Later only those are looked at whose digest came
+/// with an entry, however many wait: a turn of the fold has to be short.
 #[derive(Debug, Default)]
 pub(crate) struct Openings {
     rows: Vec<Row>,
     matched: usize,
+    /// Rows that have opened nothing yet, by digest.
+    waiting: HashMap<[u8; 32], Vec<usize>>,
+    /// Digests of those that stand in some entry. Its event counts later than the entry comes if it is a part of a
+    /// long one, or an act that waits for approval.
+    seen: BTreeSet<[u8; 32]>,
 }
 
 #[derive(Debug)]
@@ -55,18 +66,65 @@ impl Openings {
                 }));
             }
         }
-        Ok(Self { rows, matched: 0 })
+        Ok(Self::of(rows))
     }
 
-    /// Opens what those that have not opened anything yet can open.
-    pub(crate) fn apply(&mut self, projection: &mut Projection) {
-        if self.matched == self.rows.len() {
+    fn of(rows: Vec<Row>) -> Self {
+        let mut waiting: HashMap<[u8; 32], Vec<usize>> = HashMap::new();
+        for (number, row) in rows.iter().enumerate() {
+            // No event has a longer path, and there is no digest of one.
+            if u16::try_from(row.opening.path.len()).is_ok() {
+                let digest = *row.opening.digest().as_bytes();
+                waiting.entry(digest).or_default().push(number);
+            }
+        }
+        Self {
+            rows,
+            matched: 0,
+            waiting,
+            seen: BTreeSet::new(),
+        }
+    }
+
+    /// Hands all of them to a projection that has no event yet.
+    pub(crate) fn give(&self, projection: &mut Projection) {
+        for row in &self.rows {
+            projection.open(row.opening.clone());
+        }
+    }
+
+    /// Notes which of them an entry has the digest of. A digest stands there as it is, behind its length.
+    pub(crate) fn look(&mut self, entry: &[u8]) {
+        if self.waiting.is_empty() {
             return;
         }
-        for row in self.rows.iter_mut().filter(|row| row.facts == 0) {
-            row.facts = projection.open(row.opening.clone());
-            self.matched += usize::from(row.facts > 0);
+        for window in entry.windows(33) {
+            if let Some((32, digest)) = window.split_first()
+                && let Ok(digest) = <[u8; 32]>::try_from(digest)
+                && self.waiting.contains_key(&digest)
+            {
+                self.seen.insert(digest);
+            }
         }
+    }
+
+    /// Counts those that have opened something with the entries looked at so far.
+    pub(crate) fn apply(&mut self, projection: &mut Projection) {
+        let (rows, waiting, matched) = (&mut self.rows, &mut self.waiting, &mut self.matched);
+        self.seen.retain(|digest| {
+            let mut is_open = false;
+            for number in waiting.get(digest).into_iter().flatten() {
+                if let Some(row) = rows.get_mut(*number) {
+                    row.facts = projection.open(row.opening.clone());
+                    *matched += usize::from(row.facts > 0);
+                    is_open |= row.facts > 0;
+                }
+            }
+            if is_open {
+                waiting.remove(digest);
+            }
+            !is_open
+        });
     }
 
     /// How many have opened something.
@@ -86,5 +144,43 @@ impl Openings {
             event: row.event.clone(),
             path: row.opening.path.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lotproof::id::Hash;
+
+    use super::*;
+
+    #[test]
+    fn only_openings_whose_digest_came_are_looked_at() {
+        let opening = |path: &str| Opening {
+            path: path.into(),
+            salt: Hash::of(&[path.as_bytes()]),
+            value: vec![1],
+        };
+        let row = |path: &str| Row {
+            event: "e".into(),
+            opening: opening(path),
+            facts: 0,
+        };
+        // One is in two files.
+        let mut openings = Openings::of(vec![row("65.2"), row("65.3"), row("65.3")]);
+        let digest = *opening("65.3").digest().as_bytes();
+        let entry = [b"before \x12\x20", digest.as_slice(), b" behind"].concat();
+        for cut in [&entry[..entry.len() - 8], &entry[9..], b"", &[32; 40]] {
+            openings.look(cut);
+            assert!(openings.seen.is_empty(), "{cut:?}");
+        }
+        openings.look(&entry);
+        assert_eq!(openings.seen, BTreeSet::from([digest]));
+        assert_eq!(openings.waiting[&digest], [1, 2]);
+        // No event has it yet: it is looked for again.
+        openings.apply(&mut Projection::new());
+        assert_eq!(
+            (openings.seen.len(), openings.matched(), openings.unmatched()),
+            (1, 0, 3)
+        );
     }
 }

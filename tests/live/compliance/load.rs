@@ -21,7 +21,7 @@ use lotproof::{
 use serde_json::{Value, json};
 
 use super::{
-    distrust::{Copy, Impostor},
+    distrust::{Copy, Impostor, stands, until_unready},
     encoded,
     service::{Projecting, enrol, http, publish, simulation, size},
 };
@@ -257,7 +257,18 @@ async fn catching_up_with_a_long_log_it_answers_at_positions_on_the_way() {
     let digests = Digests::read(&projecting.get("/v1/digests").await.ok());
     assert_eq!(digests, Digests::of(&offline));
 
+    // Read again, the last entry is another one: it stays where it is, answers, and says so.
+    let mut damaged = all.clone();
+    let mut last = damaged.entries.pop().unwrap().to_vec();
+    *last.last_mut().unwrap() ^= 1;
+    damaged.entries.push(last.into());
+    impostor.show(&damaged);
     impostor.hold_beyond(u64::MAX);
+    until_unready(&projecting, "entries_mismatch").await;
+    let (stays, alarm) = stands(&projecting).await;
+    assert_eq!(alarm, "entries_mismatch");
+    assert!((on_the_way..end).contains(&stays), "{stays}");
+    impostor.show(&all);
     projecting.until_at(end).await;
     let replayed = Projecting::start(&world, &running.url).await;
     replayed.until_at(end).await;
