@@ -17,7 +17,7 @@ use super::{
         amount::{Amount, Exact, Unit},
         filing::{
             fact::Role,
-            span::LotKey,
+            span::{LotKey, Span},
             symbol::{BySymbol, Symbol},
         },
         gate::{Gate, moments::Moment},
@@ -199,6 +199,43 @@ impl Books {
             .values()
             .map(|account| account.inflow.len() + account.outflow.len());
         entries.sum()
+    }
+
+    /// Whether pieces that went by quantity may be some of a class lot's named members: more went, in one of the
+    /// given roles, than it has pieces without a name.
+    pub(in crate::provenance) fn may_have_taken_named(
+        &self,
+        class: &History,
+        takes: impl Fn(Role) -> bool,
+    ) -> bool {
+        let mut members: Vec<Span> = class
+            .moments
+            .iter()
+            .filter(|moment| moment.role.makes())
+            .filter_map(|moment| moment.member)
+            .collect();
+        members.sort_unstable_by_key(|span| (span.stem.index(), span.width, span.first));
+        members.dedup();
+        let named = Exact::whole(members.iter().map(|span| span.count()).sum());
+        let direct: HashSet<u32> = class
+            .moments
+            .iter()
+            .filter(|moment| moment.member.is_none() && takes(moment.role))
+            .map(|moment| moment.touch.fact)
+            .collect();
+        let mut drawn = Range::nothing();
+        for entry in self.accounts.values().flat_map(|account| &account.outflow) {
+            if direct.contains(&entry.fact) && takes(entry.role) {
+                drawn.add(entry.amount.as_ref());
+            }
+        }
+        let Some(made) = &self.made.total.at_most else {
+            return true;
+        };
+        match &drawn.at_most {
+            Some(drawn) => *drawn > difference(made, &named),
+            None => true,
+        }
     }
 
     /// Which flows went into something, were built in (and not taken out) or used up.

@@ -493,6 +493,10 @@ impl Walk<'_> {
         }
         for class in &history.classes {
             let class = history::of(gate, *class);
+            let takes = |role: Role| role.uses() || role == Role::Consumed;
+            if !super::books_of(gate, &class).may_have_taken_named(&class, takes) {
+                continue;
+            }
             for moment in class.direct() {
                 if moment.role.uses() {
                     self.follow_use(moment.touch.fact, depth, true);

@@ -68,7 +68,7 @@ pub(super) fn of(gate: Gate<'_>, history: &History, measure: &Measure) -> Made {
     Made { entries, total }
 }
 
-/// One piece each time that the thing came to be while it was not there.
+/// One piece each time that the thing came to be while it was not there: gone for more than clocks differ.
 fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
     let mut entries = Vec::new();
     let goes =
@@ -78,7 +78,7 @@ fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
         if making.role == Role::Class || entries.iter().any(|known: &MadeEntry| known.fact == fact) {
             continue;
         }
-        let time = gate.fact(fact).event_time.saturating_add(CLOCK_SLACK);
+        let time = gate.fact(fact).event_time.saturating_sub(CLOCK_SLACK);
         let gone = history
             .moments
             .iter()
@@ -179,7 +179,7 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
                 .iter()
                 .filter(|moment| moment.via.is_none())
                 .filter(|moment| moment.role.uses() || moment.role == Role::Consumed)
-                .filter(|moment| gate.fact(moment.touch.fact).event_time <= time.saturating_add(CLOCK_SLACK))
+                .filter(|moment| gate.fact(moment.touch.fact).event_time <= time.saturating_sub(CLOCK_SLACK))
                 .count()
         };
         for moment in moments {

@@ -38,6 +38,8 @@ pub(in crate::provenance) struct Origins {
     pub(in crate::provenance) entries: Vec<u32>,
     /// By what took some out of an account.
     draws: HashMap<u32, Entries>,
+    /// Makings that brought no new amount: they tell again, or add parts to, what another one made.
+    again: Entries,
 }
 
 impl Origins {
@@ -47,15 +49,52 @@ impl Origins {
         entries.extend(&history.alternatives);
         entries.sort_by(|a, b| gate.compare(*a, *b));
         entries.dedup();
-        let mut draws = HashMap::new();
-        if entries.len() > 1 {
-            let mut lines = Lines::new(gate, history, books, &entries);
+        let mut origins = Self {
+            entries,
+            draws: HashMap::new(),
+            again: Entries::new(),
+        };
+        if origins.entries.len() > 1 {
+            let mut lines = Lines::new(gate, history, books, &origins.entries);
             for party in books.accounts.keys() {
                 lines.follow(*party);
             }
-            draws = lines.draws;
+            origins.draws = lines.draws;
+            let filled: HashSet<u32> = books
+                .accounts
+                .values()
+                .flat_map(|account| &account.inflow)
+                .map(|entry| entry.fact)
+                .collect();
+            origins.again = (0..)
+                .zip(&origins.entries)
+                .filter(|(_, entry)| !filled.contains(entry))
+                .map(|(at, _)| at)
+                .collect();
+            origins.add_told_again(gate);
         }
-        Self { entries, draws }
+        origins
+    }
+
+    /// A making that brings no amount belongs to what was there: said up to a day after a draw it may still have
+    /// been before it, said long before the filling it was of an earlier one.
+    fn add_told_again(&mut self, gate: Gate<'_>) {
+        if self.again.is_empty() {
+            return;
+        }
+        let time = |entry: usize| {
+            self.entries
+                .get(entry)
+                .map_or(i64::MIN, |fact| gate.fact(*fact).event_time)
+        };
+        for (draw, from) in &mut self.draws {
+            let until = gate.fact(*draw).event_time.saturating_add(CLOCK_SLACK);
+            let since = from
+                .first()
+                .map_or(i64::MIN, |first| time(*first).saturating_sub(CLOCK_SLACK));
+            let told = self.again.iter().copied();
+            from.extend(told.filter(|entry| (since..=until).contains(&time(*entry))));
+        }
     }
 
     /// The entries that a draw comes from.

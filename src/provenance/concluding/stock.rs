@@ -8,6 +8,7 @@ use super::{
     super::{
         amount::{Amount, Exact},
         filing::{
+            fact::Role,
             span::LotKey,
             symbol::{BySymbol, Symbol},
         },
@@ -54,12 +55,11 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History, books: &Books
     // A serial of a lot that also moves by quantity may have gone along unnamed.
     let may_have_moved = history.is_serial && moves_unnamed(gate, history);
     for (container, (_, holder, amount)) in &books.contained {
-        if amount.is_nothing() {
+        // What is under way in a container is told as under way.
+        let Some(holder) = holder.filter(|_| !amount.is_nothing()) else {
             continue;
-        }
-        if let Some(holder) = holder
-            && let Some((_, left)) = loose.get_mut(gate.symbols.name(*holder))
-        {
+        };
+        if let Some((_, left)) = loose.get_mut(gate.symbols.name(holder)) {
             left.at_least -= &amount.at_least;
             if left.at_least.is_negative() {
                 left.at_least = Exact::zero();
@@ -71,11 +71,11 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History, books: &Books
                 }
             }
         }
-        let place = holder.and_then(|holder| place_of(books.accounts.get(&holder)?));
+        let place = books.accounts.get(&holder).and_then(place_of);
         rows.push(row(
             gate,
             books,
-            (*holder, place),
+            (Some(holder), place),
             Some(container.clone()),
             amount,
         ));
@@ -195,14 +195,12 @@ fn holder_of(gate: Gate<'_>, key: LotKey, depth: u32) -> Option<Symbol> {
     holders.next().is_none().then_some(*holder)
 }
 
-/// Whether a class lot of a serial was moved by quantity, so that nobody says whether the serial went along.
+/// Whether a class lot of a serial was moved or used by quantity, so that nobody says whether the serial went
+/// along.
 fn moves_unnamed(gate: Gate<'_>, history: &History) -> bool {
+    let takes = |role: Role| role.moves() || role.uses() || role == Role::Consumed;
     history.classes.iter().any(|class| {
-        history::of(gate, *class).moments.iter().any(|moment| {
-            moment.member.is_none()
-                && (moment.role.moves()
-                    || moment.role.uses()
-                    || moment.role == super::super::filing::fact::Role::Consumed)
-        })
+        let class = history::of(gate, *class);
+        super::books_of(gate, &class).may_have_taken_named(&class, takes)
     })
 }

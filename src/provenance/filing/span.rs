@@ -12,7 +12,10 @@
 //! looking at all of them, entries are kept by the power of two of their length: an entry of class k that
 //! covers n starts within 2^(k+1) below n.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap},
+};
 
 use super::symbol::{Symbol, Symbols};
 
@@ -159,7 +162,16 @@ pub(in crate::provenance) fn of_run<'a>(
         });
     }
     let mut spans = out.split_off(from);
-    spans.sort_unstable_by_key(|span| (span.stem.index(), span.width, span.first));
+    // By name and not by symbol: the order shows in answers, and symbols are numbered by arrival.
+    spans.sort_unstable_by(|a, b| {
+        let stems = || symbols.name(a.stem).cmp(symbols.name(b.stem));
+        let same_stem = if a.stem == b.stem {
+            Ordering::Equal
+        } else {
+            stems()
+        };
+        same_stem.then_with(|| (a.width, a.first).cmp(&(b.width, b.first)))
+    });
     for span in spans {
         match out.get_mut(from..).and_then(<[Span]>::last_mut) {
             Some(last)

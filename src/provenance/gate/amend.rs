@@ -102,8 +102,12 @@ impl Gate<'_> {
             }
             contested |= self.counted_within(*amendment, depth + 1) != Counted::Not;
         }
-        if self.may_be_late(number) && self.undoes_what_others_took(number) {
-            return Counted::Not;
+        if self.may_be_late(number) {
+            match self.undoes_what_others_took(number) {
+                Counted::Not => return Counted::Not,
+                Counted::Contested => contested = true,
+                Counted::Surely => {}
+            }
         }
         if contested {
             Counted::Contested
@@ -361,15 +365,25 @@ impl Gate<'_> {
         legs.iter().any(|leg| leg.role == Role::Dismantled)
     }
 
-    /// Whether a disassembly claims to have happened before its signer let go of the thing, said only after it
-    /// in every feed, while others took the thing.
-    fn undoes_what_others_took(&self, number: u32) -> bool {
-        let lettings = self.lettings_go(number);
+    /// Whether a disassembly counts that claims to have happened before its signer let go of the thing, while
+    /// others took the thing. Said after that in the same feed, it does not; said under another key, nobody knows
+    /// which came first.
+    fn undoes_what_others_took(&self, number: u32) -> Counted {
         let time = self.fact(number).event_time;
-        lettings
-            .iter()
-            .any(|letting| self.fact(*letting).event_time > time && !self.precedes_in_feed(number, *letting))
-            && !self.relied_on(number).is_empty()
-            && !self.is_vouched_for(number)
+        let mut counted = Counted::Surely;
+        for letting in self.lettings_go(number) {
+            if self.fact(letting).event_time <= time || self.precedes_in_feed(number, letting) {
+                continue;
+            }
+            if self.precedes_in_feed(letting, number) {
+                counted = Counted::Not;
+                break;
+            }
+            counted = Counted::Contested;
+        }
+        if counted == Counted::Surely || self.relied_on(number).is_empty() || self.is_vouched_for(number) {
+            return Counted::Surely;
+        }
+        counted
     }
 }

@@ -8,12 +8,13 @@
 //!
 //! Collected twice: from everything that was said, to decide who has standing; and again from what counts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     super::filing::{
         fact::Role,
         span::{LotKey, Span, Touch},
+        symbol::{BySymbol, Symbol},
     },
     Gate,
 };
@@ -58,8 +59,10 @@ pub(in crate::provenance) struct Moment {
 struct Window {
     from: i64,
     until: i64,
-    /// The fact that put it in, and when the container was emptied before that.
+    /// The fact that put it in, and from when on before that the container was empty.
     entered: Option<(u32, i64)>,
+    /// When something else was put into the container after it was emptied, if before this.
+    loaded: i64,
     /// The fact that took it out, and when the container was filled after that.
     left: Option<(u32, i64)>,
 }
@@ -69,6 +72,7 @@ impl Window {
         from: i64::MIN,
         until: i64::MAX,
         entered: None,
+        loaded: i64::MAX,
         left: None,
     };
 }
@@ -122,6 +126,12 @@ impl Gate<'_> {
                 .then_with(|| {
                     let first = |moment: &Moment| moment.member.map(|span| span.first);
                     first(a).cmp(&first(b))
+                })
+                .then_with(|| match (a.packed, b.packed) {
+                    (Some(one), Some(other)) => self
+                        .compare(one.fact, other.fact)
+                        .then_with(|| one.leg.cmp(&other.leg)),
+                    _ => a.packed.is_some().cmp(&b.packed.is_some()),
                 })
         });
     }
@@ -189,9 +199,18 @@ impl Gate<'_> {
 
     /// Collects what touches `around.key`, and what moves its containers while the lot is in them.
     fn gather_around(&self, around: Around, moments: &mut Vec<Moment>) {
-        for touch in self.tracks.of(around.key) {
+        let touches = self.tracks.of(around.key);
+        let mut receipts: HashMap<Symbol, Vec<u32>, BySymbol> = HashMap::default();
+        for touch in &touches {
+            if self.leg(*touch).role == Role::Taken && self.is_own_word(touch.fact) {
+                receipts
+                    .entry(self.actor(touch.fact))
+                    .or_default()
+                    .push(touch.fact);
+            }
+        }
+        for touch in touches {
             let role = self.leg(touch).role;
-            let time = self.fact(touch.fact).event_time;
             if around.via.is_none() || (role.moves() && self.holds(around.window, touch.fact, role)) {
                 moments.push(Moment {
                     touch,
@@ -214,11 +233,13 @@ impl Gate<'_> {
             if around.depth >= NESTING_MAX {
                 continue;
             }
-            let exit = self.exit_in(around.pass, around.key, outer, touch.fact);
+            let exit = self
+                .exit_in(around.pass, around.key, outer, touch.fact)
+                .or_else(|| self.received_without(around.pass, outer, touch.fact, &receipts));
             if let Some(exit) = exit
                 && around.via.is_none()
             {
-                self.note_emptying(exit, outer, touch, moments);
+                moments.extend(self.emptying(exit, outer, touch));
             }
             let window = self.window_of(around.window, outer, touch.fact, exit);
             if window.from < window.until {
@@ -236,6 +257,52 @@ impl Gate<'_> {
         }
     }
 
+    /// Shipped in a container and received by itself: then the receipt took it out. The first receipt, by somebody
+    /// to whom the container was shipped after the lot went into it, who did not receive the container.
+    fn received_without(
+        &self,
+        pass: Pass,
+        outer: LotKey,
+        entered: u32,
+        receipts: &HashMap<Symbol, Vec<u32>, BySymbol>,
+    ) -> Option<u32> {
+        if receipts.is_empty() {
+            return None;
+        }
+        let from = self.fact(entered).event_time.saturating_sub(CLOCK_SLACK);
+        let mut consignees = Vec::new();
+        let mut received: HashMap<Symbol, Vec<i64>, BySymbol> = HashMap::default();
+        self.tracks.visit(outer.into(), &mut |_, touch| {
+            let fact = self.fact(touch.fact);
+            match self.leg(touch).role {
+                Role::Sent if fact.event_time >= from => {
+                    consignees.extend(fact.reading.to.named().map(|to| (to, fact.event_time)));
+                }
+                Role::Taken => received
+                    .entry(self.actor(touch.fact))
+                    .or_default()
+                    .push(fact.event_time),
+                _ => {}
+            }
+        });
+        consignees
+            .iter()
+            .filter_map(|(to, sent)| Some((to, *sent, receipts.get(to)?)))
+            .flat_map(|(to, sent, facts)| facts.iter().map(move |fact| (to, sent, *fact)))
+            .filter(|(to, sent, fact)| {
+                let time = self.fact(*fact).event_time;
+                let with_container = received.get(to).is_some_and(|times| {
+                    times
+                        .iter()
+                        .any(|at| at.abs_diff(time) <= CLOCK_SLACK.unsigned_abs())
+                });
+                time >= sent.saturating_sub(CLOCK_SLACK) && !with_container
+            })
+            .map(|(.., fact)| fact)
+            .filter(|fact| pass != Pass::Counting || self.counts(*fact))
+            .min_by(|a, b| self.compare(*a, *b))
+    }
+
     /// From when to when the lot was in `outer`, within the time that it was in what is inside that.
     fn window_of(&self, inner: Window, outer: LotKey, entered: u32, exit: Option<u32>) -> Window {
         let time = self.fact(entered).event_time;
@@ -249,10 +316,18 @@ impl Gate<'_> {
                 _ => {}
             }
         });
+        let mut loaded = i64::MAX;
+        self.tracks.visit(outer.into(), &mut |_, touch| {
+            let at = self.fact(touch.fact).event_time;
+            if self.leg(touch).role == Role::Container && touch.fact != entered && at > emptied {
+                loaded = loaded.min(at);
+            }
+        });
         Window {
             from: inner.from.max(time),
             until: inner.until.min(left.unwrap_or(i64::MAX)),
             entered: Some((entered, emptied)),
+            loaded,
             left: exit.map(|exit| (exit, filled)),
         }
     }
@@ -270,8 +345,12 @@ impl Gate<'_> {
             && time < window.from
             && time > emptied.max(window.from.saturating_sub(CLOCK_SLACK))
         {
-            return self.actor(entered) != actor && role != Role::Sent
-                || self.precedes_in_feed(entered, moved);
+            let packer = self.actor(entered) == actor;
+            // Nothing else was in it that the packer could have shipped then.
+            let only_this = packer && role == Role::Sent && time < window.loaded;
+            return only_this
+                || !packer && role != Role::Sent
+                || role == Role::Sent && self.precedes_in_feed(entered, moved);
         }
         if let Some((left, filled)) = window.left
             && time >= window.until
@@ -282,33 +361,36 @@ impl Gate<'_> {
                     .entered
                     .is_some_and(|(entered, _)| self.actor(entered) == actor)
                 && self.actor(left) != actor;
-            return shipped_by_packer || self.precedes_in_feed(moved, left);
+            let received_before = role == Role::Taken && self.actor(left) == actor;
+            return shipped_by_packer || received_before;
         }
         false
     }
 
-    /// A container that was emptied without naming what came out lets go of the lot too.
-    fn note_emptying(&self, exit: u32, outer: LotKey, packed: Touch, moments: &mut Vec<Moment>) {
+    /// A container that was emptied without naming what came out lets go of the lot too, and so does one whose
+    /// contents were received by themselves.
+    fn emptying(&self, exit: u32, outer: LotKey, packed: Touch) -> Option<Moment> {
         let legs = &self.fact(exit).reading.legs;
         let named = legs
             .iter()
             .any(|leg| matches!(leg.role, Role::Unpacked | Role::Removed));
         let emptied = (0..)
             .zip(legs)
-            .find(|(_, leg)| matches!(leg.role, Role::Emptied | Role::Dismantled));
-        if let Some((leg, found)) = emptied
-            && !named
-        {
-            moments.push(Moment {
-                touch: Touch { fact: exit, leg },
-                role: found.role,
-                via: Some(outer),
-                inside: Some(outer),
-                packed: Some(packed),
-                member: None,
-                joined: None,
-            });
-        }
+            .find(|(_, leg)| matches!(leg.role, Role::Emptied | Role::Dismantled) || leg.role == Role::Taken);
+        let (leg, found) = emptied.filter(|_| !named)?;
+        Some(Moment {
+            touch: Touch { fact: exit, leg },
+            role: if found.role == Role::Taken {
+                Role::Emptied
+            } else {
+                found.role
+            },
+            via: Some(outer),
+            inside: Some(outer),
+            packed: Some(packed),
+            member: None,
+            joined: None,
+        })
     }
 
     /// When `inner`, which went into `outer` by the fact `entered`, first came out again, of what counts.

@@ -7,8 +7,8 @@
 //!    agrees to that making.
 //! 2. custody is handed on: by a shipment to a named consignee or carrier and his receipt, by a hand-over of
 //!    who holds it, back to who sent it. Whoever holds some may say what became of it.
-//! 3. where nobody with standing says how it was made, a receipt or an opening balance is an entry from
-//!    outside, and begins custody.
+//! 3. where nobody with standing says that he made or shipped it, a receipt or an opening balance is an entry
+//!    from outside, and begins custody.
 //! 4. what was imported from another's document counts if the importer has standing, or if nobody has.
 //!
 //! Corrections and voids change none of this. A fact without standing is absent from every answer about the
@@ -166,7 +166,7 @@ impl<'a> Closure<'a> {
             self.admit_packers();
             self.spread();
         }
-        if !self.is_made {
+        if self.holders.is_empty() {
             self.admit_from_outside();
             self.spread();
         }

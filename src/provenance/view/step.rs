@@ -160,10 +160,11 @@ impl Concluded<'_> {
         product: Option<&Product>,
         clock: i64,
     ) -> Vec<StepFacts> {
+        // Whether a part was taken out again may be contested like the making itself.
         let contested = history
-            .makings
-            .iter()
-            .any(|making| self.counted(making.touch.fact) == Counted::Contested);
+            .direct()
+            .filter(|moment| moment.role.makes() || moment.role == Role::Dismantled)
+            .any(|moment| self.counted(moment.touch.fact) == Counted::Contested);
         if !contested {
             return steps;
         }
@@ -455,7 +456,7 @@ impl Concluded<'_> {
                 let gone = parent.filter(|_| leg.role == Role::Child).is_some_and(|parent| {
                     self.exit(piece.key(), parent, number).is_some_and(|exit| {
                         let whole = leg.serial || self.leg_in(exit, Role::Removed).is_none();
-                        whole && self.fact(exit).event_time < clock
+                        whole && self.fact(exit).event_time < clock && self.counted(exit) == Counted::Surely
                     })
                 });
                 if gone {

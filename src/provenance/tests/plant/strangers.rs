@@ -451,7 +451,11 @@ fn with_lie(log: &[Arrived], kind: Kind, reported_as: Option<&str>, dice: &mut D
 
 /// Every byte of every answer about these things, but what strangers said about them.
 fn answers(projection: &Projection, names: &[&str]) -> BTreeMap<String, String> {
-    let not_his = |anomaly: &Anomaly| anomaly.weighs_on == Weight::Lot || anomaly.signer != STRANGER;
+    // What weighs on him, or on things of his own making, is his business.
+    let not_his = |anomaly: &Anomaly| {
+        let at_anothers = anomaly.weighs_on == Weight::Lot && anomaly.lot.starts_with("urn:p");
+        anomaly.signer != STRANGER || at_anothers
+    };
     let anomalies: Vec<Anomaly> = projection.anomalies().into_iter().filter(not_his).collect();
     let mut answers = BTreeMap::from([("anomalies".to_owned(), text(&anomalies))]);
     for name in names {
@@ -510,7 +514,8 @@ fn strangers_change_nothing(world: &World) -> Vec<String> {
         let (before, after) = (answers(&honest, &names), answers(&touched, &names));
         for (asked, answer) in &before {
             let now = after.get(asked).map_or("", String::as_str);
-            if now != answer {
+            // Of what nobody with standing spoke of there is no answer that could change.
+            if now != answer && answer != "null" {
                 let imported = if imports { "imported " } else { "" };
                 let same = answer
                     .bytes()
