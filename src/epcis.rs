@@ -26,6 +26,7 @@ mod document;
 mod export;
 mod fields;
 mod finding;
+mod header;
 mod import;
 mod members;
 mod normal;

@@ -65,8 +65,16 @@ codes! {
         Respelled "respelled",
         /// Several values where our event has one place: left to the view, none chosen.
         Ambiguous "ambiguous",
-        /// Custody and title change hands in one event: imported as custody, title in the view.
+        /// Understood as an observation only: it changes no stock, custody, title or composition.
+        ObservedOnly "observed_only",
+        /// The action says another thing than the step, and the step was taken.
+        UnusualAction "unusual_action",
+        /// Title changes hands too: the event was taken for its other meaning, and the title stays in the view.
         TitleToo "title_too",
+        /// Custody changes hands too: the event was taken for its other meaning.
+        CustodyToo "custody_too",
+        /// The step is an event of its own, and was not taken beside a making or a change of what is in what.
+        StepNotTaken "step_not_taken",
         /// The recall has no id of its own, so its event names it.
         RecallNamedByEvent "recall_named_by_event",
         /// CBV does not have this business step on this type of event.
@@ -103,6 +111,8 @@ codes! {
         WrongType "wrong_type",
         /// Neither an event type of EPCIS nor a URI.
         UnknownType "unknown_type",
+        /// A document of another version of EPCIS than 2.0.
+        SchemaVersion "schema_version",
         /// Neither a word of CBV nor a URI.
         UnknownWord "unknown_word",
         /// Not `ADD`, `OBSERVE` or `DELETE`.

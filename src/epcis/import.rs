@@ -10,7 +10,7 @@ use super::{
     context::Context,
     document, fields,
     finding::{Code, Finding, Findings, Weight},
-    is_uri, members, normal, read, render,
+    header, members, normal, read, render,
     residue::Residue,
     view,
 };
@@ -150,7 +150,7 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Import, EpcisErro
     }
     let mut findings = Findings::default();
     if opened.is_document {
-        check_header(&mut opened.header, &mut findings);
+        header::check(&mut opened.header, &mut findings);
     }
     let worst = findings.worst();
     let findings = findings.into_list();
@@ -177,64 +177,6 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Import, EpcisErro
         findings,
         refused,
     })
-}
-
-/// Checks what stands around the events.
-fn check_header(header: &mut Map<String, Value>, findings: &mut Findings) {
-    let underscores: Vec<String> = header
-        .keys()
-        .filter(|key| key.starts_with('_'))
-        .cloned()
-        .collect();
-    for key in underscores {
-        let value = header.shift_remove(&key).unwrap_or_default();
-        findings.add(Code::UnderscoreDropped, pointer("", &key), &value.to_string());
-    }
-    for key in ["@context", "type", "schemaVersion", "creationDate"] {
-        if !header.contains_key(key) {
-            findings.add(Code::MissingMember, pointer("", key), "required on a document");
-        }
-    }
-    for (key, value) in &*header {
-        let path = pointer("", key);
-        match (key.as_str(), value.as_str()) {
-            ("@context" | "schemaVersion", _) | ("type", Some("EPCISDocument" | "EPCISQueryDocument")) => {}
-            ("type", _) => findings.add(Code::UnknownType, path, &value.to_string()),
-            ("creationDate", text) => {
-                if text.and_then(time::parse_rfc3339).is_none() {
-                    findings.add(Code::BadTime, path, &value.to_string());
-                }
-            }
-            ("epcisBody" | "resultsBody", _) => {
-                for (key, value) in value.as_object().into_iter().flatten() {
-                    let (code, path) = (beside(key), pointer(&path, key));
-                    findings.add(code, path, &value.to_string());
-                }
-            }
-            ("id", text) => {
-                if !text.is_some_and(is_uri) {
-                    findings.add(Code::NotUri, path, &value.to_string());
-                }
-            }
-            (
-                "sender" | "receiver" | "instanceIdentifier" | "epcisHeader" | "queryName" | "subscriptionID",
-                _,
-            ) => {
-                findings.add(Code::HeaderCarried, path, &value.to_string());
-            }
-            _ if is_uri(key) => findings.add(Code::HeaderCarried, path, &value.to_string()),
-            _ => findings.add(Code::UnknownMember, path, "an extension has a prefix"),
-        }
-    }
-}
-
-/// What a member beside the events is: carried in the header if it is an extension.
-fn beside(key: &str) -> Code {
-    if is_uri(key) {
-        Code::HeaderCarried
-    } else {
-        Code::UnknownMember
-    }
 }
 
 fn claimed_party(origin: &Origin, header: &Map<String, Value>) -> String {
@@ -341,6 +283,7 @@ impl Importer<'_> {
             });
         }
         self.apply_extensions(&normal, &mut event, findings);
+        note_observation(&event, findings);
         let standard = event.kind.as_ref().and_then(view::default_view);
         if !self.options.whole_view && standard == event.epcis {
             event.epcis = None;
@@ -470,6 +413,25 @@ impl Importer<'_> {
         }
         Ok(Some(extended))
     }
+}
+
+/// Says of an event that it was understood as an observation only: nothing that its sender meant to change is
+/// changed by it, and he should not learn that from a lot.
+fn note_observation(event: &v1::Event, findings: &mut Findings) {
+    let (Some(v1::event::Kind::Observed(_)), Some(view)) = (&event.kind, &event.epcis) else {
+        return;
+    };
+    let path = if view.biz_step.is_empty() { "" } else { "/bizStep" };
+    let words = [&view.r#type, &view.action, &view.biz_step].map(String::as_str);
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    findings.add(
+        Code::ObservedOnly,
+        path,
+        &format!(
+            "understood as an observation only, it changes no stock, custody or title: {}",
+            words.join(" ")
+        ),
+    );
 }
 
 /// Why extensions of ours are left alone.

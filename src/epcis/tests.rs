@@ -14,8 +14,10 @@ use crate::wire::{
     v1::{self, event::Kind},
 };
 
+mod cases;
 mod corpus;
 mod laws;
+mod movement;
 
 const CHAIN: &[u8] = include_bytes!("../../examples/battery-lot-chain.epcis.jsonld");
 

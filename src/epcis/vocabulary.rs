@@ -104,7 +104,7 @@ impl Family {
 }
 
 /// CBV 2.0 business steps.
-const BIZ_STEPS: &[&str] = &[
+pub(super) const BIZ_STEPS: &[&str] = &[
     "accepting",
     "arriving",
     "assembling",
