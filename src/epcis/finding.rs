@@ -49,7 +49,7 @@ codes! {
         Carried "carried",
         /// Members of the document itself (sender, master data) are no event; see `Import::header`.
         HeaderCarried "header_carried",
-        /// The event has no id, or none that fits; it got one derived from the document's hash and its place.
+        /// The event has no id, or none that fits; it got one derived from what it says: the CBV event hash.
         IdDerived "id_derived",
         /// The event is reported again with an error declaration.
         ErrorDeclared "error_declared",
@@ -139,6 +139,22 @@ codes! {
         DoesNotFit "does_not_fit",
         /// More findings than are listed.
         More "more",
+    }
+}
+
+impl Code {
+    /// Whether it says that an event, or part of it, was not taken for what its sender may have meant.
+    pub const fn is_about_meaning(self) -> bool {
+        matches!(
+            self,
+            Self::ObservedOnly
+                | Self::UnusualAction
+                | Self::TitleToo
+                | Self::CustodyToo
+                | Self::StepNotTaken
+                | Self::Ambiguous
+                | Self::ExtensionUnusable
+        )
     }
 }
 

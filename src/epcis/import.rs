@@ -8,7 +8,7 @@ use super::{
     EpcisError, NAMESPACE,
     check::{self, offset_minutes, pointer},
     context::Context,
-    document, fields,
+    document, event_hash, fields,
     finding::{Code, Finding, Findings, Weight},
     header, members, normal, read, render,
     residue::Residue,
@@ -193,6 +193,9 @@ fn claimed_party(origin: &Origin, header: &Map<String, Value>) -> String {
     }
 }
 
+/// Domain tag of the ids of events that have none that fits.
+const DERIVED_ID_TAG: &[u8] = b"lotproof/v1/epcis-event-id\0";
+
 struct Importer<'a> {
     document: Hash,
     claimed_party: String,
@@ -224,6 +227,23 @@ impl Importer<'_> {
         }
     }
 
+    /// The id of an event that has none, or none that fits: what it says, so that it is known when it comes again,
+    /// in whatever document. Events of different senders have different ones.
+    fn derived_id(&self, normal: &Map<String, Value>, original_id: Option<&str>) -> String {
+        let by_content = || event_hash::event_hash(normal);
+        let named = original_id.map_or_else(by_content, str::to_owned);
+        if original_id.is_none() && self.claimed_party.is_empty() {
+            return named;
+        }
+        let parts: [&[u8]; 4] = [
+            DERIVED_ID_TAG,
+            self.claimed_party.as_bytes(),
+            b"\0",
+            named.as_bytes(),
+        ];
+        format!("urn:lotproof:epcis:{}", hex::encode(Hash::of(&parts).as_bytes()))
+    }
+
     /// The event, or findings of which one is a fault.
     fn read(
         &self,
@@ -251,11 +271,9 @@ impl Importer<'_> {
         let id = if let Some(id) = fitting {
             id.to_owned()
         } else {
-            findings.add(Code::IdDerived, "/eventID", original_id.unwrap_or("absent"));
-            format!(
-                "urn:lotproof:epcis:{}:{position}",
-                hex::encode(self.document.as_bytes())
-            )
+            let id = self.derived_id(&normal, original_id);
+            findings.add(Code::IdDerived, "/eventID", &id);
+            id
         };
         let mut named = normal.clone();
         named.insert("eventID".to_owned(), Value::String(id.clone()));

@@ -70,11 +70,11 @@ impl Reader<'_> {
         let (action, step) = (self.view.action.clone(), self.view.biz_step.clone());
         let kind = match (self.view.r#type.as_str(), action.as_str(), step.as_str()) {
             ("ObjectEvent", action, step) => self.object(action, step, &operation),
-            ("TransactionEvent", "ADD" | "OBSERVE", step) => self.moved(step),
+            ("TransactionEvent", "ADD" | "OBSERVE", step)
+            | ("AggregationEvent" | "AssociationEvent", "OBSERVE", step) => self.moved(step),
             ("TransactionEvent", "DELETE", "void_shipping") => self.moved("void_shipping"),
             ("TransformationEvent", ..) => Some(self.transformation(&operation)),
             ("AggregationEvent" | "AssociationEvent", "ADD" | "DELETE", _) => self.containment(&action),
-            ("AggregationEvent" | "AssociationEvent", "OBSERVE", step) => self.moved(step),
             _ => None,
         };
         let kind = kind

@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::{
     code::{Outcome, Refusal},
     envelope::Envelope,
-    event,
+    epcis,
     id::{FeedId, FeedSequence, Hash, LeafIndex, TreeSize},
     outbox::{ParcelId, ProvenRow, Record},
     time::RecordedAt,
@@ -120,6 +120,7 @@ pub enum Kept {
 /// One slice of an event, or all of it.
 #[derive(Clone, Copy, Debug)]
 struct Slice {
+    /// What it says, whatever document it came in.
     content: Hash,
     parcel: ParcelId,
     event_number: u32,
@@ -262,7 +263,8 @@ impl EventIndex {
         self.events.is_empty()
     }
 
-    /// How an event with this id and these parts stands to what is known.
+    /// How an event with this id and these parts stands to what is known. `parts` is what each part says
+    /// ([`Ready::contents`](super::intake::Ready)), so that an event is the same in another document.
     pub fn standing(&self, id: &str, parts: &[Hash]) -> Standing {
         let Some(slices) = self.events.get(id) else {
             return Standing::New;
@@ -344,7 +346,7 @@ impl EventIndex {
             };
             let event_id: Arc<str> = event_id.into();
             let slice = Slice {
-                content: event::content(bytes),
+                content: epcis::said(bytes),
                 parcel: id,
                 event_number,
             };
@@ -370,7 +372,7 @@ impl EventIndex {
         let (id, part) = outline(event)?;
         let slices = self.events.get(id)?;
         let slice = slices.get(part.saturating_sub(1) as usize)?;
-        (slice.content == event::content(event)).then_some(slice.parcel)
+        (slice.content == epcis::said(event)).then_some(slice.parcel)
     }
 
     /// Why and where a parcel was refused last, if it waits to go out again.

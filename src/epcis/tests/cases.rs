@@ -107,7 +107,8 @@ fn a_shipping_happens_at_its_read_point() {
 
 #[test]
 fn what_is_odd_about_a_document_is_named_with_what_was_expected() {
-    let rows: [(&[u8], &[(&str, Code)]); 9] = [
+    type Named = &'static [(&'static str, Code)];
+    let rows: [(&[u8], Named); 9] = [
         (case!("21-creationDate-bad"), &[("/creationDate", Code::BadTime)]),
         (
             case!("21-no-creationDate"),
@@ -171,4 +172,55 @@ fn events_of_another_document_name_its_sender() {
     let import = imported(case!("min-claim"), &reported);
     let reported = import.events[0].event.reported.clone().unwrap();
     assert_eq!(reported.claimed_party, "https://id.gs1.org/417/9521234000006");
+}
+
+#[test]
+fn an_event_without_an_id_is_the_same_however_its_document_is_written() {
+    for bytes in [case!("min-dupA"), case!("min-dupT")] {
+        let [first] = read(bytes).try_into().unwrap();
+        assert!(first.event.id.starts_with("ni:///sha-256;"), "{}", first.event.id);
+        let document: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+        let pretty = serde_json::to_string_pretty(&document).unwrap();
+        let rows = [
+            ("", "", true),
+            (r#""2.0""#, r#""2.0.1""#, true),
+            ("2026-01-01T00:00:00Z", "2026-01-09T00:00:00Z", true),
+            (r#""quantity": 100"#, r#""quantity": 100.0"#, true),
+            (
+                "commissioning",
+                "https://ref.gs1.org/cbv/BizStep-commissioning",
+                true,
+            ),
+            ("https://id.gs1.org/", "https://maker.example/", true),
+            (r#""quantity": 100"#, r#""quantity": 101"#, false),
+            ("T08:00:00Z", "T08:00:01Z", false),
+        ];
+        for (from, to, same) in rows {
+            let text = if from.is_empty() {
+                pretty.clone()
+            } else {
+                pretty.replace(from, to)
+            };
+            let again = imported(text.as_bytes(), &ImportOptions::default())
+                .events
+                .remove(0);
+            assert_eq!(again.event.id == first.event.id, same, "{from} as {to}");
+            let said =
+                |event: &ImportedEvent| crate::epcis::said(&prost::Message::encode_to_vec(&event.event));
+            assert_eq!(said(&again) == said(&first), same, "{from} as {to}");
+        }
+    }
+}
+
+#[test]
+fn a_recall_that_nobody_named_is_named_by_its_event_also_without_an_id() {
+    let document =
+        br#"{"type": "ObjectEvent", "eventTime": "2026-02-02T08:00:00Z", "eventTimeZoneOffset": "+00:00",
+        "action": "OBSERVE", "bizStep": "holding", "persistentDisposition": {"set": ["recalled"]},
+        "quantityList": [{"epcClass": "https://id.gs1.org/01/09521231100013/10/A"}]}"#;
+    let [recalled] = read(document).try_into().unwrap();
+    let Some(Kind::Recalled(kind)) = recalled.event.kind else {
+        panic!("{recalled:?}")
+    };
+    assert_eq!(kind.recall, recalled.event.id);
 }

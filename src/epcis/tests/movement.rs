@@ -162,12 +162,12 @@ fn parties(kind: &str, from: &str, to: &str) -> (Value, Value) {
 }
 
 /// An event about one lot, or a lot on a pallet.
-fn event(event_type: &str, action: &str, step: &str, parties: (Value, Value)) -> Value {
+fn event(event_type: &str, action: &str, step: &str, parties: &(Value, Value)) -> Value {
     let things = json!([{"epcClass": LOT, "quantity": 5, "uom": "KGM"}]);
     let mut event = json!({
         "type": event_type, "eventID": "urn:x:1", "eventTime": "2026-02-02T08:00:00Z",
         "eventTimeZoneOffset": "+00:00", "action": action, "readPoint": {"id": PLANT},
-        "sourceList": parties.0, "destinationList": parties.1,
+        "sourceList": parties.0.clone(), "destinationList": parties.1.clone(),
         "bizTransactionList": [{"type": "desadv", "bizTransaction": "urn:x:D1"}]
     });
     if matches!(event_type, "AggregationEvent" | "AssociationEvent") {
@@ -208,7 +208,7 @@ fn every_pair_of_action_and_step_is_understood_or_said_to_be_an_observation() {
             event_type,
             action,
             step,
-            parties("possessing_party", SELLER, BUYER),
+            &parties("possessing_party", SELLER, BUYER),
         ));
         let kind = kind_name(&read.event);
         assert_eq!(kind, understood(event_type, action, step), "{pair}");
@@ -239,7 +239,7 @@ fn another_owner_is_a_title_or_is_said_not_to_be_taken() {
             event_type,
             action,
             step,
-            parties("owning_party", SELLER, BUYER),
+            &parties("owning_party", SELLER, BUYER),
         ));
         let kind = kind_name(&read.event);
         assert_eq!(
@@ -266,7 +266,7 @@ fn another_owner_is_a_title_or_is_said_not_to_be_taken() {
             event_type,
             action,
             step,
-            parties("owning_party", SELLER, SELLER),
+            &parties("owning_party", SELLER, SELLER),
         ));
         assert_ne!(kind_name(&read.event), "titleTransferred", "{pair}");
         assert!(!says(&read, Code::TitleToo), "{pair}");
@@ -295,7 +295,12 @@ fn what_one_event_says_beside_its_kind_is_named() {
         ("accepting", "custodyTransferred"),
         ("retail_selling", "observed"),
     ] {
-        let read = one(&event("ObjectEvent", "OBSERVE", step, (from.clone(), to.clone())));
+        let read = one(&event(
+            "ObjectEvent",
+            "OBSERVE",
+            step,
+            &(from.clone(), to.clone()),
+        ));
         assert_eq!(kind_name(&read.event), kind);
         let titles: Vec<&str> = read
             .findings
@@ -354,7 +359,7 @@ fn what_one_event_says_beside_its_kind_is_named() {
             event_type,
             action,
             step,
-            parties("location", PLANT, OTHER),
+            &parties("location", PLANT, OTHER),
         ));
         let found = read.findings.iter().find(|finding| finding.code == code);
         assert_eq!(
@@ -375,7 +380,7 @@ fn what_one_event_says_beside_its_kind_is_named() {
             event_type,
             action,
             step,
-            parties("location", PLANT, OTHER),
+            &parties("location", PLANT, OTHER),
         ));
         for code in [
             Code::UnusualAction,
@@ -453,7 +458,7 @@ fn an_event_about_a_container_moves_what_it_lists_else_the_container() {
             event_type,
             "OBSERVE",
             "shipping",
-            parties("possessing_party", SELLER, BUYER),
+            &parties("possessing_party", SELLER, BUYER),
         );
         event["parentID"] = json!(parent);
         event["childEPCs"] = children;
@@ -472,7 +477,7 @@ fn an_event_about_a_container_moves_what_it_lists_else_the_container() {
         "TransactionEvent",
         "ADD",
         "receiving",
-        parties("possessing_party", SELLER, BUYER),
+        &parties("possessing_party", SELLER, BUYER),
     );
     event.as_object_mut().unwrap().shift_remove("quantityList");
     event["epcList"] = json!([]);
@@ -512,7 +517,7 @@ fn the_place_is_where_it_happened_for_what_leaves_and_where_things_are_for_what_
             "ObjectEvent",
             action,
             step,
-            parties("possessing_party", SELLER, BUYER),
+            &parties("possessing_party", SELLER, BUYER),
         );
         for (key, place) in [("readPoint", read_point), ("bizLocation", biz_location)] {
             event.as_object_mut().unwrap().shift_remove(key);
@@ -547,7 +552,7 @@ fn the_place_is_where_it_happened_for_what_leaves_and_where_things_are_for_what_
     to.as_array_mut()
         .unwrap()
         .push(json!({"type": "location", "destination": "https://id.gs1.org/414/9521230030014"}));
-    let mut event = event("ObjectEvent", "OBSERVE", "shipping", (from, to));
+    let mut event = event("ObjectEvent", "OBSERVE", "shipping", &(from, to));
     event["bizLocation"] = json!({"id": OTHER});
     let Some(Kind::Shipped(shipped)) = one(&event).event.kind else {
         panic!()
