@@ -75,6 +75,8 @@ codes! {
         CustodyToo "custody_too",
         /// The step is an event of its own, and was not taken beside a making or a change of what is in what.
         StepNotTaken "step_not_taken",
+        /// A shipment is taken back, and the event does not say which.
+        ShipmentNotNamed "shipment_not_named",
         /// The recall has no id of its own, so its event names it.
         RecallNamedByEvent "recall_named_by_event",
         /// CBV does not have this business step on this type of event.
@@ -152,6 +154,7 @@ impl Code {
                 | Self::TitleToo
                 | Self::CustodyToo
                 | Self::StepNotTaken
+                | Self::ShipmentNotNamed
                 | Self::Ambiguous
                 | Self::ExtensionUnusable
         )

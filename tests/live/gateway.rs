@@ -435,6 +435,19 @@ async fn a_document_is_captured_event_by_event() {
     let (status, nothing) = gateway.post("/v1/capture", &json!([document[1]])).await;
     assert_eq!((status, &nothing["code"]), (422, &json!("nothing_taken")));
     assert_eq!(nothing["refused"][0]["code"], "kind_not_taken");
+    // What is only observed says so beside its event.
+    let mut departing = document[1].clone();
+    departing["bizStep"] = json!("departing");
+    departing["eventID"] = json!("ni:///sha-256;departing");
+    let (status, reply) = gateway.post("/v1/capture", &departing).await;
+    assert_eq!((status, &reply["events"][0]["kind"]), (202, &json!("observed")));
+    let findings = reply["events"][0]["findings"].as_array().unwrap();
+    assert!(
+        findings
+            .iter()
+            .any(|found| found["code"] == "observed_only" && found["path"] == "/bizStep"),
+        "{reply}"
+    );
     gateway.stop().await;
     ledger.stop().await;
 }

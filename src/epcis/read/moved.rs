@@ -107,8 +107,14 @@ impl Reader<'_> {
             units,
             serials,
         } = self.things_moved();
+        let shipment = self.shipment();
+        if shipment.is_empty() {
+            let detail =
+                "expected the despatch advice (desadv) of the shipment that is taken back".to_owned();
+            self.note(Code::ShipmentNotNamed, "/bizTransactionList", detail);
+        }
         Kind::ShipmentWithdrawn(v1::ShipmentWithdrawn {
-            shipment: self.shipment(),
+            shipment,
             items,
             serials,
             units,

@@ -394,6 +394,19 @@ fn what_one_event_says_beside_its_kind_is_named() {
 }
 
 #[test]
+fn a_shipment_that_is_taken_back_without_its_papers_is_named() {
+    let mut event = event(
+        "ObjectEvent",
+        "OBSERVE",
+        "void_shipping",
+        &parties("location", PLANT, OTHER),
+    );
+    assert!(!says(&one(&event), Code::ShipmentNotNamed));
+    event["bizTransactionList"] = json!([{"type": "upevt", "bizTransaction": "urn:x:0"}]);
+    assert!(says(&one(&event), Code::ShipmentNotNamed));
+}
+
+#[test]
 fn a_transformation_with_a_step_of_movement_says_that_it_was_not_taken() {
     for step in steps().filter(|step| *step != "assembling") {
         let mut event = json!({
