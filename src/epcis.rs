@@ -17,6 +17,9 @@
 //! A zone, an identifier or a quantity is never guessed. Departures from EPCIS are mended where that is safe
 //! ([`Strictness::Lenient`]), each with a [`Finding`], or refused ([`Strictness::Strict`]).
 //!
+//! What an event says is told from the document that says it by [`said`]; an event without an id is named by its
+//! CBV event hash.
+//!
 //! Deliberately absent: XML, EPCIS 1.2, JSON-LD contexts behind a URL (never fetched).
 //! Spec: EPCIS 2.0 and CBV 2.0, `https://ref.gs1.org/standards/epcis/2.0.0/`.
 

@@ -152,6 +152,15 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Import, EpcisErro
     if opened.is_document {
         header::check(&mut opened.header, &mut findings);
     }
+    if options.origin == (Origin::Reported { claimed_party: None })
+        && let Some(sender) = opened.header.get("sender").and_then(Value::as_str)
+        && identifier::normalise(sender).is_err()
+    {
+        let detail = format!(
+            "expected an identifier, as https://id.gs1.org/417/..., got {sender}: nobody is named as who said this"
+        );
+        findings.add(Code::IdentifierCarried, "/sender", &detail);
+    }
     let worst = findings.worst();
     let findings = findings.into_list();
     if options.strictness == Strictness::Strict && worst >= Some(Weight::Repair) {

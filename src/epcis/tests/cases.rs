@@ -170,8 +170,16 @@ fn events_of_another_document_name_its_sender() {
         ..ImportOptions::default()
     };
     let import = imported(case!("min-claim"), &reported);
-    let reported = import.events[0].event.reported.clone().unwrap();
-    assert_eq!(reported.claimed_party, "https://id.gs1.org/417/9521234000006");
+    let claim = import.events[0].event.reported.clone().unwrap();
+    assert_eq!(claim.claimed_party, "https://id.gs1.org/417/9521234000006");
+    // A sender who cannot be named is said to be nobody.
+    let text = String::from_utf8(case!("min-claim").to_vec()).unwrap();
+    let text = text.replace("https://id.gs1.org/417/9521234000006", "Maker 7");
+    let import = imported(text.as_bytes(), &reported);
+    let is_named =
+        |finding: &Finding| (finding.code, finding.path.as_str()) == (Code::IdentifierCarried, "/sender");
+    assert!(import.findings.iter().any(is_named), "{:?}", import.findings);
+    assert_eq!(import.events[0].event.reported.clone().unwrap().claimed_party, "");
 }
 
 #[test]
