@@ -122,6 +122,8 @@ pub enum Kept {
 struct Slice {
     /// What it says, whatever document it came in.
     content: Hash,
+    /// The same, whatever is under its seals.
+    unopened: Hash,
     parcel: ParcelId,
     event_number: u32,
 }
@@ -281,6 +283,13 @@ impl EventIndex {
         }
     }
 
+    /// Whether another event than these parts is known under the id, so that nothing said with them is about it.
+    /// `parts` is what each says unopened ([`Ready::unopened`](super::intake::Ready::unopened)).
+    pub fn is_another(&self, id: &str, parts: &[Hash]) -> bool {
+        let slices = self.events.get(id);
+        slices.is_some_and(|slices| !slices.iter().map(|slice| &slice.unopened).eq(parts))
+    }
+
     /// What is known of an event.
     pub fn status(&self, id: &str) -> Option<EventStatus> {
         let slices = self.events.get(id)?;
@@ -345,8 +354,10 @@ impl EventIndex {
                 continue;
             };
             let event_id: Arc<str> = event_id.into();
+            let content = epcis::said(bytes);
             let slice = Slice {
-                content: epcis::said(bytes),
+                content,
+                unopened: unopened(bytes, content),
                 parcel: id,
                 event_number,
             };
@@ -469,6 +480,20 @@ impl EventIndex {
             }
         }
         status
+    }
+}
+
+/// What an event says, whatever is under its seals: whoever seals a field again gets another digest of it.
+/// `content` is what it says with them.
+pub(super) fn unopened(bytes: &[u8], content: Hash) -> Hash {
+    match v1::Event::decode(bytes) {
+        Ok(mut event) if !event.sealed.is_empty() => {
+            for sealed in &mut event.sealed {
+                sealed.digest.clear();
+            }
+            epcis::said(&event.encode_to_vec())
+        }
+        _ => content,
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{
     Service,
     fault::{Fault, FaultCode, FieldFault},
-    json,
+    index, json,
 };
 use crate::{
     epcis::{self, EpcisError, ErrorDeclaration, Finding, Import, ImportOptions},
@@ -36,6 +36,16 @@ pub struct Ready {
     pub parts: Vec<v1::Event>,
     /// What each says, whatever document it came in.
     pub contents: Vec<Hash>,
+}
+
+impl Ready {
+    /// What each part says, whatever is under its seals.
+    pub fn unopened(&self) -> Vec<Hash> {
+        let parts = self.parts.iter().zip(&self.contents);
+        parts
+            .map(|(part, content)| index::unopened(&part.encode_to_vec(), *content))
+            .collect()
+    }
 }
 
 /// What is asked for one event.

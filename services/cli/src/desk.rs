@@ -37,8 +37,14 @@ use crate::{
 pub(crate) struct Desk {
     pub(crate) publisher: Publisher,
     index: Arc<Mutex<EventIndex>>,
-    /// What was planned in this run, by id: what each part says.
-    planned: Mutex<BTreeMap<String, Vec<Hash>>>,
+    /// What was planned in this run, by id.
+    planned: Mutex<BTreeMap<String, Planned>>,
+}
+
+/// What each part of an event says, as it is and whatever is under its seals.
+struct Planned {
+    contents: Vec<Hash>,
+    unopened: Vec<Hash>,
 }
 
 /// What is to be done with a document's events.
@@ -117,13 +123,21 @@ impl Desk {
                 }
             };
             let standing = match planned.get(&id) {
-                Some(before) if *before == ready.contents => Standing::Same,
+                Some(before) if before.contents == ready.contents => Standing::Same,
                 Some(_) => Standing::Other,
                 None => index.standing(&id, &ready.contents),
             };
+            // Sealed again, the same field has another digest.
+            let is_another = standing == Standing::Other
+                && match planned.get(&id) {
+                    Some(before) => before.unopened != ready.unopened(),
+                    None => index.is_another(&id, &ready.unopened()),
+                };
             match standing {
                 Standing::New => {
-                    planned.insert(id.clone(), ready.contents);
+                    let unopened = ready.unopened();
+                    let contents = ready.contents;
+                    planned.insert(id.clone(), Planned { contents, unopened });
                     plan.new.extend(ready.parts);
                 }
                 Standing::Same => {
@@ -134,10 +148,12 @@ impl Desk {
                     }
                 }
                 // What is declared wrong is what was stated: another sender's event under the same id is not.
+                Standing::Other if declaration.is_some() && !is_another => {}
                 Standing::Other if declaration.is_some() => {
                     plan.refused.push(format!(
                         "event {position} refused: {id} was published from this outbox with other content, and an \
-                         error declaration repeats the event as it was stated; nothing is changed"
+                         error declaration repeats the event as it was stated, with the same fields sealed; nothing is \
+                         changed"
                     ));
                     continue;
                 }

@@ -289,3 +289,41 @@ fn what_is_declared_wrong_is_what_was_stated() {
         assert_eq!(books.standing(&id, &contents), Standing::Other);
     }
 }
+
+#[test]
+fn a_field_sealed_again_is_the_same_event_declared_wrong_and_another_one_published() {
+    let sealed = |lot: &str, digest: u8| {
+        let mut event = v1::Event::decode(encoded("a", lot)).unwrap();
+        event.sealed = vec![v1::Sealed {
+            path: "76.4".to_owned(),
+            digest: vec![digest; 32],
+        }];
+        intake::ready(event, Service::Manufacturing, "").unwrap()
+    };
+    let first = sealed(LOT, 1);
+    let bytes: Vec<bytes::Bytes> = first
+        .parts
+        .iter()
+        .map(|part| part.encode_to_vec().into())
+        .collect();
+    let index = index(&[signed(0, 1, &bytes)]);
+    for (lot, digest, standing, is_another) in [
+        (LOT, 1, Standing::Same, false),
+        (LOT, 2, Standing::Other, false),
+        (
+            "https://id.gs1.org/01/09521231100013/10/B",
+            1,
+            Standing::Other,
+            true,
+        ),
+    ] {
+        let again = sealed(lot, digest);
+        assert_eq!(index.standing("a", &again.contents), standing, "{lot} {digest}");
+        assert_eq!(
+            index.is_another("a", &again.unopened()),
+            is_another,
+            "{lot} {digest}"
+        );
+    }
+    assert!(!index.is_another("unknown", &first.unopened()));
+}

@@ -272,7 +272,9 @@ impl Gateway {
             } => {
                 // What is declared wrong is what was stated: whoever states another thing under its id, another
                 // sender for one, has no say in it.
-                if index.standing(&stated.id, &stated.contents) == Standing::Other {
+                if index.standing(&stated.id, &stated.contents) == Standing::Other
+                    && index.is_another(&stated.id, &stated.unopened())
+                {
                     let message = format!(
                         "{} was published with other content: an error declaration repeats the event as it was \
                          stated",
