@@ -24,7 +24,7 @@
 //! of the log tells others (witnesses, or [`AuditOptions::previous`], show that). If a checkpoint bears
 //! several lines by keys of the log, one that was made unreadable looks like a stranger's and is left out.
 
-use std::{fmt, fmt::Display};
+use std::{collections::BTreeMap, fmt, fmt::Display};
 
 use serde::{Serialize, Serializer};
 
@@ -207,9 +207,10 @@ pub struct Report {
     /// What was counted.
     #[serde(flatten)]
     pub tally: Tally,
-    /// What is wrong, in the order of the log; a file's fault when it was met.
+    /// What is wrong, in the order that the specification lays down (The report).
     pub findings: Vec<Finding>,
-    /// Whether the audit stopped before the end of the log.
+    /// Whether the audit ended at the checkpoint, or with [`AuditOptions::findings_max`] findings, or because too
+    /// much was lost: there may be more to find.
     pub stopped_early: bool,
 }
 
@@ -269,7 +270,8 @@ impl Findings {
 /// Audits a log.
 ///
 /// # Errors
-/// [`SourceError`] if a file cannot be read although it may be there. What is wrong *with* files is a finding.
+/// [`SourceError`] if a file cannot be read although it may be there, or if there is no checkpoint: then there is
+/// no log. What is wrong *with* files is a finding.
 pub fn audit<S: LogSource + ?Sized>(
     source: &S,
     trust: &TrustFile,
@@ -330,6 +332,7 @@ fn audit_within<S: LogSource + ?Sized>(
             check_signer(&checkpoint, trust, &audit.replay, &mut audit.findings);
             check_listing(source, head.size, &mut audit.findings)?;
         }
+        report.stopped_early |= audit.findings.full;
         report.tally = audit.replay.tally;
         findings = audit.findings;
     }
@@ -345,8 +348,8 @@ fn read_checkpoint<S: LogSource + ?Sized>(
     findings: &mut Findings,
 ) -> Result<Option<SignedCheckpoint>, SourceError> {
     let Some(bytes) = source.read(CHECKPOINT, CHECKPOINT_LEN_MAX)? else {
-        findings.in_file(FindingKind::MissingFile, CHECKPOINT, "no such file".to_owned());
-        return Ok(None);
+        let why = "there is no such file, so there is no log here";
+        return Err(SourceError::new(CHECKPOINT, why));
     };
     let checkpoint = match SignedCheckpoint::verify(bytes, trust.origin(), trust.log_keys()) {
         Ok(checkpoint) => checkpoint,
@@ -400,8 +403,7 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
         let mut batch = read_batch(source, &mut names)?;
         while !batch.is_empty() {
             let (taken, next) = rayon::join(|| self.take_batch(batch), || read_batch(source, &mut names));
-            taken?;
-            if self.findings.full || self.replay.is_lost() {
+            if !taken? {
                 return Ok(false);
             }
             batch = next?;
@@ -409,12 +411,14 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
         Ok(true)
     }
 
-    fn take_batch(&mut self, batch: Vec<Bundle>) -> Result<(), SourceError> {
-        let mut entries = 0;
+    /// Takes bundle after bundle, up to one with which enough is found or lost; whether none was.
+    fn take_batch(&mut self, batch: Vec<Bundle>) -> Result<bool, SourceError> {
+        let (mut entries, mut goes_on) = (0, true);
         for bundle in batch {
             entries = bundle.first.get() + u64::from(bundle.name.width());
             self.take_bundle(bundle)?;
-            if self.findings.full {
+            goes_on = !self.findings.full && !self.replay.is_lost();
+            if !goes_on {
                 break;
             }
         }
@@ -425,7 +429,7 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
                 findings: self.findings.list.len(),
             });
         }
-        Ok(())
+        Ok(goes_on)
     }
 
     fn take_bundle(&mut self, bundle: Bundle) -> Result<(), SourceError> {
@@ -516,43 +520,68 @@ fn check_signer(checkpoint: &SignedCheckpoint, trust: &TrustFile, replay: &Repla
 }
 
 /// Files besides those that were read: what a smaller log had left behind must agree, all else is surplus.
+/// Findings are in the order of the names, so that they do not depend on the source.
 fn check_listing<S: LogSource + ?Sized>(
     source: &S,
     size: TreeSize,
     findings: &mut Findings,
 ) -> Result<(), SourceError> {
-    let mut left_behind = Vec::new();
+    let mut wrong = BTreeMap::new();
+    let mut unread = None;
     source.list(&mut |name| {
-        let wide = name.parse().ok().map(|path: TilePath| (path, widest(path, size)));
-        match wide {
-            Some((path, Some(wide))) if path == wide => {}
-            Some((path, Some(wide))) if left_behind.len() < findings.max => left_behind.push((path, wide)),
-            Some((_, Some(_))) => findings.full = true,
-            _ => {
-                let detail = format!("a log of {size} entries has no such file");
-                findings.in_file(FindingKind::SurplusFile, name, detail);
+        if unread.is_some() {
+            return;
+        }
+        match check_listed(source, name, size) {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                wrong.insert(name.to_owned(), found);
+                if wrong.len() > findings.max {
+                    wrong.pop_last();
+                }
             }
+            Err(error) => unread = Some(error),
         }
     })?;
-    for (path, wide) in left_behind {
-        let narrow = source
-            .read(&path.to_string(), source::len_max(path))?
-            .unwrap_or_default();
-        let is_whole = match path {
-            TilePath::Hashes(tile) => tile.hashes(&narrow).is_ok(),
-            TilePath::Entries(bundle) => bundle.entries(&narrow).is_ok(),
-        };
-        let begins = source
-            .read(&wide.to_string(), source::len_max(wide))?
-            .is_none_or(|bytes| bytes.starts_with(&narrow));
-        let detail = match (is_whole, begins) {
-            (true, true) => continue,
-            (true, false) => format!("is not the beginning of {wide}"),
-            (false, _) => "its length or framing is not that of its name".to_owned(),
-        };
-        findings.in_file(FindingKind::TileMismatch, path, detail);
+    if let Some(error) = unread {
+        return Err(error);
+    }
+    for (name, (kind, detail)) in wrong {
+        findings.in_file(kind, name, detail);
     }
     Ok(())
+}
+
+/// What is wrong with a file that is there, unless it is one of those that were read.
+fn check_listed<S: LogSource + ?Sized>(
+    source: &S,
+    name: &str,
+    size: TreeSize,
+) -> Result<Option<(FindingKind, String)>, SourceError> {
+    let wide = name.parse().ok().map(|path: TilePath| (path, widest(path, size)));
+    let Some((path, Some(wide))) = wide else {
+        let detail = format!("a log of {size} entries has no such file");
+        return Ok(Some((FindingKind::SurplusFile, detail)));
+    };
+    if path == wide {
+        return Ok(None);
+    }
+    let narrow = source
+        .read(&path.to_string(), source::len_max(path))?
+        .unwrap_or_default();
+    let is_whole = match path {
+        TilePath::Hashes(tile) => tile.hashes(&narrow).is_ok(),
+        TilePath::Entries(bundle) => bundle.entries(&narrow).is_ok(),
+    };
+    let begins = source
+        .read(&wide.to_string(), source::len_max(wide))?
+        .is_none_or(|bytes| bytes.starts_with(&narrow));
+    let detail = match (is_whole, begins) {
+        (true, true) => return Ok(None),
+        (true, false) => format!("is not the beginning of {wide}"),
+        (false, _) => "its length or framing is not that of its name".to_owned(),
+    };
+    Ok(Some((FindingKind::TileMismatch, detail)))
 }
 
 #[cfg(test)]

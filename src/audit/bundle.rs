@@ -79,7 +79,7 @@ pub(super) enum Checked {
 }
 
 impl Leaf {
-    fn new(bytes: Bytes) -> Self {
+    pub(super) fn new(bytes: Bytes) -> Self {
         let hash = leaf_hash(&bytes);
         let checked = match Entry::decode(&bytes) {
             Err(error) => Checked::Invalid(error),

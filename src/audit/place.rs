@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use super::{
     Finding, FindingKind, Findings, accounts,
     align::{Placement, place},
@@ -222,10 +224,18 @@ fn report_missing(index: LeafIndex, findings: &mut Findings) {
     findings.at(FindingKind::MissingEntry, index, detail);
 }
 
-/// The entry that the tree has at each place, where it was found in the bundle at all.
+/// The entry that the tree has at each place, where its bytes are in the bundle at all.
+///
+/// Bytes are read at every place whose hash they have: a leaf that occurs twice has one content, whichever of
+/// its frames is left. Bytes that are read nowhere are what a lost place has in its stead.
 pub(super) fn slots(bundle: Bundle, counting: &[Option<Hash>]) -> Vec<(LeafIndex, Slot)> {
     let first = bundle.first.get();
     let width = usize::from(bundle.name.width());
+    assert_eq!(
+        counting.len(),
+        width,
+        "one leaf hash, known or not, for each place"
+    );
     let counted: Option<Vec<Hash>> = counting.iter().copied().collect();
     let known = counted.as_deref().or_else(|| bundle.stated());
     let found = hashes_of(bundle.leaves.content().map_or(&[], Vec::as_slice));
@@ -234,46 +244,28 @@ pub(super) fn slots(bundle: Bundle, counting: &[Option<Hash>]) -> Vec<(LeafIndex
         Read::Whole(leaves) | Read::Broken(leaves, _) => leaves,
         Read::Missing => Vec::new(),
     };
+    // The entry that stands at the place, or else the first of its hash.
+    let read_at = |(wanted, standing): (&Option<Hash>, &Option<usize>)| {
+        let wanted = (*wanted)?;
+        let standing = standing.filter(|number| found.get(*number) == Some(&wanted));
+        standing.or_else(|| found.iter().position(|hash| *hash == wanted))
+    };
+    let read: Vec<Option<usize>> = counting.iter().zip(&at).map(read_at).collect();
+    let bytes: Vec<Bytes> = leaves.iter().map(|leaf| leaf.bytes.clone()).collect();
     let mut leaves: Vec<Option<Leaf>> = leaves.into_iter().map(Some).collect();
-    // Leaves that stand where they belong, then those that belong elsewhere in this bundle.
-    let mut slots: Vec<Option<Slot>> = Vec::with_capacity(width);
-    for (place, number) in at.iter().enumerate() {
-        let leaf = number
-            .and_then(|number| leaves.get_mut(number))
-            .and_then(|leaf| leaf.take_if(|leaf| counting.get(place).copied().flatten() == Some(leaf.hash)));
-        slots.push(leaf.map(|leaf| Slot::Sound(leaf.bytes, leaf.checked)));
-    }
-    let elsewhere: Vec<(Hash, usize)> = leaves
-        .iter()
-        .enumerate()
-        .filter_map(|(number, leaf)| Some((leaf.as_ref()?.hash, number)))
-        .collect();
-    for (place, slot) in slots.iter_mut().enumerate().filter(|(_, slot)| slot.is_none()) {
-        let wanted = counting.get(place).copied().flatten();
-        let found = elsewhere
-            .iter()
-            .find(|(hash, _)| Some(*hash) == wanted)
-            .map(|(_, number)| *number);
-        let leaf = found
-            .and_then(|number| leaves.get_mut(number))
-            .and_then(Option::take);
-        *slot = leaf.map(|leaf| Slot::Sound(leaf.bytes, leaf.checked));
-    }
-    let indices = (first..).map(LeafIndex::new);
-    indices
-        .zip(slots.into_iter().zip(at))
-        .map(|(index, (slot, number))| {
-            let mut standing = || {
-                number
-                    .and_then(|number| leaves.get_mut(number))
-                    .and_then(Option::take)
-            };
-            (
-                index,
-                slot.unwrap_or_else(|| Slot::Lost(standing().map(|leaf| leaf.checked))),
-            )
-        })
-        .collect()
+    let mut take = |number: usize| {
+        let unused = leaves.get_mut(number).and_then(Option::take);
+        unused.or_else(|| bytes.get(number).cloned().map(Leaf::new))
+    };
+    let mut slot = |(number, standing): (&Option<usize>, Option<usize>)| {
+        if let Some(leaf) = number.and_then(&mut take) {
+            return Slot::Sound(leaf.bytes, leaf.checked);
+        }
+        let unread = standing.filter(|standing| !read.contains(&Some(*standing)));
+        Slot::Lost(unread.and_then(&mut take).map(|leaf| leaf.checked))
+    };
+    let slots = read.iter().zip(at).map(&mut slot);
+    (first..).map(LeafIndex::new).zip(slots).collect()
 }
 
 fn index(bundle: &Bundle, place: usize) -> LeafIndex {

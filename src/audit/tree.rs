@@ -173,7 +173,7 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         };
         let must_be_proven = above.is_some_and(|(_, proven)| proven);
         let why = why_wrong(stated.as_deref(), row.as_deref(), must_be_proven);
-        let reported = why.is_some();
+        let reported = why.is_some() || stated.is_none();
         if let Some(why) = why {
             findings.in_file(FindingKind::TileMismatch, name, why);
         }
