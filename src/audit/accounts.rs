@@ -11,8 +11,8 @@
 //! a choice that leads up is the truth, and every file that says otherwise is wrong.
 
 use super::{
+    align::in_places,
     bundle::{Bundle, Read, leaf_hashes, read_tile},
-    place,
     source::{LogSource, SourceError},
 };
 use crate::{
@@ -139,5 +139,5 @@ pub(super) fn leaves<S: LogSource + ?Sized>(
         return Ok(vec![None; width]);
     };
     let (bundle, entries) = Bundle::read(source, name)?;
-    Ok(place::in_places(&leaf_hashes(&entries), bundle.stated(), width))
+    Ok(in_places(&leaf_hashes(&entries), bundle.stated(), width))
 }

@@ -10,7 +10,7 @@ use crate::{
     admission::{NoPlace, Prepared},
     code::Outcome,
     entry::{Body, Entry, EntryError},
-    envelope::Envelope,
+    envelope::{Envelope, Header},
     id::{Hash, LeafIndex},
     log::{
         hash::leaf_hash,
@@ -72,8 +72,12 @@ pub(super) enum Checked {
     },
     /// A record of the ledger's own.
     Record(Entry),
-    /// Evidence, and whether the second statement's signature holds.
-    Evidence(Entry, Result<(), NoPlace>),
+    /// Evidence about the statement at `first`, and the second one's header, if its signature holds.
+    Evidence {
+        entry: Entry,
+        first: LeafIndex,
+        second: Result<Header, NoPlace>,
+    },
     /// No entry.
     Invalid(EntryError),
 }
@@ -93,10 +97,14 @@ impl Leaf {
                 envelope,
             },
             Ok(entry) => match &entry.body {
-                Body::Evidence { envelope, .. } => {
-                    let verified = verify(envelope.clone());
-                    Checked::Evidence(entry, verified)
-                }
+                Body::Evidence {
+                    first_index,
+                    envelope,
+                } => Checked::Evidence {
+                    first: *first_index,
+                    second: verify(envelope.clone()),
+                    entry,
+                },
                 Body::Statement { .. } | Body::Record(_) => Checked::Record(entry),
             },
         };
@@ -104,9 +112,11 @@ impl Leaf {
     }
 }
 
-fn verify(envelope: Bytes) -> Result<(), NoPlace> {
-    Envelope::decode(envelope)?.verify()?;
-    Ok(())
+fn verify(envelope: Bytes) -> Result<Header, NoPlace> {
+    let envelope = Envelope::decode(envelope)?;
+    let header = envelope.header().clone();
+    envelope.verify()?;
+    Ok(header)
 }
 
 impl Bundle {
@@ -173,6 +183,11 @@ pub(super) fn check(read: Vec<(Bundle, Vec<Bytes>)>) -> Vec<Bundle> {
             bundle
         })
         .collect()
+}
+
+/// What leaves hash to.
+pub(super) fn hashes_of(leaves: &[Leaf]) -> Vec<Hash> {
+    leaves.iter().map(|leaf| leaf.hash).collect()
 }
 
 /// What entries hash to, and nothing else about them.

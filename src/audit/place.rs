@@ -2,24 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 use super::{
-    Finding, FindingKind, Findings, accounts,
-    align::{Placement, place},
-    bundle::{Bundle, Leaf, Read},
-    replay::Slot,
+    accounts,
+    align::{Placement, in_places, place},
+    bundle::{Bundle, Read, hashes_of},
+    finding::{Finding, FindingKind, Findings},
     source::{LogSource, SourceError},
     tree::{Target, TreeCheck},
 };
 use crate::id::{Hash, LeafIndex};
-
-/// The leaf hash that stands at each place, aligned with what a tile says if they are not as many as places.
-pub(super) fn in_places(leaves: &[Hash], stated: Option<&[Hash]>, width: usize) -> Vec<Option<Hash>> {
-    let Placement { at, .. } = place(leaves, stated, width);
-    let standing = |number: Option<usize>| number.and_then(|number| leaves.get(number)).copied();
-    at.into_iter().map(standing).collect()
-}
 
 /// Names what is wrong with a bundle or its tile, and returns the leaf hashes that count, as far as known.
 pub(super) fn judge<S: LogSource + ?Sized>(
@@ -55,10 +46,6 @@ pub(super) fn judge<S: LogSource + ?Sized>(
         None if target.is_proven() => two.give_up(findings),
         None => two.compare(&target, findings),
     })
-}
-
-fn hashes_of(leaves: &[Leaf]) -> Vec<Hash> {
-    leaves.iter().map(|leaf| leaf.hash).collect()
 }
 
 /// The two accounts of a bundle's leaf hashes: the tile's and the entries'.
@@ -222,50 +209,6 @@ impl Accounts<'_> {
 fn report_missing(index: LeafIndex, findings: &mut Findings) {
     let detail = "the bundle has not got it".to_owned();
     findings.at(FindingKind::MissingEntry, index, detail);
-}
-
-/// The entry that the tree has at each place, where its bytes are in the bundle at all.
-///
-/// Bytes are read at every place whose hash they have: a leaf that occurs twice has one content, whichever of
-/// its frames is left. Bytes that are read nowhere are what a lost place has in its stead.
-pub(super) fn slots(bundle: Bundle, counting: &[Option<Hash>]) -> Vec<(LeafIndex, Slot)> {
-    let first = bundle.first.get();
-    let width = usize::from(bundle.name.width());
-    assert_eq!(
-        counting.len(),
-        width,
-        "one leaf hash, known or not, for each place"
-    );
-    let counted: Option<Vec<Hash>> = counting.iter().copied().collect();
-    let known = counted.as_deref().or_else(|| bundle.stated());
-    let found = hashes_of(bundle.leaves.content().map_or(&[], Vec::as_slice));
-    let Placement { at, .. } = place(&found, known, width);
-    let leaves = match bundle.leaves {
-        Read::Whole(leaves) | Read::Broken(leaves, _) => leaves,
-        Read::Missing => Vec::new(),
-    };
-    // The entry that stands at the place, or else the first of its hash.
-    let read_at = |(wanted, standing): (&Option<Hash>, &Option<usize>)| {
-        let wanted = (*wanted)?;
-        let standing = standing.filter(|number| found.get(*number) == Some(&wanted));
-        standing.or_else(|| found.iter().position(|hash| *hash == wanted))
-    };
-    let read: Vec<Option<usize>> = counting.iter().zip(&at).map(read_at).collect();
-    let bytes: Vec<Bytes> = leaves.iter().map(|leaf| leaf.bytes.clone()).collect();
-    let mut leaves: Vec<Option<Leaf>> = leaves.into_iter().map(Some).collect();
-    let mut take = |number: usize| {
-        let unused = leaves.get_mut(number).and_then(Option::take);
-        unused.or_else(|| bytes.get(number).cloned().map(Leaf::new))
-    };
-    let mut slot = |(number, standing): (&Option<usize>, Option<usize>)| {
-        if let Some(leaf) = number.and_then(&mut take) {
-            return Slot::Sound(leaf.bytes, leaf.checked);
-        }
-        let unread = standing.filter(|standing| !read.contains(&Some(*standing)));
-        Slot::Lost(unread.and_then(&mut take).map(|leaf| leaf.checked))
-    };
-    let slots = read.iter().zip(at).map(&mut slot);
-    (first..).map(LeafIndex::new).zip(slots).collect()
 }
 
 fn index(bundle: &Bundle, place: usize) -> LeafIndex {

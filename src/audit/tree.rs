@@ -13,9 +13,9 @@
 //! Memory: a tile and a row of hashes for each level.
 
 use super::{
-    Finding, FindingKind, Findings,
     accounts::{self, Depth},
     bundle::{Bundle, Read, read_tile},
+    finding::{Finding, FindingKind, Findings},
     source::{CHECKPOINT, LogSource, SourceError},
 };
 use crate::{
@@ -212,6 +212,16 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         leaves: Vec<Option<Hash>>,
         findings: &mut Findings,
     ) -> Result<(), SourceError> {
+        assert_eq!(
+            bundle.name.index(),
+            self.pushed,
+            "bundles come in order, each once"
+        );
+        assert_eq!(
+            leaves.len(),
+            usize::from(bundle.name.width()),
+            "one hash for each leaf"
+        );
         let mut row = leaves;
         let mut index = bundle.name.index();
         self.pushed += u64::from(bundle.name.is_full());
@@ -235,6 +245,7 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
                 .map(|level| std::mem::take(&mut level.row))
                 .unwrap_or_default();
             row.push(best);
+            assert!(row.len() <= WIDTH, "a row is emptied when its tile is full");
             index /= u64::from(TILE_WIDTH);
         }
         Ok(())
