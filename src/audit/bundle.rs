@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::source::{LogSource, SourceError, len_max};
 use crate::{
     admission::{NoPlace, Prepared},
+    bytes::Reader,
     code::Outcome,
     entry::{Body, Entry, EntryError},
     envelope::{Envelope, Header},
@@ -217,33 +218,20 @@ pub(super) fn read_tile<S: LogSource + ?Sized>(
 /// their framing.
 fn split(bytes: &Bytes, width: usize) -> (Vec<Bytes>, Option<String>) {
     let mut entries = Vec::with_capacity(width);
-    let mut rest = 0..bytes.len();
-    while !rest.is_empty() {
-        let at = rest.start;
-        let len = bytes
-            .get(at..at + 2)
-            .and_then(|len| len.try_into().ok())
-            .map(u16::from_be_bytes);
-        let entry = len
-            .map(|len| at + 2..at + 2 + usize::from(len))
-            .filter(|entry| entry.end <= bytes.len());
+    let mut from = Reader::new(bytes);
+    while !from.is_empty() {
         let number = entries.len();
-        let Some(entry) = entry else {
-            return (
-                entries,
-                Some(format!(
-                    "the bytes end within a frame, after {number} whole entries; expected {width}"
-                )),
-            );
+        let why = match from.short_bytes("frame") {
+            Ok(entry) if number < width * 2 => {
+                entries.push(bytes.slice_ref(entry));
+                continue;
+            }
+            Ok(_) => format!("more than {number} entries, expected {width}"),
+            Err(_) => {
+                format!("the bytes end within a frame, after {number} whole entries; expected {width}")
+            }
         };
-        if number == width * 2 {
-            return (
-                entries,
-                Some(format!("more than {number} entries, expected {width}")),
-            );
-        }
-        rest.start = entry.end;
-        entries.push(bytes.slice(entry));
+        return (entries, Some(why));
     }
     (entries, None)
 }
@@ -253,25 +241,20 @@ fn split(bytes: &Bytes, width: usize) -> (Vec<Bytes>, Option<String>) {
 fn mend(bytes: &Bytes, hashes: &[Hash]) -> Option<(Vec<Bytes>, (usize, String))> {
     let mut entries = Vec::with_capacity(hashes.len());
     let mut wrong = None;
-    let mut at = 0;
+    let mut from = Reader::new(bytes);
     for (number, expected) in hashes.iter().enumerate() {
-        let start = at + 2;
-        let stated = usize::from(u16::from_be_bytes(bytes.get(at..start)?.try_into().ok()?));
-        let mut len = stated;
+        let stated = usize::from(from.u16("length").ok()?);
         let is_the_trees = |entry: &[u8]| leaf_hash(entry) == *expected;
-        if wrong.is_none() && !bytes.get(start..start + stated).is_some_and(is_the_trees) {
-            let rest = bytes.get(start..)?;
+        let mut len = stated;
+        if wrong.is_none() && !from.clone().raw(stated, "entry").is_ok_and(is_the_trees) {
+            let rest = from.clone().rest();
             len = len_with_hash(rest.get(..ENTRY_LEN_MAX).unwrap_or(rest), *expected)?;
             let detail = format!("its length says {stated}, its hash says {len} bytes");
             wrong = Some((number, detail));
         }
-        at = start + len;
-        if at > bytes.len() {
-            return None;
-        }
-        entries.push(bytes.slice(start..at));
+        entries.push(bytes.slice_ref(from.raw(len, "entry").ok()?));
     }
-    wrong.filter(|_| at == bytes.len()).map(|wrong| (entries, wrong))
+    wrong.filter(|_| from.is_empty()).map(|wrong| (entries, wrong))
 }
 
 /// The length of the prefix that has this leaf hash.
