@@ -167,7 +167,7 @@ pub(super) fn unfinished_leaves(
     let mut frames = Frames::new(segments, row.place, from, size, READ_AHEAD)?;
     let mut leaves = Vec::new();
     while let Some(Frame { place, header, body }) = frames.next()? {
-        let entries = entries_of(segments, place, &header, body)?;
+        let entries = entries_of(segments, place, &header, &body)?;
         leaves.extend(entries.iter().map(|entry| leaf_hash(entry)));
     }
     Ok(leaves)
@@ -178,7 +178,7 @@ pub(super) fn entries_of(
     segments: &Segments,
     place: super::value_log::Place,
     header: &frame::Header,
-    body: Bytes,
+    body: &Bytes,
 ) -> Result<Vec<Bytes>, StoreError> {
     let why = "the frame's entries do not fit its length";
     frame::entries(body, header.count)
@@ -236,7 +236,7 @@ fn fold(rows: &Rows, log: &ValueLog, mut frames: Frames<'_>, mut edge: Edge) -> 
         };
         let size = newest.header.end();
         let hash_frame = |Frame { place, header, body }: &Frame| {
-            let entries = entries_of(segments, *place, header, body.clone())?;
+            let entries = entries_of(segments, *place, header, body)?;
             Ok(entries
                 .par_iter()
                 .with_min_len(64)

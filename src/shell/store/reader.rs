@@ -119,7 +119,7 @@ impl Reader {
         let (mut frames, first) = self.frames_from(start, end)?;
         let mut next = Some(first);
         while let Some(Frame { place, header, body }) = next {
-            let mut entries = entries_of(&self.shared.segments, place, &header, body)?;
+            let mut entries = entries_of(&self.shared.segments, place, &header, &body)?;
             let after = header.end().saturating_sub(end);
             entries.truncate(
                 entries
