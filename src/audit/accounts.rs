@@ -18,7 +18,7 @@ use super::{
 use crate::{
     id::{Hash, TreeSize},
     log::{
-        hash::complete_root,
+        hash::row_root,
         tile::{EntryBundle, HashTile, TILE_HEIGHT, TILE_WIDTH},
     },
 };
@@ -101,14 +101,14 @@ pub(super) fn below<S: LogSource + ?Sized>(
     };
     let stated = read_tile(source, tile)?;
     if let Read::Whole(hashes) = &stated {
-        accounts.extend(complete_root(hashes));
+        accounts.extend(row_root(hashes));
     }
     if depth == Depth::Tile {
         return Ok(accounts);
     }
     let Some(lower) = level.checked_sub(1) else {
         let leaves = leaves(source, tile)?.into_iter().collect::<Option<Vec<Hash>>>();
-        add(&mut accounts, leaves.and_then(|leaves| complete_root(&leaves)));
+        add(&mut accounts, leaves.and_then(|leaves| row_root(&leaves)));
         return Ok(accounts);
     };
     let mut row = Vec::new();
@@ -124,7 +124,7 @@ pub(super) fn below<S: LogSource + ?Sized>(
             .iter()
             .filter_map(|accounts| pick(accounts).copied())
             .collect();
-        add(&mut accounts, complete_root(&row));
+        add(&mut accounts, row_root(&row));
     }
     Ok(accounts)
 }

@@ -21,7 +21,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{hash::complete_root, proof::HashReader};
+use super::{hash::row_root, proof::HashReader};
 use crate::{
     bytes::{Reader, Writer},
     id::{Hash, LeafIndex, TreeSize},
@@ -212,7 +212,7 @@ impl HashTile {
     /// The root of the complete subtree `index` at `level` (as in [`HashReader::subtree`]), folded from this
     /// tile's hashes; nothing if it does not lie within them.
     pub fn subtree_root(&self, hashes: &[Hash], level: u8, index: u64) -> Option<Hash> {
-        complete_root(hashes.get(self.slots(level, index)?)?)
+        row_root(hashes.get(self.slots(level, index)?)?)
     }
 
     /// Which of the tile's hashes lie under the subtree.

@@ -15,7 +15,6 @@ use bytes::Bytes;
 use rayon::prelude::*;
 
 use super::{
-    hashing::root_of,
     keys::{
         frame::FrameRow,
         head::{self, Head},
@@ -32,7 +31,7 @@ use super::{
 };
 use crate::{
     id::{Hash, LeafIndex},
-    log::hash::leaf_hash,
+    log::hash::{leaf_hash, row_root},
     port::StoreError,
 };
 
@@ -140,7 +139,7 @@ fn resume(rows: &Rows, segments: &Segments, size: u64) -> Result<Edge, StoreErro
                 };
                 below.append(&mut rows.half(key)?.ok_or_else(|| missing(key))?);
             }
-            hashes.push(root_of(&below));
+            hashes.extend(row_root(&below));
         }
         levels.push(hashes);
     }
