@@ -93,6 +93,13 @@ pub(super) fn traces(world: &World, projection: &Projection) -> Vec<String> {
                 continue;
             };
             let (nodes, mentioned) = names.shown(&walk);
+            // Where the ledger cannot know it says so.
+            let possible: BTreeSet<Lot> = walk
+                .nodes
+                .iter()
+                .filter(|node| node.possible)
+                .flat_map(|node| names.run(&node.lot, node.last.as_deref()))
+                .collect();
             let list = |lots: Vec<&Lot>| {
                 let names: Vec<&str> = lots.iter().map(|lot| world.things[**lot].name.as_str()).collect();
                 names.join(" ")
@@ -112,6 +119,7 @@ pub(super) fn traces(world: &World, projection: &Projection) -> Vec<String> {
                 .iter()
                 .filter(|node| **node != lot && !known.may[lot].contains(node))
                 .filter(|node| world.form(**node) != Form::Container)
+                .filter(|node| !possible.contains(node))
                 .collect();
             if !beyond.is_empty() {
                 found.push(format!("{direction:?} from {} has {}", thing.name, list(beyond)));
