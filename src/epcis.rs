@@ -27,6 +27,7 @@ mod export;
 mod fields;
 mod finding;
 mod import;
+mod link;
 mod members;
 mod normal;
 mod read;

@@ -10,7 +10,7 @@ use super::{
     context::Context,
     document, fields,
     finding::{Code, Finding, Findings, Weight},
-    is_uri, members, normal, read, render,
+    is_uri, link, members, normal, read, render,
     residue::Residue,
     view,
 };
@@ -297,6 +297,7 @@ impl Importer<'_> {
         };
         let mut mended = members.clone();
         check::check(&mut mended, context, findings);
+        link::take_facts(&mut mended, context, findings);
         if findings.worst() == Some(Weight::Fault) {
             return None;
         }

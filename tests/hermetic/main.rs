@@ -46,6 +46,11 @@ fn wire_vectors_are_made_again_byte_for_byte() {
 }
 
 #[test]
+fn the_vectors_of_names_are_made_again_byte_for_byte() {
+    same_as_file("names.json", &names::vectors());
+}
+
+#[test]
 fn the_small_ledger_is_made_again_byte_for_byte() {
     same_as_file("log-small.json", &ledger::vectors());
 }
