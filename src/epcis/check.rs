@@ -9,9 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use self::table::{
-    FAMILIAR_UNITS, Holds, LISTS, MEMBERS, SENSOR_NUMBERS, SENSOR_OTHERS, SENSOR_TIMES, SENSOR_URIS, Type,
-};
+use self::table::{Holds, LISTS, MEMBERS, SENSOR_NUMBERS, SENSOR_OTHERS, SENSOR_TIMES, SENSOR_URIS, Type};
 use super::{
     context::Context,
     finding::{Code, Findings},
@@ -458,7 +456,7 @@ impl Check<'_> {
                         check.findings.add(Code::BadUnit, path, unit);
                     } else if normal::means_pieces(unit) {
                         check.findings.add(Code::PieceUnit, path, unit);
-                    } else if !FAMILIAR_UNITS.contains(&unit) {
+                    } else if quantity::units::unit(unit).is_none() {
                         check.findings.add(Code::UnfamiliarUnit, path, unit);
                     }
                 }

@@ -62,7 +62,7 @@ codes! {
         ClassWithoutLot "class_without_lot",
         /// A unit that means pieces; a count has no unit.
         PieceUnit "piece_unit",
-        /// A unit that no quantity rule of ours knows.
+        /// A unit that is not in our table: its amounts are compared with no other unit's.
         UnfamiliarUnit "unfamiliar_unit",
         /// Two spellings of one identifier in one event; exports in the sender's spelling use the first.
         Respelled "respelled",

@@ -10,6 +10,7 @@ use crate::{
     epcis::{Code, Finding, decimal_text, means_pieces, serials},
     gateway::fault::FIELDS_MAX,
     identifier::{self, Normal},
+    quantity::units,
     time,
     wire::{
         form::{self, Form},
@@ -224,8 +225,13 @@ impl Reader {
                 || form::text_fits(field.form, text)
         };
         let normal = normal.filter(fits);
-        if normal.is_none() {
-            self.fault(path, format!("not {}", field.form.wants()));
+        match &normal {
+            None => self.fault(path, format!("not {}", field.form.wants())),
+            Some(unit) if field.form == Form::Unit && !unit.is_empty() && units::unit(unit).is_none() => {
+                let detail = format!("{unit}: not in the table of units, so it is compared with no other");
+                self.find(Code::UnfamiliarUnit, path, unit, detail);
+            }
+            Some(_) => {}
         }
         normal
     }

@@ -122,3 +122,20 @@ fn a_name_that_its_ai_does_not_take_is_refused_with_what_it_takes() {
         "{message}"
     );
 }
+
+#[test]
+fn a_unit_that_is_compared_with_no_other_is_said_once() {
+    let item = |unit: &str| json!({"lot": format!("{LINK}/10/A"), "quantity": {"value": "1", "unit": unit}});
+    let members = json!({"items": [item("STN"), item("C62"), item("ZZ"), item("ZZ"), item("AMH")]});
+    let (kind, findings) = commissioned(&members).unwrap();
+    assert_eq!(kind.items[1].quantity.as_ref().unwrap().unit, "");
+    let said: Vec<(Code, &str)> = findings
+        .iter()
+        .map(|finding| (finding.code, finding.path.as_str()))
+        .collect();
+    let expected = [
+        (Code::UnfamiliarUnit, "/commissioned/items/2/quantity/unit"),
+        (Code::UnfamiliarUnit, "/commissioned/items/4/quantity/unit"),
+    ];
+    assert_eq!(said, expected);
+}
