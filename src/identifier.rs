@@ -129,7 +129,7 @@ impl Normal {
 
 /// Whether `text` is an identifier in normal form.
 pub fn is_normal(text: &str) -> bool {
-    read(text).is_ok_and(|normal| normal.id == text)
+    is_plain_gs1_key(text) || read(text).is_ok_and(|normal| normal.id == text)
 }
 
 /// The bulk of what a ledger sees, without an allocation: a party, a place, a shipment or a logistic unit, or a

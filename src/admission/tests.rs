@@ -333,6 +333,16 @@ fn every_refusal_has_its_row() {
         (
             ALICE,
             1,
+            "serial with its lot in the link",
+            event(
+                "x",
+                commission("https://id.gs1.org/01/09521231100013/10/A1/21/S1"),
+            ),
+            "refused(identifier_not_normal)",
+        ),
+        (
+            ALICE,
+            1,
             "quantity sealed and present",
             sealed,
             "refused(sealed_and_present)",

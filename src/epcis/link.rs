@@ -186,6 +186,30 @@ mod tests {
         }
     }
 
+    /// Case 10: made by a link with its lot, built in by one without.
+    #[test]
+    fn a_serial_is_one_thing_with_its_lot_in_the_link_and_without() {
+        let built_in = json!({
+            "type": "AssociationEvent", "eventID": "urn:x:2", "eventTime": "2026-03-02T00:00:00.000Z",
+            "eventTimeZoneOffset": "+09:00", "action": "ADD", "bizStep": "assembling",
+            "parentID": "https://id.gs1.org/01/09521239300026/21/M10", "childEPCs": [format!("{GTIN}/21/SN10-1")],
+        });
+        let import = imported(&json!([
+            commissioning(&["/10/CL10/21/SN10-1"], &Value::Null),
+            built_in
+        ]));
+        let kinds: Vec<Kind> = import
+            .events
+            .into_iter()
+            .filter_map(|event| event.event.kind)
+            .collect();
+        let [Kind::Commissioned(made), Kind::Assembled(built)] = kinds.as_slice() else {
+            panic!("{kinds:?}")
+        };
+        assert_eq!(made.class_lot, format!("{GTIN}/10/CL10"));
+        assert_eq!(made.serials, built.serials);
+    }
+
     #[test]
     fn a_lot_in_a_link_that_is_not_the_events_own_is_refused() {
         let event = commissioning(&["/10/A/21/1"], &json!({"cbvmda:lotNumber": "B"}));
