@@ -1,3 +1,5 @@
+//! Spellings that meet, what links say beside a name, refusals by AI, and the laws of the normal form.
+
 use std::fmt::Write as _;
 
 use proptest::prelude::*;

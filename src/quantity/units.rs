@@ -296,6 +296,11 @@ static UNITS: LazyLock<BTreeMap<&'static str, Unit>> = LazyLock::new(|| {
     rows.collect()
 });
 
+/// All units, by code.
+pub fn all() -> impl Iterator<Item = &'static Unit> {
+    UNITS.values()
+}
+
 /// The unit of a code; nothing for codes whose amounts are compared with no other.
 pub fn unit(code: &str) -> Option<&'static Unit> {
     UNITS.get(code)

@@ -149,6 +149,19 @@ pub(crate) fn vectors() -> Value {
     })
 }
 
+/// The table of units, for whoever adds amounts up as we do.
+pub(crate) fn units() -> Value {
+    let row = |unit: &quantity::units::Unit| {
+        json!({
+            "code": unit.code, "name": unit.name, "base": unit.dimension.base(), "factor": quantity::normal_decimal(unit.factor),
+        })
+    };
+    json!({
+        "description": "Units of UN/CEFACT Recommendation 20 whose amounts are compared: each is exactly `factor` of `base`, pieces having no code. Amounts in any other unit are compared with that unit alone.",
+        "units": quantity::units::all().map(row).collect::<Vec<_>>(),
+    })
+}
+
 pub(crate) fn decimals() -> Vec<Value> {
     let texts = [
         "0",

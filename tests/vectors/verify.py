@@ -1,8 +1,8 @@
 """A second implementation of the wire format, written from proto/README.md and the .proto files alone.
 
 It shares no code with the library, needs nothing but Python's standard library, is slow, and checks
-tests/vectors/v1/wire.json, names.json and log-small.json: `python3 tests/vectors/verify.py`. Exit 0 and "all agree", or
-the first vectors that do not.
+tests/vectors/v1/wire.json, names.json, units.json and log-small.json: `python3 tests/vectors/verify.py`. Exit 0
+and "all agree", or the first vectors that do not.
 """
 
 import base64
@@ -11,6 +11,7 @@ import json
 import pathlib
 import re
 import sys
+from fractions import Fraction
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROTO = HERE.parent.parent / "proto/lotproof/v1"
@@ -1164,6 +1165,26 @@ def check_names(vectors):
         same(f"{what}: check digit", has_right_check_digit(name[0]), row["check_digit"])
 
 
+# So many of one unit are one of another, by definition.
+DEFINITIONS = """STN 2000 LBR, LTN 2240 LBR, LBR 16 ONZ, LBR 7000 GRN, APZ 480 GRN, TNE 1000 KGM, GLL 231 INQ,
+    FTQ 1728 INQ, GLI 160 OZI, BLL 42 GLL, BUA 2150.42 INQ, MTQ 1000 LTR, YRD 0.9144 MTR, YRD 36 INH, SMI 1760 YRD,
+    FTK 144 INK, HAR 10000 MTK, KWH 3600000 JOU, E14 4186.8 JOU, DZN 12 EA, GRO 12 DZN, T3 1000 H87"""
+
+
+def check_units(vectors):
+    factors = {row["code"]: (row["base"], Fraction(row["factor"])) for row in vectors["units"]}
+    same("units", len(factors), len(vectors["units"]))
+    for row in DEFINITIONS.split(","):
+        one, many, other = row.split()
+        base, factor = factors[other]
+        same(f"unit {one}", factors[one], (base, Fraction(many) * factor))
+    pound, inch = factors["LBR"][1], factors["INH"][1]
+    same("pound", pound, Fraction("0.45359237"))
+    same("cubic inch", factors["INQ"][1], inch**3 * 1000)
+    same("square inch", factors["INK"][1], inch**2)
+    same("foot pound-force", factors["85"][1], 12 * inch * pound * Fraction("9.80665"))
+
+
 def to_varint(number):
     out = b""
     while number > 0x7F:
@@ -1265,6 +1286,7 @@ def check_ledger(log):
 def main():
     check_wire(json.loads((HERE / "v1/wire.json").read_text()))
     check_names(json.loads((HERE / "v1/names.json").read_text()))
+    check_units(json.loads((HERE / "v1/units.json").read_text()))
     check_ledger(json.loads((HERE / "v1/log-small.json").read_text()))
     for failure in FAILED[:20]:
         print(failure)
