@@ -393,7 +393,7 @@ fn differences(what: &str, one: &BTreeMap<String, String>, other: &BTreeMap<Stri
 
 /// Some of the things of a world, so that a thousand worlds can be asked.
 pub(super) fn some_names(world: &World) -> Vec<&str> {
-    let every = 1 + world.things.len() / 12;
+    let every = 1 + world.things.len() / 5;
     world
         .things
         .iter()

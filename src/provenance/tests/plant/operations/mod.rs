@@ -54,25 +54,25 @@ operations! {
     TakeOut 10 building::take_out,
     Ship 18 moving::ship,
     Receive 26 moving::receive,
-    Load 14 packing::load,
-    ShipPallet 16 packing::ship_pallet,
+    Load 16 packing::load,
+    ShipPallet 21 packing::ship_pallet,
     Unload 14 packing::unload,
     Grade 3 building::grade,
     AssembleUnnamed 9 building::assemble_unnamed,
-    ReceiveShort 3 trading::receive_short,
-    ReceiveDamaged 5 trading::receive_damaged,
+    ReceiveShort 6 trading::receive_short,
+    ReceiveDamaged 6 trading::receive_damaged,
     ShipOver 3 trading::ship_over,
     Refuse 8 trading::refuse,
     TakeBack 18 trading::take_back,
     Withdraw 13 trading::withdraw,
-    Lapse 5 trading::lapse,
-    BlindReturn 3 trading::blind_return,
-    Carry 4 trading::carry,
+    Lapse 6 trading::lapse,
+    BlindReturn 5 trading::blind_return,
+    Carry 5 trading::carry,
     CrossDock 5 trading::cross_dock,
     DropShip 5 trading::drop_ship,
     Toll 3 trading::toll,
     Opening 3 outside::opening,
-    BuyOutside 2 outside::buy_outside,
+    BuyOutside 6 outside::buy_outside,
     LateSupplier 2 outside::late_supplier,
     MakeForBrand 1 outside::make_for_brand,
     Count 3 outside::count,
@@ -89,7 +89,7 @@ operations! {
 pub(super) fn plan(seed: u64) -> Vec<Operation> {
     let mut dice = Dice::of(seed, u64::MAX);
     let total: u64 = MIX.iter().map(|(_, weight)| weight).sum();
-    let count = dice.within(40, 100);
+    let count = dice.within(50, 120);
     // Something has to be there first.
     let start = [
         Operation::Mine,

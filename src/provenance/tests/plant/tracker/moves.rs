@@ -105,7 +105,7 @@ impl Words {
                     }
                 }
                 Some(Kind::Received(received)) => {
-                    away.retain(|unit| !received.units.iter().any(|came| came == unit))
+                    away.retain(|unit| !received.units.iter().any(|came| came == unit));
                 }
                 _ => {}
             }
