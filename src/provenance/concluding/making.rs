@@ -76,7 +76,7 @@ fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
         if making.role == Role::Class || entries.iter().any(|known: &MadeEntry| known.fact == fact) {
             continue;
         }
-        let time = gate.fact(fact).event_time.saturating_sub(CLOCK_SLACK);
+        let time = gate.fact(fact).event_time;
         let gone = gone_by(gate, &history.moments, time);
         let reworked = gate.run_of(fact).iter().any(|member| {
             let legs = &gate.fact(*member).reading.legs;
@@ -100,19 +100,20 @@ fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
     entries
 }
 
-/// How often a thing had been used and not taken out again up to a time.
+/// How often a thing had surely been used and not taken out again by a time, whatever clocks differ by.
 fn gone_by<'m>(gate: Gate<'_>, moments: impl IntoIterator<Item = &'m Moment>, time: i64) -> usize {
+    let (surely, perhaps) = (time.saturating_sub(CLOCK_SLACK), time.saturating_add(CLOCK_SLACK));
     let (mut gone, mut back) = (0_usize, 0_usize);
     for moment in moments {
-        if gate.fact(moment.touch.fact).event_time > time {
-            continue;
-        }
-        match moment.role {
-            Role::Dismantled if moment.via.is_some() => back += 1,
-            Role::Removed if moment.via.is_none() => back += 1,
-            role if moment.via.is_none() && (role.uses() || role == Role::Consumed) => gone += 1,
-            _ => {}
-        }
+        let at = gate.fact(moment.touch.fact).event_time;
+        let is_back = match moment.role {
+            Role::Dismantled => moment.via.is_some(),
+            Role::Removed => moment.via.is_none(),
+            _ => false,
+        };
+        let is_gone = moment.via.is_none() && (moment.role.uses() || moment.role == Role::Consumed);
+        back += usize::from(is_back && at <= perhaps);
+        gone += usize::from(is_gone && at <= surely);
     }
     gone.saturating_sub(back)
 }
@@ -197,12 +198,7 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
             if reworked {
                 here += 1;
                 push_members(gate, measure, entries, moment, member.count());
-            } else if gone_by(
-                gate,
-                moments.iter().copied(),
-                gate.fact(fact).event_time.saturating_sub(CLOCK_SLACK),
-            ) >= here
-            {
+            } else if gone_by(gate, moments.iter().copied(), gate.fact(fact).event_time) >= here {
                 here += 1;
                 let row = fresh.entry(gate.actor(fact)).or_insert((0, fact));
                 row.0 += member.count();
