@@ -20,7 +20,10 @@ use super::{
             span::{LotKey, Span},
             symbol::{BySymbol, Symbol},
         },
-        gate::{Gate, moments::Moment},
+        gate::{
+            Gate,
+            moments::{CLOCK_SLACK, Moment},
+        },
     },
     history::History,
     making::{self, Made},
@@ -74,7 +77,7 @@ impl Range {
     }
 
     /// Adds a range.
-    fn join(&mut self, other: &Self) {
+    pub(super) fn join(&mut self, other: &Self) {
         self.at_least += &other.at_least;
         self.at_most = match (self.at_most.take(), &other.at_most) {
             (Some(mut sum), Some(most)) => {
@@ -99,6 +102,8 @@ pub(in crate::provenance) struct Entry {
     pub(in crate::provenance) amount: Option<Exact>,
     /// Where it happened, if stated.
     pub(in crate::provenance) place: Symbol,
+    /// Whether it names the pieces.
+    pub(in crate::provenance) named: bool,
 }
 
 /// One holder's account.
@@ -217,6 +222,15 @@ impl Books {
         }
     }
 
+    /// Whether anybody still has some of the lot, or it is on its way.
+    pub(in crate::provenance) fn is_anywhere(&self) -> bool {
+        !self.in_transit.is_empty()
+            || self
+                .accounts
+                .values()
+                .any(|account| !account.on_hand().is_nothing())
+    }
+
     /// How much room they take, in entries.
     pub(in crate::provenance) fn weight(&self) -> usize {
         let entries = self
@@ -226,13 +240,13 @@ impl Books {
         entries.sum()
     }
 
-    /// Whether pieces that went by quantity may be some of a class lot's named members: more went, in one of the
-    /// given roles, than it has pieces without a name.
-    pub(in crate::provenance) fn may_have_taken_named(
+    /// Holders of a class lot of whose pieces that went by quantity some may be named members: more went, in one of
+    /// the given roles, than they had pieces without a name.
+    pub(in crate::provenance) fn holders_who_took_named(
         &self,
         class: &History,
         takes: impl Fn(Role) -> bool,
-    ) -> bool {
+    ) -> HashSet<Symbol, BySymbol> {
         let mut members: Vec<Span> = class
             .moments
             .iter()
@@ -242,25 +256,35 @@ impl Books {
         members.sort_unstable_by_key(|span| (span.stem.index(), span.width, span.first));
         members.dedup();
         let named = Exact::whole(members.iter().map(|span| span.count()).sum());
-        let direct: HashSet<u32> = class
-            .moments
-            .iter()
-            .filter(|moment| moment.member.is_none() && takes(moment.role))
-            .map(|moment| moment.touch.fact)
-            .collect();
-        let mut drawn = Range::nothing();
-        for entry in self.accounts.values().flat_map(|account| &account.outflow) {
-            if direct.contains(&entry.fact) && takes(entry.role) {
-                drawn.add(entry.amount.as_ref());
+        let takes = &takes;
+        // Each holder's own: who was given named pieces alone has no others.
+        let took_named = |account: &Account| {
+            let is_making =
+                |entry: &&Entry| matches!(entry.role, Role::Made | Role::Output | Role::Class | Role::Parent);
+            let (mut made, mut other, mut gone) = (Range::nothing(), Range::nothing(), Range::nothing());
+            for entry in &account.inflow {
+                if is_making(&entry) {
+                    made.add(entry.amount.as_ref());
+                } else if !entry.named {
+                    other.add(entry.amount.as_ref());
+                }
             }
-        }
-        let Some(made) = &self.made.total.at_most else {
-            return true;
+            let drawn = account
+                .outflow
+                .iter()
+                .filter(|entry| !entry.named && takes(entry.role));
+            for entry in drawn {
+                gone.add(entry.amount.as_ref());
+            }
+            let mut without_name = difference(&made.at_least, &named);
+            without_name += &other.at_least;
+            gone.at_most.is_none_or(|gone| gone > without_name)
         };
-        match &drawn.at_most {
-            Some(drawn) => *drawn > difference(made, &named),
-            None => true,
-        }
+        self.accounts
+            .iter()
+            .filter(|(_, account)| took_named(account))
+            .map(|(party, _)| *party)
+            .collect()
     }
 
     /// Which flows went into something, were built in (and not taken out) or used up.
@@ -290,11 +314,14 @@ impl Books {
             gate,
             history,
             measure: &measure,
+            outside: made.is_from_outside(history),
             carriers: carriers(gate, history),
+            carried: Carried::of(gate, history),
             accounts: HashMap::default(),
             shipments: Vec::new(),
             takings: Vec::new(),
             relays: Vec::new(),
+            returns: Vec::new(),
             late_withdrawals: Vec::new(),
             built_in: BTreeMap::new(),
             contained: BTreeMap::new(),
@@ -328,13 +355,29 @@ impl Books {
 #[derive(Clone, Debug)]
 struct Shipment {
     from: Symbol,
+    member: Option<Span>,
     to: Option<Symbol>,
     reference: Symbol,
     amount: Option<Exact>,
+    /// How much of it its receiver booked, as far as receipts can be put to shipments.
+    arrived: Exact,
+    time: i64,
     /// What of it came back to the sender: refused, withdrawn, lapsed, received again.
     back: Option<Exact>,
     /// On whose word it did: facts of the sender alone.
     withdrawn_by: Vec<u32>,
+    /// Withdrawn by its number alone: that means what is still under way.
+    as_a_whole: bool,
+}
+
+/// What was refused at the door, withdrawn or lapsed: the sender's again.
+#[derive(Clone, Debug)]
+struct Return {
+    by: Symbol,
+    member: Option<Span>,
+    reference: Symbol,
+    amount: Option<Exact>,
+    fact: u32,
 }
 
 /// What passed through a carrier's hands.
@@ -351,6 +394,8 @@ struct Relay {
 #[derive(Clone, Debug)]
 struct Taking {
     by: Symbol,
+    member: Option<Span>,
+    from: Option<Symbol>,
     reference: Symbol,
     amount: Option<Exact>,
     fact: u32,
@@ -362,12 +407,17 @@ struct Clerk<'a> {
     gate: Gate<'a>,
     history: &'a History,
     measure: &'a Measure,
+    /// Whether nobody says that he made the lot, but for what was put back into it.
+    outside: bool,
     /// Who carries the lot to others and has none of it himself: his movements are those of what he carries.
     carriers: HashSet<Symbol, BySymbol>,
+    /// Who carried shipments of whom, and to whom: a trader may also carry what is not his.
+    carried: Carried,
     accounts: HashMap<Symbol, Account, BySymbol>,
     shipments: Vec<Shipment>,
     takings: Vec<Taking>,
     relays: Vec<Relay>,
+    returns: Vec<Return>,
     late_withdrawals: Vec<LateWithdrawal>,
     built_in: BTreeMap<String, (LotKey, Symbol, Range)>,
     contained: BTreeMap<String, (LotKey, Option<Symbol>, Range)>,
@@ -385,6 +435,7 @@ impl Clerk<'_> {
                 role: entry.role,
                 amount: entry.amount.at_most.clone(),
                 place: self.gate.fact(entry.fact).reading.facility,
+                named: false,
             });
         }
         for moment in &self.history.moments {
@@ -436,12 +487,13 @@ impl Clerk<'_> {
     }
 
     /// On whose account what a fact took out is booked: who acts, or for whom and where, whoever has some.
-    fn charged(&self, fact: u32) -> Symbol {
+    fn charged(&self, fact: u32, amount: Option<&Exact>) -> Symbol {
         let actor = self.gate.actor(fact);
         let operator = self.gate.operator(fact);
         let principal = self.gate.fact(fact).reading.principal.named();
         let kept_for_actor = operator != actor
             && self.accounts.contains_key(&operator)
+            && amount.is_none_or(|amount| self.available(self.account_of(actor)) < *amount)
             && self.shipments.iter().any(|shipment| {
                 shipment.to == Some(operator)
                     && (shipment.from == actor || shipment.from == self.account_of(actor))
@@ -454,6 +506,33 @@ impl Clerk<'_> {
             .flatten()
             .find(|party| self.accounts.contains_key(party))
             .unwrap_or_else(|| self.account_of(actor))
+    }
+
+    /// What a party has as far as it is booked; what is not stated counts as nothing.
+    fn available(&self, party: Symbol) -> Exact {
+        let mut available = Exact::zero();
+        if let Some(account) = self.accounts.get(&party) {
+            available += &account.total_in().at_least;
+            available -= &account.total_out().at_least;
+        }
+        let nothing = Exact::zero();
+        for taking in self.takings.iter().filter(|taking| taking.by == party) {
+            available += taking.amount.as_ref().unwrap_or(&nothing);
+        }
+        for shipment in self.shipments.iter().filter(|shipment| shipment.from == party) {
+            available += shipment.back.as_ref().unwrap_or(&nothing);
+        }
+        let is_his = |one: &&Return| {
+            one.by == party
+                || self
+                    .shipments
+                    .iter()
+                    .any(|shipment| shipment.from == party && shipment.to == Some(one.by))
+        };
+        for one in self.returns.iter().filter(is_his) {
+            available += one.amount.as_ref().unwrap_or(&nothing);
+        }
+        available
     }
 
     fn book(&mut self, party: Symbol, inward: bool, entry: Entry) {
@@ -489,11 +568,12 @@ impl Clerk<'_> {
             role: moment.role,
             amount: amount.clone(),
             place: reading.facility,
+            named: moment.member.is_some(),
         };
         let flow = self.is_flow(moment);
         match moment.role {
             Role::Input | Role::Child | Role::Consumed if moment.via.is_none() => {
-                let party = self.charged(fact);
+                let party = self.charged(fact, amount.as_ref());
                 if read.not_compared {
                     self.note_incomparable(party);
                 }
@@ -515,7 +595,7 @@ impl Clerk<'_> {
             // A parent that was taken apart without naming what came out gives back all that was in it.
             Role::Dismantled if moment.via.is_some() => self.take_out(moment.via, actor, entry),
             Role::Opening if moment.via.is_none() => self.book_opening(moment, entry),
-            Role::Sent | Role::Taken if flow && self.carriers.contains(&actor) => {
+            Role::Sent | Role::Taken if flow && self.passes_on(moment) => {
                 let to = reading.to.named().filter(|_| moment.role == Role::Sent);
                 self.relays.push(Relay {
                     carrier: actor,
@@ -526,12 +606,12 @@ impl Clerk<'_> {
                 self.move_contents(moment, None);
             }
             Role::Sent if flow => {
-                let party = self.charged(fact);
+                let party = self.charged(fact, amount.as_ref());
                 if read.not_compared {
                     self.note_incomparable(party);
                 }
                 let withdrawn = gate.came_back_whole(fact);
-                if let Some(carrier) = reading.carrier.named().filter(|one| self.carriers.contains(one)) {
+                if let Some(carrier) = reading.carrier.named() {
                     self.relays.push(Relay {
                         carrier,
                         to: None,
@@ -541,9 +621,13 @@ impl Clerk<'_> {
                 }
                 self.shipments.push(Shipment {
                     from: party,
+                    member: moment.member,
                     to: reading.to.named(),
                     reference: reading.reference,
                     back: withdrawn.and_then(|_| amount.clone()),
+                    arrived: Exact::zero(),
+                    time: gate.fact(fact).event_time,
+                    as_a_whole: withdrawn.is_some(),
                     withdrawn_by: withdrawn.into_iter().collect(),
                     amount,
                 });
@@ -556,6 +640,8 @@ impl Clerk<'_> {
                 }
                 self.takings.push(Taking {
                     by: actor,
+                    member: moment.member,
+                    from: reading.from.named(),
                     reference: reading.reference,
                     amount,
                     fact,
@@ -563,7 +649,13 @@ impl Clerk<'_> {
                 });
                 self.move_contents(moment, Some(actor));
             }
-            Role::Returned if flow => self.give_back(moment, amount),
+            Role::Returned if flow => self.returns.push(Return {
+                by: actor,
+                member: moment.member,
+                reference: reading.reference,
+                amount,
+                fact,
+            }),
             Role::Handed if flow => {
                 self.hand_over(moment, entry);
             }
@@ -586,6 +678,16 @@ impl Clerk<'_> {
         }
     }
 
+    /// Whether a shipment or receipt moves what its party only carries.
+    fn passes_on(&self, moment: &Moment) -> bool {
+        let fact = moment.touch.fact;
+        let reading = &self.gate.fact(fact).reading;
+        let party = self.gate.actor(fact);
+        self.carriers.contains(&party)
+            // A trader ships what is his, too: only the number says that this is not.
+            || self.carried.numbers.contains(&(party, reading.reference))
+    }
+
     fn books_receipts(&self, party: Symbol) -> bool {
         self.history
             .moments
@@ -602,8 +704,8 @@ impl Clerk<'_> {
         let actor = gate.actor(fact);
         let giver = reading.from.named().unwrap_or(actor);
         let to = reading.to.named().unwrap_or(actor);
-        let (given_by_carrier, taken_by_carrier) =
-            (self.carriers.contains(&giver), self.carriers.contains(&to));
+        let given_by_carrier = self.carriers.contains(&giver) || self.carried.to.contains(&(giver, to));
+        let taken_by_carrier = self.carriers.contains(&to) || self.carried.of.contains(&(giver, to));
         if given_by_carrier {
             self.relays.push(Relay {
                 carrier: giver,
@@ -612,28 +714,41 @@ impl Clerk<'_> {
                 fact,
             });
         }
-        if given_by_carrier && !taken_by_carrier && actor == to {
+        // Who has shipped it to him says the same again.
+        let told_again = self.history.moments.iter().any(|other| {
+            other.role == Role::Sent
+                && gate.actor(other.touch.fact) == giver
+                && gate.fact(other.touch.fact).reading.to.named() == Some(to)
+        });
+        let is_receipt = actor == to && !self.books_receipts(to);
+        if !taken_by_carrier && is_receipt && (given_by_carrier || told_again) {
             self.takings.push(Taking {
                 by: to,
+                member: moment.member,
+                from: Some(giver),
                 reference: Symbol::NONE,
                 amount: entry.amount,
                 fact,
                 place: entry.place,
             });
-        } else if !given_by_carrier && !taken_by_carrier {
-            let from = reading
-                .from
-                .named()
-                .map_or_else(|| self.charged(fact), |from| self.account_of(from));
+        } else if !given_by_carrier && !taken_by_carrier && !told_again {
+            let from = reading.from.named().map_or_else(
+                || self.charged(fact, entry.amount.as_ref()),
+                |from| self.account_of(from),
+            );
             self.book(from, false, entry.clone());
             // Who also books a receipt tells of one arrival twice.
             if self.books_receipts(to) {
                 self.shipments.push(Shipment {
                     from,
+                    member: moment.member,
                     to: Some(to),
                     reference: Symbol::NONE,
                     amount: entry.amount,
+                    arrived: Exact::zero(),
+                    time: gate.fact(fact).event_time,
                     back: None,
+                    as_a_whole: false,
                     withdrawn_by: Vec::new(),
                 });
             } else {
@@ -703,46 +818,6 @@ impl Clerk<'_> {
         });
         self.book(party, true, entry);
     }
-
-    /// Refused at the door, withdrawn or lapsed: the sender's again.
-    fn give_back(&mut self, moment: &Moment, amount: Option<Exact>) {
-        let gate = self.gate;
-        let fact = moment.touch.fact;
-        let actor = gate.actor(fact);
-        let reference = gate.fact(fact).reading.reference;
-        let mut left = amount;
-        for shipment in &mut self.shipments {
-            let concerns = (shipment.from == actor
-                || shipment.to == Some(actor)
-                || shipment.to.is_none()
-                || self.carriers.contains(&actor))
-                && (reference == Symbol::NONE
-                    || shipment.reference == Symbol::NONE
-                    || shipment.reference == reference);
-            if !concerns {
-                continue;
-            }
-            if shipment.from == actor {
-                shipment.withdrawn_by.push(fact);
-            }
-            match (&mut left, &shipment.amount) {
-                (Some(left), Some(sent)) => {
-                    let mut room = sent.clone();
-                    room -= shipment.back.as_ref().unwrap_or(&Exact::zero());
-                    let part = room.min(left.clone());
-                    let mut back = shipment.back.take().unwrap_or_else(Exact::zero);
-                    back += &part;
-                    *left -= &part;
-                    shipment.back = Some(back);
-                    if left.is_zero() {
-                        return;
-                    }
-                }
-                // Some of it, nobody says how much: all of it may have come back.
-                (None, _) | (_, None) => shipment.back = shipment.amount.clone(),
-            }
-        }
-    }
 }
 
 impl Clerk<'_> {
@@ -758,6 +833,8 @@ impl Clerk<'_> {
             .into_iter()
             .filter_map(|name| self.gate.symbols.get(name))
             .collect();
+        self.put_receipts_to_shipments();
+        self.give_back();
         let mut arrived: HashMap<Symbol, Range, BySymbol> = HashMap::default();
         let over_receipts = receivers
             .into_iter()
@@ -766,6 +843,77 @@ impl Clerk<'_> {
         self.keep_what_arrived(&arrived);
         self.book_back();
         (self.in_transit(arrived), over_receipts)
+    }
+
+    /// Puts receipts to the shipments that they can be of: of the same number first, then from whom they name,
+    /// then any to the receiver.
+    fn put_receipts_to_shipments(&mut self) {
+        for taking in &self.takings {
+            let Some(mut left) = taking.amount.clone() else {
+                continue;
+            };
+            let by_number = |one: &Shipment| taking.reference.is_some() && one.reference == taking.reference;
+            let by_sender = |one: &Shipment| taking.from == Some(one.from);
+            let by_member = |one: &Shipment| taking.member.is_some() && one.member == taking.member;
+            let fits: [&dyn Fn(&Shipment) -> bool; 4] = [&by_member, &by_number, &by_sender, &|_| true];
+            for fits in fits {
+                let to_him = |one: &&mut Shipment| one.to.is_none_or(|to| to == taking.by) && fits(one);
+                for shipment in self.shipments.iter_mut().filter(to_him) {
+                    let Some(sent) = &shipment.amount else { continue };
+                    let part = difference(sent, &shipment.arrived).min(left.clone());
+                    shipment.arrived += &part;
+                    left -= &part;
+                }
+            }
+        }
+    }
+
+    /// Puts what was refused, withdrawn or lapsed to the shipments that it can be of: of the same number if both
+    /// name one; first to what nobody received.
+    fn give_back(&mut self) {
+        for one in std::mem::take(&mut self.returns) {
+            let numbered =
+                |shipment: &Shipment| one.reference.is_some() && shipment.reference == one.reference;
+            let any_numbered = self.shipments.iter().any(numbered);
+            // Named pieces come back from where they were sent by name.
+            let same = |shipment: &Shipment| one.member.is_some() && shipment.member == one.member;
+            let any_same = self.shipments.iter().any(same);
+            let by_carrier = self.carriers.contains(&one.by);
+            let mut left = one.amount.clone();
+            for not_received in [true, false] {
+                for shipment in &mut self.shipments {
+                    let concerns = (shipment.from == one.by
+                        || shipment.to == Some(one.by)
+                        || shipment.to.is_none()
+                        || by_carrier)
+                        && (!any_numbered || numbered(shipment))
+                        && (!any_same || same(shipment));
+                    if !concerns || left.as_ref().is_some_and(Exact::is_zero) {
+                        continue;
+                    }
+                    let (Some(wanted), Some(sent)) = (&mut left, &shipment.amount) else {
+                        // Some of it, nobody says how much: all of it may have come back.
+                        shipment.back.clone_from(&shipment.amount);
+                        continue;
+                    };
+                    let mut room = difference(sent, shipment.back.as_ref().unwrap_or(&Exact::zero()));
+                    if not_received {
+                        room = difference(&room, &shipment.arrived);
+                    }
+                    let part = room.min(wanted.clone());
+                    if part.is_zero() {
+                        continue;
+                    }
+                    if shipment.from == one.by {
+                        shipment.withdrawn_by.push(one.fact);
+                    }
+                    let mut back = shipment.back.take().unwrap_or_else(Exact::zero);
+                    back += &part;
+                    *wanted -= &part;
+                    shipment.back = Some(back);
+                }
+            }
+        }
     }
 
     /// What its receiver has received cannot be withdrawn: of shipments to one receiver no more comes back than
@@ -802,11 +950,14 @@ impl Clerk<'_> {
                     let part = back.clone().min(left.clone());
                     *back -= &part;
                     left -= &part;
-                    facts.extend(&shipment.withdrawn_by);
+                    // By its number alone what was left of it was withdrawn, of whichever lots.
+                    if !shipment.as_a_whole && !part.is_zero() {
+                        facts.extend(&shipment.withdrawn_by);
+                    }
                 }
             }
             let kept = difference(&beyond, &left);
-            if !kept.is_zero() {
+            if !kept.is_zero() && !facts.is_empty() {
                 self.late_withdrawals.push(LateWithdrawal { facts, beyond: kept });
             }
         }
@@ -818,6 +969,8 @@ impl Clerk<'_> {
             .relays
             .iter()
             .map(|relay| (self.gate.symbols.name(relay.carrier), relay.carrier))
+            // A trader who also carries hands on what is his, too: his account tells.
+            .filter(|(_, carrier)| self.carriers.contains(carrier))
             .collect();
         names.sort_unstable_by_key(|(name, _)| *name);
         names.dedup();
@@ -884,13 +1037,20 @@ impl Clerk<'_> {
             let more = difference(brought, shipped);
             offered.add(Some(&more));
         }
-        // What came beyond what was shipped to him is his own, back from where he sent it, as far as he sent any.
+        // What bears the number of his own shipment, or comes from whom he sent some that came back, is his own;
+        // so is what came beyond what was shipped to him, as far as he sent any.
+        let mut home = Exact::zero();
+        for taking in takings.iter().filter(|taking| self.comes_home(taking)) {
+            home += taking.amount.as_ref().unwrap_or(&Exact::zero());
+        }
+        let mut own = self.take_back(receiver, &home, &takings);
         let beyond = match &offered.at_most {
-            Some(offered) => difference(&received.at_least, offered),
+            Some(offered) => difference(&difference(&received.at_least, &own), offered),
             None => Exact::zero(),
         };
-        let own = self.take_back(receiver, &beyond);
-        let mut beyond = difference(&beyond, &own);
+        let more = self.take_back(receiver, &beyond, &takings);
+        own += &more;
+        let mut beyond = difference(&beyond, &more);
         beyond = beyond.max(self.over_by_number(receiver, &takings));
         let mut left_own = own.clone();
         let account = self.accounts.entry(receiver).or_default();
@@ -907,6 +1067,7 @@ impl Clerk<'_> {
                 role: Role::Taken,
                 amount,
                 place: taking.place,
+                named: taking.member.is_some(),
             });
         }
         let mut from_others = received.clone();
@@ -915,8 +1076,7 @@ impl Clerk<'_> {
             *most -= &own;
         }
         arrived.insert(receiver, from_others);
-        let outside = !self.history.makings.iter().any(|making| making.own_word);
-        if beyond.is_zero() || outside || self.measure.is_within_tolerance(&beyond, &received.at_least) {
+        if beyond.is_zero() || self.outside || self.measure.is_within_tolerance(&beyond, &received.at_least) {
             return None;
         }
         account.beyond_shipped = beyond.clone();
@@ -925,6 +1085,17 @@ impl Clerk<'_> {
             facts: takings.iter().map(|taking| taking.fact).collect(),
             shipped: difference(&received.at_least, &beyond),
             received: received.at_least,
+        })
+    }
+
+    /// Whether a receipt says that the receiver's own shipment came home.
+    fn comes_home(&self, taking: &Taking) -> bool {
+        let booked = self.gate.fact(taking.fact).event_time.saturating_add(CLOCK_SLACK);
+        self.shipments.iter().any(|shipment| {
+            shipment.from == taking.by
+                && shipment.time <= booked
+                && (taking.reference.is_some() && shipment.reference == taking.reference
+                    || shipment.back.is_some() && taking.from.is_some() && taking.from == shipment.to)
         })
     }
 
@@ -960,26 +1131,43 @@ impl Clerk<'_> {
 
     /// Takes back up to `wanted` of what a party shipped: it came home, as refused, withdrawn or without papers.
     /// Returns how much that was.
-    fn take_back(&mut self, party: Symbol, wanted: &Exact) -> Exact {
+    fn take_back(&mut self, party: Symbol, wanted: &Exact, takings: &[Taking]) -> Exact {
+        let booked = |taking: &Taking| self.gate.fact(taking.fact).event_time;
+        // Of a lot that nobody made here a receipt may as well be the first that came in: then it came back only
+        // if it was booked after some was sent.
+        let mut wanted = wanted.clone();
+        let mut last = i64::MAX;
+        if self.outside {
+            let sent = self.shipments.iter().filter(|shipment| shipment.from == party);
+            let first = sent.map(|shipment| shipment.time).min().unwrap_or(i64::MAX);
+            let mut after = Exact::zero();
+            for taking in takings.iter().filter(|taking| booked(taking) >= first) {
+                after += taking.amount.as_ref().unwrap_or(&Exact::zero());
+            }
+            wanted = wanted.min(after);
+            last = takings.iter().map(booked).max().unwrap_or(i64::MIN);
+        }
         let mut left = wanted.clone();
-        for shipment in self
+        // What was refused or withdrawn comes home first.
+        let mut own: Vec<&mut Shipment> = self
             .shipments
             .iter_mut()
-            .filter(|shipment| shipment.from == party)
-        {
+            .filter(|shipment| shipment.from == party && shipment.time <= last)
+            .collect();
+        own.sort_by_key(|shipment| shipment.back.is_none());
+        for shipment in own {
             let Some(sent) = shipment.amount.clone() else {
                 continue;
             };
-            // What was refused or withdrawn is his already; receiving it brings it to his door.
             let back = shipment.back.clone().unwrap_or_else(Exact::zero);
-            let part = sent.min(left.clone());
+            let part = if back.is_zero() { sent } else { back.clone() }.min(left.clone());
             left -= &part;
             shipment.back = Some(back.max(part));
             if left.is_zero() {
                 break;
             }
         }
-        difference(wanted, &left)
+        difference(&wanted, &left)
     }
 
     /// Books what came back of shipments as not gone out.
@@ -1052,6 +1240,37 @@ fn difference(one: &Exact, other: &Exact) -> Exact {
     let mut more = one.clone();
     more -= other;
     if more.is_negative() { Exact::zero() } else { more }
+}
+
+/// Which shipments named a carrier.
+#[derive(Debug, Default)]
+struct Carried {
+    /// Sender and carrier.
+    of: HashSet<(Symbol, Symbol)>,
+    /// Carrier and consignee.
+    to: HashSet<(Symbol, Symbol)>,
+    /// Carrier and number.
+    numbers: HashSet<(Symbol, Symbol)>,
+}
+
+impl Carried {
+    fn of(gate: Gate<'_>, history: &History) -> Self {
+        let mut carried = Self::default();
+        for moment in history.moments.iter().filter(|moment| moment.role == Role::Sent) {
+            let reading = &gate.fact(moment.touch.fact).reading;
+            let Some(carrier) = reading.carrier.named() else {
+                continue;
+            };
+            carried.of.insert((gate.actor(moment.touch.fact), carrier));
+            if let Some(to) = reading.to.named().filter(|to| *to != carrier) {
+                carried.to.insert((carrier, to));
+            }
+            if reading.reference.is_some() {
+                carried.numbers.insert((carrier, reading.reference));
+            }
+        }
+        carried
+    }
 }
 
 /// Who carries the lot and has none of it himself: named as carrier, or taking over from one, and neither maker

@@ -171,6 +171,8 @@ struct Lines<'a> {
     position: HashMap<u32, usize>,
     /// Shipments and hand-overs by receiver, in order; none: to nobody named.
     sent_to: HashMap<Option<Symbol>, Vec<u32>>,
+    /// Entries of a class lot all of whose pieces have names: what is drawn by quantity is sooner something else.
+    named: Entries,
     /// What a lot's own fact uses besides its books: parts of a run that feeds itself.
     feeds_itself: HashSet<u32>,
     followed: HashMap<Symbol, bool, BySymbol>,
@@ -200,9 +202,11 @@ impl<'a> Lines<'a> {
             .copied()
             .filter(|entry| gate.run_of(*entry).iter().any(|fact| uses.contains(fact)))
             .collect();
+        let named = named_entries(gate, history, books, entries);
         Self {
             gate,
             books,
+            named,
             position: entries.iter().copied().zip(0..).collect(),
             sent_to,
             feeds_itself,
@@ -378,6 +382,11 @@ impl<'a> Lines<'a> {
                         .extend(filling.from.surely.iter().chain(&filling.from.possibly));
                 }
             }
+            let by_name = &behind.surely & &self.named;
+            if by_name.len() < behind.surely.len() {
+                behind.surely = &behind.surely - &by_name;
+                behind.possibly.extend(by_name);
+            }
             behind.possibly = &behind.possibly - &behind.surely;
             self.draws.insert(*fact, behind);
             if filled.is_some() && filled == drawn {
@@ -385,4 +394,44 @@ impl<'a> Lines<'a> {
             }
         }
     }
+}
+
+/// The makings of a class lot all of whose pieces had names before the next one: as many members were named by
+/// then as it had pieces.
+fn named_entries(gate: Gate<'_>, history: &History, books: &Books, entries: &[u32]) -> Entries {
+    let mut named: Vec<(i64, u64)> = history
+        .moments
+        .iter()
+        .filter(|moment| moment.role.makes() && moment.via.is_none())
+        .filter_map(|moment| Some((gate.fact(moment.joined?.fact).event_time, moment.member?.count())))
+        .collect();
+    if named.is_empty() {
+        return Entries::new();
+    }
+    named.sort_unstable();
+    let made = |fact: u32| {
+        let mut sum = Exact::zero();
+        let inflow = books.accounts.values().flat_map(|account| &account.inflow);
+        for entry in inflow.filter(|entry| entry.fact == fact && entry.role != Role::Taken) {
+            sum += entry.amount.as_ref().unwrap_or(&Exact::zero());
+        }
+        sum
+    };
+    let mut pieces = Exact::zero();
+    let mut all_named = Entries::new();
+    for (at, entry) in entries.iter().enumerate() {
+        pieces += &made(*entry);
+        let next = entries
+            .get(at + 1)
+            .map_or(i64::MAX, |next| gate.fact(*next).event_time);
+        let names: u64 = named
+            .iter()
+            .filter(|(time, _)| *time < next)
+            .map(|(_, count)| count)
+            .sum();
+        if !pieces.is_zero() && pieces <= Exact::whole(names) {
+            all_named.extend(0..=at);
+        }
+    }
+    all_named
 }
