@@ -1,6 +1,6 @@
 //! `lot`: what a log says about one lot, computed here from the log's own files.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -25,13 +25,38 @@ use lotproof::{
 use crate::{
     Outcome,
     auditing::{open_source, read_trust},
-    tree::{tree, word},
+    glance::{contradictions, glance},
+    tree::tree,
 };
+
+/// Most anomalies behind a lot that are given in JSON.
+const NEAREST_MAX: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Walk {
     Up,
     Down,
+}
+
+/// How far a walk goes; what lies beyond is counted and said.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Reach {
+    /// Most steps to go from the lot
+    #[arg(long, default_value_t = Bounds::default().depth_max)]
+    depth: u32,
+    /// Most lots to take in
+    #[arg(long, default_value_t = Bounds::default().nodes_max)]
+    nodes: usize,
+}
+
+impl Reach {
+    pub(crate) fn bounds(self) -> Bounds {
+        Bounds {
+            depth_max: self.depth,
+            nodes_max: self.nodes,
+            ..Bounds::default()
+        }
+    }
 }
 
 /// `lotproof lot`
@@ -49,6 +74,8 @@ pub(crate) struct Lot {
     /// Towards what it was made from, or what it went into
     #[arg(long, value_enum, default_value = "up")]
     direction: Walk,
+    #[command(flatten)]
+    reach: Reach,
     /// Openings of sealed fields, as `publish --openings` wrote them
     #[arg(long)]
     openings: Option<PathBuf>,
@@ -91,30 +118,34 @@ impl Lot {
         let summary = projection
             .lot(&lot)
             .with_context(|| format!("the log has no event about {lot}"))?;
+        let bounds = self.reach.bounds();
         let walk = projection
-            .provenance(&lot, direction, Bounds::default())
+            .provenance(&lot, direction, bounds)
             .context("no provenance")?;
+        let custody = projection.custody(&lot).unwrap_or_default();
+        let lineage = projection.lineage(&lot, NEAREST_MAX).context("no lineage")?;
         if self.json {
-            let json = serde_json::json!({ "lot": summary, "provenance": walk });
+            let json = serde_json::json!({
+                "lot": summary, "custody": custody, "provenance": walk, "lineage": lineage,
+            });
             println!("{}", serde_json::to_string_pretty(&json)?);
         } else {
-            print!("{}", tree(&walk));
-            let mut lines = BTreeSet::new();
-            for anomaly in &summary.anomalies {
-                let line = format!(
-                    "anomaly  {} at {}, weighs on the {}: {}",
-                    anomaly.kind.as_str(),
-                    anomaly.lot,
-                    word(&anomaly.weighs_on)?,
-                    anomaly.detail
-                );
-                // Several steps may lack the same.
-                if lines.insert(line.clone()) {
-                    println!("{line}");
+            print!("{}", glance(projection, &summary, &custody));
+            println!(
+                "\n{}",
+                match direction {
+                    Direction::Up => "where it came from",
+                    Direction::Down => "where it went",
                 }
-            }
+            );
+            print!("{}", tree(&walk, &bounds));
+            print!("\n{}", contradictions(projection, &lineage));
         }
-        Ok(if summary.anomalies.is_empty() {
+        let all_looked_at = !walk.truncated && !lineage.truncated && !summary.notices_truncated;
+        if !all_looked_at {
+            eprintln!("the answer is not complete: something was left out, as it says");
+        }
+        Ok(if lineage.total == 0 && all_looked_at {
             Outcome::Clean
         } else {
             Outcome::Findings
