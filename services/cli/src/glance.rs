@@ -44,12 +44,12 @@ pub(crate) fn glance(projection: &Projection, lot: &LotSummary, custody: &[Custo
 }
 
 /// What does not fit at a lot and behind it, as lines.
-pub(crate) fn contradictions(projection: &Projection, lineage: &Lineage) -> String {
+pub(crate) fn contradictions(projection: &Projection, lot: &str, lineage: &Lineage) -> String {
     let mut glance = Glance {
         projection,
         out: String::new(),
     };
-    glance.lineage(lineage);
+    glance.lineage(lot, lineage);
     glance.out
 }
 
@@ -207,13 +207,13 @@ impl Glance<'_> {
                         .map_or_else(|| "somebody".to_owned(), |by| self.name(by))
                 ),
             };
-            let much = row.quantity.as_ref().map(|much| format!("{much} "));
+            let much = row.quantity.as_ref().map(|much| format!(" {much}"));
             let via = row.via.as_ref().map(|via| format!(" in {}", short(via)));
             let text = format!(
-                "{} {}{}{}{}, {who}",
+                "{} {who}: {}{}{}{}",
                 time(row.event_time),
-                much.unwrap_or_default(),
                 row.kind,
+                much.unwrap_or_default(),
                 to.unwrap_or_default(),
                 via.unwrap_or_default(),
             );
@@ -245,7 +245,7 @@ impl Glance<'_> {
         }
     }
 
-    fn lineage(&mut self, lineage: &Lineage) {
+    fn lineage(&mut self, lot: &str, lineage: &Lineage) {
         let looked_at = count(lineage.looked_at, "lot");
         if lineage.total == 0 {
             let _ = writeln!(
@@ -273,7 +273,8 @@ impl Glance<'_> {
                 Weight::Signer => format!("weighs on {signer} and what came of it there"),
             };
             let depth = match row.depth {
-                0 => "here".to_owned(),
+                0 if anomaly.lot == lot => "here".to_owned(),
+                0 => "in a step that made it".to_owned(),
                 depth => format!("{} up", count(depth as usize, "step")),
             };
             let _ = writeln!(
@@ -298,4 +299,4 @@ impl Glance<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

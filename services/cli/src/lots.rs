@@ -18,7 +18,7 @@ use lotproof::{
         tile::{TilePath, entry_bundles_between},
     },
     projector::Projector,
-    provenance::{Bounds, Direction},
+    provenance::{Bounds, Direction, Lineage, LotSummary, Provenance},
     trust::TrustFile,
 };
 
@@ -139,17 +139,27 @@ impl Lot {
                 }
             );
             print!("{}", tree(&walk, &bounds));
-            print!("\n{}", contradictions(projection, &lineage));
+            print!("\n{}", contradictions(projection, &lot, &lineage));
         }
-        let all_looked_at = !walk.truncated && !lineage.truncated && !summary.notices_truncated;
-        if !all_looked_at {
-            eprintln!("the answer is not complete: something was left out, as it says");
+        let outcome = outcome(&summary, &walk, &lineage);
+        if is_cut(&summary, &walk, &lineage) {
+            eprintln!("not complete: bounds cut something off, as the answer says");
         }
-        Ok(if lineage.total == 0 && all_looked_at {
-            Outcome::Clean
-        } else {
-            Outcome::Findings
-        })
+        Ok(outcome)
+    }
+}
+
+/// Whether the answer leaves something out that a program must know of.
+const fn is_cut(lot: &LotSummary, walk: &Provenance, lineage: &Lineage) -> bool {
+    walk.truncated || lineage.truncated || lot.notices_truncated
+}
+
+/// A lot is clean if nothing behind it is contradicted, and if all that is behind it was looked at.
+const fn outcome(lot: &LotSummary, walk: &Provenance, lineage: &Lineage) -> Outcome {
+    if lineage.total > 0 || is_cut(lot, walk, lineage) {
+        Outcome::Findings
+    } else {
+        Outcome::Clean
     }
 }
 
@@ -189,4 +199,37 @@ pub(crate) fn each_entry(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{glance, tree};
+
+    #[test]
+    fn a_lot_is_clean_only_if_all_behind_it_was_looked_at_and_nothing_contradicts_it() {
+        let lot = glance::tests::lot();
+        let nodes = vec![tree::tests::node("urn:pack", None, 1, 0)];
+        let walk = tree::tests::walk(Direction::Up, nodes, Vec::new());
+        let lineage = glance::tests::clean();
+        assert_eq!(outcome(&lot, &walk, &lineage), Outcome::Clean);
+        let (mut cut_lot, mut cut_walk, mut cut_lineage) = (lot.clone(), walk.clone(), lineage.clone());
+        cut_lot.notices_truncated = true;
+        cut_walk.truncated = true;
+        cut_lineage.truncated = true;
+        let mut contradicted = lineage.clone();
+        contradicted.total = 1;
+        for (lot, walk, lineage) in [
+            (&cut_lot, &walk, &lineage),
+            (&lot, &cut_walk, &lineage),
+            (&lot, &walk, &cut_lineage),
+            (&lot, &walk, &contradicted),
+        ] {
+            assert_eq!(outcome(lot, walk, lineage), Outcome::Findings);
+        }
+        // What strangers said is no finding about the lot.
+        let mut talked_about = lot.clone();
+        talked_about.strangers.total = 7;
+        assert_eq!(outcome(&talked_about, &walk, &lineage), Outcome::Clean);
+    }
 }

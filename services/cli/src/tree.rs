@@ -119,7 +119,7 @@ impl<'a> Printer<'a> {
             let why = if self.walk.truncated {
                 "not followed"
             } else {
-                "who says so has no part in it"
+                "not followed: its signer has no standing in it"
             };
             self.line(depth, format_args!("{amount}{name}{until} ({why})"));
             return;
@@ -221,18 +221,17 @@ impl<'a> Printer<'a> {
     /// Whether an item would print as the one before it, but for its serial.
     fn is_like(&self, before: &StepItem, item: &StepItem) -> bool {
         let stem = |lot: &str| lot.rsplit_once('/').map(|(stem, _)| stem.to_owned());
-        let (Some(one), Some(other)) = (
-            self.nodes.get(before.lot.as_str()),
-            self.nodes.get(item.lot.as_str()),
-        ) else {
-            return false;
+        let looks = |lot: &str| {
+            let node = self.nodes.get(lot);
+            node.map(|node| (node.unknown, marks(node)))
         };
-        item.lot.contains("/21/")
+        let alike = looks(&before.lot) == looks(&item.lot);
+        alike
+            && item.lot.contains("/21/")
             && !self.lots.contains(item.lot.as_str())
             && stem(&before.lot) == stem(&item.lot)
             && (&before.quantity, before.sealed, before.until) == (&item.quantity, item.sealed, item.until)
-            && (one.unknown, marks(one)) == (other.unknown, marks(other))
-            && self.pieces(item).len() == 1
+            && self.pieces(item).len() < 2
             && self
                 .steps_of(&item.lot)
                 .iter()
@@ -300,11 +299,12 @@ pub(crate) fn step_line(walk: &Provenance, step: &Step) -> String {
         let _ = write!(line, " ({country})");
     }
     let _ = write!(line, ", entry {}", step.leaf_index);
-    if let Some(run) = &step.run {
-        let _ = write!(line, ", run {}", short(run));
-    }
     if !step.more_events.is_empty() {
-        let _ = write!(line, ", told in {} events", step.more_events.len() + 1);
+        let run = step
+            .run
+            .as_deref()
+            .map_or_else(String::new, |run| format!(" of run {}", short(run)));
+        let _ = write!(line, ", told in {} events{run}", step.more_events.len() + 1);
     }
     if step.contested {
         line.push_str(" (contested: another version, a correction or a void of it does not count yet)");
@@ -316,4 +316,4 @@ pub(crate) fn step_line(walk: &Provenance, step: &Step) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -130,7 +130,7 @@ impl Cuts {
 
 #[cfg(test)]
 mod tests {
-    use lotproof::provenance::Direction;
+    use lotproof::provenance::{Direction, Strangers};
 
     use super::*;
 
@@ -160,6 +160,68 @@ mod tests {
             let named: Vec<_> = cuts.cuts.iter().map(|cut| (cut.bound, cut.left_out)).collect();
             assert_eq!((named, cuts.truncated), (expected, walk.truncated), "{walk:?}");
             assert!(cuts.cuts.iter().all(|cut| cut.at_least));
+        }
+    }
+
+    #[test]
+    fn a_lot_names_what_of_its_lineage_and_of_strangers_is_not_told() {
+        let lot = |strangers, notices_truncated| LotSummary {
+            lot: "a".into(),
+            product: None,
+            kind: None,
+            class_lot: None,
+            owner_of_identifier: None,
+            makers: Vec::new(),
+            claimed_makers: Vec::new(),
+            reported_by: Vec::new(),
+            made: Vec::new(),
+            made_at_most: Vec::new(),
+            made_unknown: false,
+            used: Vec::new(),
+            not_compared: Vec::new(),
+            stock: Vec::new(),
+            on_hold: false,
+            recalled: false,
+            noticed_through: Vec::new(),
+            notices_truncated,
+            unknown: false,
+            anomalies: Vec::new(),
+            facts: Vec::new(),
+            strangers: Strangers {
+                total: strangers,
+                facts: Vec::new(),
+            },
+        };
+        let lineage = |total, too_deep| Lineage {
+            total,
+            kinds: [].into(),
+            nearest: Vec::new(),
+            looked_at: 1,
+            truncated: too_deep > 0,
+            left_out: LeftOut {
+                too_deep,
+                too_many: 0,
+            },
+        };
+        for (lot, lineage, expected) in [
+            (lot(0, false), lineage(0, 0), vec![]),
+            (
+                lot(0, false),
+                lineage(3, 0),
+                vec![("lineage.nearest", "limit", 3)],
+            ),
+            (lot(0, false), lineage(0, 2), vec![("lineage", "fixed", 2)]),
+            (
+                lot(5, false),
+                lineage(0, 0),
+                vec![("strangers.facts", "fixed", 5)],
+            ),
+            (lot(0, true), lineage(0, 0), vec![("noticed_through", "fixed", 1)]),
+        ] {
+            let cuts = Cuts::default().lineage(&lineage, 10).of_summary(&lot);
+            let named = cuts.cuts.iter().map(|cut| (cut.of, cut.bound, cut.left_out));
+            assert_eq!(cuts.truncated, !expected.is_empty());
+            assert_eq!(named.collect::<Vec<_>>(), expected);
         }
     }
 

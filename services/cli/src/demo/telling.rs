@@ -94,7 +94,7 @@ pub(super) fn tell_verdicts(
         print_verdict(&verdict)?;
         let lineage = projector.projection().lineage(&story.pack, usize::MAX);
         let lineage = lineage.with_context(|| format!("{} is not in the log", story.pack))?;
-        for line in contradictions(projector.projection(), &lineage).lines() {
+        for line in contradictions(projector.projection(), &story.pack, &lineage).lines() {
             println!("   {line}");
         }
         verdicts.insert(story.pack.clone(), serde_json::to_value(&verdict)?);

@@ -4,7 +4,7 @@ use lotproof::{policy::view::Assurance, provenance::FactKey, time::EventTime};
 
 use super::*;
 
-fn node(lot: &str, last: Option<&str>, count: u64, depth: u32) -> Node {
+pub(crate) fn node(lot: &str, last: Option<&str>, count: u64, depth: u32) -> Node {
     Node {
         lot: lot.into(),
         last: last.map(Into::into),
@@ -63,7 +63,7 @@ fn step(leaf_index: u64, inputs: Vec<StepItem>, outputs: Vec<StepItem>) -> Step 
     }
 }
 
-fn walk(direction: Direction, nodes: Vec<Node>, steps: Vec<Step>) -> Provenance {
+pub(crate) fn walk(direction: Direction, nodes: Vec<Node>, steps: Vec<Step>) -> Provenance {
     Provenance {
         root: nodes[0].lot.clone(),
         direction,
@@ -122,7 +122,7 @@ fn what_is_not_certain_is_marked_where_it_stands() {
         lines(&walk),
         [
             "urn:pack",
-            " - form by Maker Ltd., entry 5, run urn:order:3, told in 3 events (contested: another version, a \
+            " - form by Maker Ltd., entry 5, told in 3 events of run urn:order:3 (contested: another version, a \
              correction or a void of it does not count yet)",
             "   urn:cam (possible, not certain) (contradicted: consumed_more_than_made): how it was made is not \
              stated",
