@@ -15,11 +15,13 @@ use lotproof::provenance::{
 
 use crate::{
     tree::left_out,
-    words::{count, list, range, short, time},
+    words::{count, first_few, list, range, short, time},
 };
 
-/// Most changes of hands that are listed.
-const CUSTODY_MAX: usize = 20;
+/// Most places of stock, and changes of hands, that are listed.
+const ROWS_MAX: usize = 20;
+/// Most signers and kinds of what strangers said that are listed.
+const STRANGERS_MAX: usize = 5;
 /// Most anomalies that are listed.
 pub(crate) const NEAREST_MAX: usize = 20;
 
@@ -65,7 +67,8 @@ impl Glance<'_> {
     }
 
     fn names(&self, ids: &[String]) -> String {
-        list(ids.iter().map(|id| self.name(id)))
+        let names: Vec<String> = ids.iter().map(|id| self.name(id)).collect();
+        first_few(&names)
     }
 
     fn row(&mut self, title: &str, text: std::fmt::Arguments<'_>) {
@@ -113,9 +116,13 @@ impl Glance<'_> {
         for used in &lot.used {
             self.row("used up", format_args!("{used}"));
         }
-        for (at, row) in lot.stock.iter().enumerate() {
+        for (at, row) in lot.stock.iter().take(ROWS_MAX).enumerate() {
             let text = self.stock(row);
             self.row(if at == 0 { "stock" } else { "" }, format_args!("{text}"));
+        }
+        let more = lot.stock.len().saturating_sub(ROWS_MAX);
+        if more > 0 {
+            self.row("", format_args!("and {more} more places (--json has them all)"));
         }
         if !lot.not_compared.is_empty() {
             let who = self.names(&lot.not_compared);
@@ -168,7 +175,8 @@ impl Glance<'_> {
             (false, false) => "",
         };
         if !word.is_empty() {
-            let through = list(lot.noticed_through.iter().map(|lot| short(lot).to_owned()));
+            let through = lot.noticed_through.iter().map(|lot| short(lot).to_owned());
+            let through = first_few(&through.collect::<Vec<_>>());
             self.row("notice", format_args!("{word}, through {through}"));
         }
         if lot.notices_truncated {
@@ -181,7 +189,7 @@ impl Glance<'_> {
 
     fn hands(&mut self, custody: &[CustodyRow]) {
         // The newest say where it is now.
-        let skipped = custody.len().saturating_sub(CUSTODY_MAX);
+        let skipped = custody.len().saturating_sub(ROWS_MAX);
         if skipped > 0 {
             let earlier = count(skipped, "earlier change");
             self.row(
@@ -235,11 +243,13 @@ impl Glance<'_> {
         for FactView { event, kind, .. } in &strangers.facts {
             *by.entry((&event.issuer, kind)).or_default() += 1;
         }
-        for ((issuer, kind), times) in by {
+        let mut told = 0;
+        for ((issuer, kind), times) in by.into_iter().take(STRANGERS_MAX) {
+            told += times;
             let who = self.name(issuer);
             self.row("", format_args!("{times} {kind} by {who}"));
         }
-        let more = strangers.total.saturating_sub(strangers.facts.len());
+        let more = strangers.total.saturating_sub(told);
         if more > 0 {
             self.row("", format_args!("and {more} more"));
         }

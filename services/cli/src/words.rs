@@ -45,6 +45,17 @@ pub(crate) fn list(things: impl IntoIterator<Item = String>) -> String {
     things.into_iter().collect::<Vec<_>>().join(", ")
 }
 
+/// The first few of several things in one line, and how many more there are.
+pub(crate) fn first_few(things: &[String]) -> String {
+    const FEW: usize = 10;
+    let more = things.len().saturating_sub(FEW);
+    let shown = list(things.iter().take(FEW).cloned());
+    match more {
+        0 => shown,
+        _ => format!("{shown} and {more} more"),
+    }
+}
+
 /// A word of an answer, as JSON has it.
 pub(crate) fn word(value: &impl serde::Serialize) -> anyhow::Result<String> {
     let json = serde_json::to_value(value)?;

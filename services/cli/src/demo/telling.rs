@@ -143,12 +143,16 @@ fn print_verdict(verdict: &Verdict) -> Result<()> {
         let fact = missing.path.rsplit('.').next().unwrap_or_default();
         facts.entry(fact).or_insert((&missing.subject, 0)).1 += 1;
     }
+    let more = facts.len().saturating_sub(MISSING_MAX);
     for (fact, (subject, count)) in facts.into_iter().take(MISSING_MAX) {
         let others = match count {
             1 => String::new(),
             _ => format!(" and {} more", count - 1),
         };
         println!("   missing {fact} of {subject}{others}");
+    }
+    if more > 0 {
+        println!("   and {more} more kinds of missing facts");
     }
     Ok(())
 }
