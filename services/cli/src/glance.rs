@@ -55,6 +55,18 @@ pub(crate) fn contradictions(projection: &Projection, lot: &str, lineage: &Linea
     glance.out
 }
 
+/// A sentence with the names that the authority registered, where it has identifiers.
+pub(crate) fn in_words(projection: &Projection, sentence: &str) -> String {
+    let words = sentence.split(' ').map(|word| {
+        let name = word
+            .contains(':')
+            .then(|| projection.registered_name(word))
+            .flatten();
+        name.unwrap_or_else(|| short(word).to_owned())
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 fn comma(text: Option<&str>) -> String {
     text.map_or_else(String::new, |text| format!(", {text}"))
 }
@@ -292,7 +304,7 @@ impl Glance<'_> {
                 "   {depth}: {} at {}, {weight}: {}",
                 anomaly.kind.as_str(),
                 range(&anomaly.lot, anomaly.last.as_deref()),
-                anomaly.detail
+                in_words(self.projection, &anomaly.detail)
             );
         }
         let more = lineage

@@ -65,6 +65,14 @@ struct Printer<'a> {
     told: BTreeSet<usize>,
 }
 
+/// One line of a step's lots.
+struct Row<'a> {
+    amount: String,
+    lot: &'a str,
+    last: Option<&'a str>,
+    item: &'a StepItem,
+}
+
 /// Siblings that would print the same as the one before them.
 #[derive(Clone, Copy, Default)]
 struct Likes<'a> {
@@ -166,36 +174,43 @@ impl<'a> Printer<'a> {
             Direction::Up => &step.inputs,
             Direction::Down => &step.outputs,
         };
-        let mut before: Option<&'a StepItem> = None;
+        let mut before: Option<Row<'a>> = None;
         let mut likes = Likes::default();
-        for item in items {
-            if before.is_some_and(|before| self.is_like(before, item)) {
-                self.lots.insert(&item.lot);
-                likes.count += self.nodes.get(item.lot.as_str()).map_or(1, |node| node.count);
-                likes.last = item.last.as_ref().unwrap_or(&item.lot);
+        for row in items.iter().flat_map(|item| self.rows(item)).collect::<Vec<_>>() {
+            if before.as_ref().is_some_and(|before| self.is_like(before, &row)) {
+                self.lots.insert(row.lot);
+                likes.count += self.nodes.get(row.lot).map_or(1, |node| node.count);
+                likes.last = row.last.unwrap_or(row.lot);
             } else {
                 self.likes(std::mem::take(&mut likes), depth + 1);
-                self.item(item, depth + 1);
+                self.lot(&row.amount, row.lot, Some(row.item), depth + 1);
             }
-            before = Some(item);
+            before = Some(row);
         }
         self.likes(likes, depth + 1);
     }
 
-    /// One item of a step: a run of serials that went different ways has a line for each way.
-    fn item(&mut self, item: &'a StepItem, depth: usize) {
+    /// One item of a step as rows: a run of serials that went different ways has one for each way.
+    fn rows(&self, item: &'a StepItem) -> Vec<Row<'a>> {
         let pieces = self.pieces(item);
         if pieces.len() < 2 {
-            self.lot(&amount_of(item), &item.lot, Some(item), depth);
-            return;
+            return vec![Row {
+                amount: amount_of(item),
+                lot: &item.lot,
+                last: item.last.as_deref(),
+                item,
+            }];
         }
-        for piece in pieces {
-            let amount = match piece.count {
+        let rows = pieces.into_iter().map(|piece| Row {
+            amount: match piece.count {
                 1 => "1 piece of ".to_owned(),
                 count => format!("{count} pieces of "),
-            };
-            self.lot(&amount, &piece.lot, Some(item), depth);
-        }
+            },
+            lot: &piece.lot,
+            last: piece.last.as_deref(),
+            item,
+        });
+        rows.collect()
     }
 
     /// The lots of the walk that an item is.
@@ -218,24 +233,17 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Whether an item would print as the one before it, but for its serial.
-    fn is_like(&self, before: &StepItem, item: &StepItem) -> bool {
+    /// Whether a row would print as the one before it, but for its serial.
+    fn is_like(&self, before: &Row<'_>, row: &Row<'_>) -> bool {
         let stem = |lot: &str| lot.rsplit_once('/').map(|(stem, _)| stem.to_owned());
-        let looks = |lot: &str| {
-            let node = self.nodes.get(lot);
-            node.map(|node| (node.unknown, marks(node)))
-        };
-        let alike = looks(&before.lot) == looks(&item.lot);
-        alike
-            && item.lot.contains("/21/")
-            && !self.lots.contains(item.lot.as_str())
-            && stem(&before.lot) == stem(&item.lot)
-            && (&before.quantity, before.sealed, before.until) == (&item.quantity, item.sealed, item.until)
-            && self.pieces(item).len() < 2
-            && self
-                .steps_of(&item.lot)
-                .iter()
-                .all(|step| self.told.contains(step))
+        let looks = |lot: &str| self.nodes.get(lot).map(|node| (node.unknown, marks(node)));
+        row.lot.contains("/21/")
+            && !self.lots.contains(row.lot)
+            && stem(before.lot) == stem(row.lot)
+            && before.amount == row.amount
+            && before.item.until == row.item.until
+            && looks(before.lot) == looks(row.lot)
+            && self.steps_of(row.lot).iter().all(|step| self.told.contains(step))
     }
 
     /// The steps that have the lot on the side from which the walk came, in the order met.

@@ -53,7 +53,7 @@ pub(in crate::provenance) fn claimed_makers(gate: Gate<'_>, history: &History) -
 }
 
 /// Whether a fact says that it was this party: who only imported it was not there.
-fn is_stated(gate: Gate<'_>, fact: u32, party: Symbol) -> bool {
+pub(in crate::provenance) fn is_stated(gate: Gate<'_>, fact: u32, party: Symbol) -> bool {
     gate.is_own_word(fact) || party != gate.fact(fact).issuer
 }
 

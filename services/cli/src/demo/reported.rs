@@ -183,7 +183,7 @@ pub(super) fn explain(
     for walk in walks.iter().take(LOTS_MAX) {
         println!("{}", walk.root);
         for step in &walk.steps {
-            println!("   {}: {}", step_line(walk, step), step.assurance.as_str());
+            println!("   {} ({})", step_line(walk, step), step.assurance.as_str());
         }
         let params = BTreeMap::new();
         let question = Question {

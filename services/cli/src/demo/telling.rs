@@ -14,7 +14,7 @@ use lotproof_ledger::Reading;
 
 use super::step;
 use crate::{
-    glance::contradictions,
+    glance::{contradictions, in_words},
     tree::tree,
     words::{range, short, word as text},
 };
@@ -187,7 +187,7 @@ pub(super) fn tell_contradictions(projector: &Projector, simulation: &Simulation
                     ""
                 },
                 text(&anomaly.weighs_on)?,
-                anomaly.detail
+                in_words(projector.projection(), &anomaly.detail)
             );
         }
     }

@@ -153,30 +153,34 @@ fn what_the_bounds_cut_off_is_said() {
 
 #[test]
 fn a_run_of_serials_that_went_different_ways_is_followed_on_each() {
-    let (a, b) = (Some("urn:cell:3"), Some("urn:cell:9"));
+    let cell = |number: u32| format!("urn:cell/21/{number}");
+    let node_of = |first, last, count| node(&cell(first), Some(&cell(last)), count, 1);
     let nodes = vec![
         node("urn:cam", None, 1, 0),
-        node("urn:cell:1", a, 3, 1),
-        node("urn:cell:4", b, 6, 1),
+        node_of(1, 3, 3),
+        node_of(4, 6, 3),
+        node_of(7, 9, 3),
         node("urn:pack:1", None, 1, 2),
         node("urn:pack:2", None, 1, 2),
     ];
+    let run = |first, last| item(&cell(first), Some(&cell(last)));
     let steps = vec![
-        step(1, vec![item("urn:cam", None)], vec![item("urn:cell:1", b)]),
-        step(2, vec![item("urn:cell:1", a)], vec![item("urn:pack:1", None)]),
-        step(3, vec![item("urn:cell:4", b)], vec![item("urn:pack:2", None)]),
+        step(1, vec![item("urn:cam", None)], vec![run(1, 9)]),
+        step(2, vec![run(1, 3)], vec![item("urn:pack:1", None)]),
+        step(3, vec![run(4, 6), run(7, 9)], vec![item("urn:pack:2", None)]),
     ];
     assert_eq!(
         lines(&walk(Direction::Down, nodes, steps)),
         [
             "urn:cam",
             " - form by Maker Ltd., entry 1",
-            "   3 pieces of urn:cell:1 to urn:cell:3",
+            "   3 pieces of urn:cell/21/1 to urn:cell/21/3",
             "    - form by Maker Ltd., entry 2",
             "      urn:pack:1",
-            "   6 pieces of urn:cell:4 to urn:cell:9",
+            "   3 pieces of urn:cell/21/4 to urn:cell/21/6",
             "    - form by Maker Ltd., entry 3",
             "      urn:pack:2",
+            "   and 3 more like it, to urn:cell/21/9",
         ]
     );
 }
