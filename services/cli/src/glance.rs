@@ -129,7 +129,15 @@ impl Glance<'_> {
             self.row("used up", format_args!("{used}"));
         }
         for (at, row) in lot.stock.iter().take(ROWS_MAX).enumerate() {
-            let text = self.stock(row);
+            let mut text = self.stock(row);
+            // Of a document, nobody but its importer is known to say so.
+            if row
+                .holder
+                .as_ref()
+                .is_some_and(|holder| lot.reported_by.contains(holder))
+            {
+                text.push_str(", who only reports it");
+            }
             self.row(if at == 0 { "stock" } else { "" }, format_args!("{text}"));
         }
         let more = lot.stock.len().saturating_sub(ROWS_MAX);

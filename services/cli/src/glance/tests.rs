@@ -73,7 +73,24 @@ fn a_lot_that_was_only_reported_has_no_importer_for_a_maker() {
     );
     reported.makers.clear();
     reported.claimed_makers.clear();
-    assert!(says(&reported, &[]).contains("reported by urn:importer, without saying who made it"));
+    reported.stock = vec![StockRow {
+        holder: Some("urn:importer".into()),
+        place: None,
+        parent: None,
+        from: None,
+        to: None,
+        at_least: kilograms(90),
+        at_most: kilograms(100),
+    }];
+    let text = says(&reported, &[]);
+    assert!(
+        text.contains("reported by urn:importer, without saying who made it"),
+        "{text}"
+    );
+    assert!(
+        text.contains("90 to 100 kg with urn:importer, who only reports it"),
+        "{text}"
+    );
 }
 
 #[test]
