@@ -9,6 +9,7 @@ mod damage;
 mod events;
 mod leaves;
 mod ledger;
+mod meaning;
 mod names;
 mod strict;
 mod vocabulary;
