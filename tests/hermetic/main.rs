@@ -5,6 +5,8 @@
 
 mod audited;
 mod build;
+mod cases;
+mod chain;
 mod events;
 mod leaves;
 mod ledger;

@@ -1,0 +1,3 @@
+//! Histories of plants and of cheats, from signed events to what is answered.
+
+mod inputs;
