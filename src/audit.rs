@@ -6,11 +6,16 @@
 //! decided again by the code that the ledger runs, with the same outcome.
 //!
 //! ```text
-//! source   files by name                                           bundle by bundle, a few MB at a time
-//! bundle   split, hash, decode, verify (on all cores)              while the batch before is replayed
-//! tree     tiles and entries against each other and the root
-//! replay   decide, compare, go on
+//! source      files by name                                        bundle by bundle, a few MB at a time
+//! bundle      split, hash, decode, verify (on all cores)           while the batch before is replayed
+//! accounts    what each file says of a hash; which choice leads up
+//! tree        tiles against each other and the root
+//! place       a bundle and its tile against what leads up; who is right
+//! slot        the entry that is read at each place
+//! replay      decide, compare, go on
 //! ```
+//!
+//! Each room knows those above it in this list alone; `rereading` is the one that begins again at the source.
 //!
 //! Memory is bounded whatever the log's length: some batches of bundles, a row of hashes for each level of the
 //! tree, the register and the end of each feed, the rows of recent entries, and what was found and lost.
@@ -18,24 +23,29 @@
 //!
 //! After a fault the audit goes on where it can, so that several are each named, by kind and place, and nothing
 //! that only follows from them: which of two files is wrong, and how a feed is followed past a fault, is laid
-//! down in the specification (Verifying a log from nothing). It stops at [`AuditOptions::findings_max`]. Everything here is pure but for the reads of a [`LogSource`].
+//! down in the specification (Verifying a log from nothing). It stops at [`AuditOptions::findings_max`].
+//! Everything here is pure but for the reads of a [`LogSource`].
+//!
+//! Going on costs about a third of the lines here. It is kept, rule by rule, for what one ordinary accident
+//! would hide otherwise: a flipped bit in a length would lose the rest of a bundle (`bundle`), in a tile the
+//! blame of its neighbours (`accounts`), in an entry every later outcome (`lost`); and whoever forges one
+//! statement could have the true one behind it accused (`replay::faults`). Nothing more is tried: of two wrong
+//! lengths in one bundle none is set right, and of more than 1,024 choices none is searched for.
 //!
 //! What it cannot see: that a statement was never taken (the publisher's receipt shows that), and what a fork
 //! of the log tells others (witnesses, or [`AuditOptions::previous`], show that). If a checkpoint bears
 //! several lines by keys of the log, one that was made unreadable looks like a stranger's and is left out.
 
-use std::{fmt, fmt::Display};
+use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use crate::{
-    admission::kept,
-    code::codes,
     id::{Hash, LeafIndex, LogId, TreeSize},
     log::{
         checkpoint::{CheckpointError, Origin, SignedCheckpoint},
         note::Note,
-        tile::{EntryBundle, TILE_WIDTH, TilePath, entry_bundles_between},
+        tile::{EntryBundle, TILE_WIDTH, entry_bundles_between},
     },
     trust::TrustFile,
 };
@@ -44,112 +54,28 @@ mod accounts;
 mod align;
 mod bundle;
 pub mod damage;
+mod finding;
+mod listing;
 mod lost;
 mod older;
 mod place;
 mod replay;
+mod rereading;
 mod reseeding;
+mod slot;
 pub mod source;
 pub mod static_log;
 mod tree;
 
 use bundle::Bundle;
-use replay::{Replay, chain};
+use finding::{Findings, chain};
+use replay::{Limits, Replay};
 use source::{CHECKPOINT, CHECKPOINT_LEN_MAX};
-use static_log::widest;
 use tree::TreeCheck;
 
+pub use finding::{Finding, FindingKind};
 pub use replay::Tally;
 pub use source::{LogSource, SourceError};
-
-codes! {
-    /// What an audit finds. Numbers and names are stable.
-    FindingKind {
-        /// A file that a log of this size has is not there.
-        MissingFile = 501 "missing_file",
-        /// A file's length or framing is not that of its name.
-        MalformedFile = 502 "malformed_file",
-        /// A file that a log of this size does not have.
-        SurplusFile = 503 "surplus_file",
-        /// The checkpoint is malformed, or not signed by a key of the log that may.
-        InvalidCheckpoint = 504 "invalid_checkpoint",
-        /// The log is not the one that the trust file names.
-        OtherLog = 505 "other_log",
-        /// The log does not begin with the one of the earlier checkpoint.
-        NotExtended = 506 "not_extended",
-        /// The files do not lead to the checkpoint's root, or contradict each other where nothing does.
-        RootMismatch = 507 "root_mismatch",
-        /// A hash tile does not hold the tree's hashes, or a smaller log's file is not the beginning of this one's.
-        TileMismatch = 508 "tile_mismatch",
-        /// An entry's bytes do not hash to its leaf of the tree.
-        HashMismatch = 509 "hash_mismatch",
-        /// The tree has a leaf whose entry is not in the bundle.
-        MissingEntry = 510 "missing_entry",
-        /// A bundle has an entry of which the tree has no leaf.
-        SurplusEntry = 511 "surplus_entry",
-        /// An entry that is none, or that may not stand there, whatever its hash.
-        InvalidEntry = 512 "invalid_entry",
-        /// A statement not signed by the key that it names.
-        InvalidSignature = 513 "invalid_signature",
-        /// A statement that takes no place in the log stands in it: of a key not enrolled or closed, too long,
-        /// for another ledger, or a repetition.
-        NoPlace = 514 "no_place",
-        /// A statement does not continue its feed: sequence or previous hash.
-        FeedBroken = 515 "feed_broken",
-        /// The rules give another outcome than the log.
-        WrongOutcome = 516 "wrong_outcome",
-        /// Recorded time is before that of the entry before.
-        TimeReversed = 517 "time_reversed",
-        /// Evidence that does not hold.
-        FalseEvidence = 518 "false_evidence",
-        /// A record of the ledger's own that does not say what the log says.
-        FalseRecord = 519 "false_record",
-    }
-}
-
-/// Something that is wrong with a log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// What.
-    pub kind: FindingKind,
-    /// At which entry, if it is about one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub index: Option<LeafIndex>,
-    /// In which file, if it is about one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// Which entry of that file, counted from zero, if it is about one that has no place in the log.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub number: Option<u64>,
-    /// More, for people; no program reads it.
-    pub detail: String,
-}
-
-impl Finding {
-    fn in_file(kind: FindingKind, file: impl Display, detail: String) -> Self {
-        Self {
-            kind,
-            index: None,
-            file: Some(file.to_string()),
-            number: None,
-            detail,
-        }
-    }
-}
-
-impl Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.name())?;
-        if let Some(index) = self.index {
-            write!(f, " at entry {index}")?;
-        }
-        if let Some(file) = &self.file {
-            // A name that somebody else gave a file may hold anything.
-            write!(f, " in {}", file.escape_debug())?;
-        }
-        write!(f, ": {}", self.detail)
-    }
-}
 
 /// How far an audit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,9 +133,10 @@ pub struct Report {
     /// What was counted.
     #[serde(flatten)]
     pub tally: Tally,
-    /// What is wrong, in the order of the log; a file's fault when it was met.
+    /// What is wrong, in the order that the specification lays down (The report).
     pub findings: Vec<Finding>,
-    /// Whether the audit stopped before the end of the log.
+    /// Whether the audit ended at the checkpoint, or with [`AuditOptions::findings_max`] findings, or because too
+    /// much was lost: there may be more to find.
     pub stopped_early: bool,
 }
 
@@ -227,73 +154,17 @@ impl Report {
     }
 }
 
-/// Findings as they are made.
-#[derive(Debug)]
-struct Findings {
-    list: Vec<Finding>,
-    max: usize,
-    full: bool,
-}
-
-impl Findings {
-    fn new(max: usize) -> Self {
-        Self {
-            list: Vec::new(),
-            max: max.max(1),
-            full: false,
-        }
-    }
-
-    fn push(&mut self, finding: Finding) {
-        if self.list.len() < self.max {
-            self.list.push(finding);
-        }
-        self.full |= self.list.len() >= self.max;
-    }
-
-    fn at(&mut self, kind: FindingKind, index: LeafIndex, detail: String) {
-        self.push(Finding {
-            kind,
-            index: Some(index),
-            file: None,
-            number: None,
-            detail,
-        });
-    }
-
-    fn in_file(&mut self, kind: FindingKind, file: impl Display, detail: String) {
-        self.push(Finding::in_file(kind, file, detail));
-    }
-}
-
 /// Audits a log.
 ///
 /// # Errors
-/// [`SourceError`] if a file cannot be read although it may be there. What is wrong *with* files is a finding.
+/// [`SourceError`] if a file cannot be read although it may be there, or if there is no checkpoint: then there is
+/// no log. What is wrong *with* files is a finding.
 pub fn audit<S: LogSource + ?Sized>(
     source: &S,
     trust: &TrustFile,
     options: &AuditOptions<'_>,
 ) -> Result<Report, SourceError> {
     audit_within(source, trust, options, Limits::default())
-}
-
-/// What bounds an audit's memory besides [`AuditOptions::findings_max`].
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    /// So many of the newest entries have their rows in memory.
-    window: u64,
-    /// The audit stops once it has lost more entries than this, all of which it remembers.
-    lost_max: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            window: kept::WINDOW,
-            lost_max: 1 << 20,
-        }
-    }
 }
 
 /// [`audit`] within other limits.
@@ -328,8 +199,9 @@ fn audit_within<S: LogSource + ?Sized>(
         if !report.stopped_early {
             audit.tree.finish(&mut audit.findings);
             check_signer(&checkpoint, trust, &audit.replay, &mut audit.findings);
-            check_listing(source, head.size, &mut audit.findings)?;
+            listing::check(source, head.size, &mut audit.findings)?;
         }
+        report.stopped_early |= audit.findings.full;
         report.tally = audit.replay.tally;
         findings = audit.findings;
     }
@@ -345,8 +217,8 @@ fn read_checkpoint<S: LogSource + ?Sized>(
     findings: &mut Findings,
 ) -> Result<Option<SignedCheckpoint>, SourceError> {
     let Some(bytes) = source.read(CHECKPOINT, CHECKPOINT_LEN_MAX)? else {
-        findings.in_file(FindingKind::MissingFile, CHECKPOINT, "no such file".to_owned());
-        return Ok(None);
+        let why = "there is no such file, so there is no log here";
+        return Err(SourceError::new(CHECKPOINT, why));
     };
     let checkpoint = match SignedCheckpoint::verify(bytes, trust.origin(), trust.log_keys()) {
         Ok(checkpoint) => checkpoint,
@@ -400,8 +272,7 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
         let mut batch = read_batch(source, &mut names)?;
         while !batch.is_empty() {
             let (taken, next) = rayon::join(|| self.take_batch(batch), || read_batch(source, &mut names));
-            taken?;
-            if self.findings.full || self.replay.is_lost() {
+            if !taken? {
                 return Ok(false);
             }
             batch = next?;
@@ -409,12 +280,14 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
         Ok(true)
     }
 
-    fn take_batch(&mut self, batch: Vec<Bundle>) -> Result<(), SourceError> {
-        let mut entries = 0;
+    /// Takes bundle after bundle, up to one with which enough is found or lost; whether none was.
+    fn take_batch(&mut self, batch: Vec<Bundle>) -> Result<bool, SourceError> {
+        let (mut entries, mut goes_on) = (0, true);
         for bundle in batch {
             entries = bundle.first.get() + u64::from(bundle.name.width());
             self.take_bundle(bundle)?;
-            if self.findings.full {
+            goes_on = !self.findings.full && !self.replay.is_lost();
+            if !goes_on {
                 break;
             }
         }
@@ -425,7 +298,7 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
                 findings: self.findings.list.len(),
             });
         }
-        Ok(())
+        Ok(goes_on)
     }
 
     fn take_bundle(&mut self, bundle: Bundle) -> Result<(), SourceError> {
@@ -433,9 +306,9 @@ impl<S: LogSource + ?Sized> Audit<'_, S> {
         self.compare_with_earlier(&bundle, &leaves);
         let mut false_records = reseeding::check(&bundle, &leaves, &self.tree);
         self.tree.push(&bundle, leaves.clone(), &mut self.findings)?;
-        for (index, slot) in place::slots(bundle, &leaves) {
+        for (index, slot) in slot::slots(bundle, &leaves) {
             let read_again = match self.replay.to_read_again(index, &slot) {
-                Some(first) => older::read(self.source, &self.tree, self.size, first, &self.findings)?,
+                Some(first) => rereading::read(self.source, &self.tree, self.size, first, &self.findings)?,
                 None => None,
             };
             self.replay.take(index, slot, read_again, &mut self.findings);
@@ -513,46 +386,6 @@ fn check_signer(checkpoint: &SignedCheckpoint, trust: &TrustFile, replay: &Repla
         let detail = "signed by no key that the log itself has as its own at this size".to_owned();
         findings.in_file(FindingKind::InvalidCheckpoint, CHECKPOINT, detail);
     }
-}
-
-/// Files besides those that were read: what a smaller log had left behind must agree, all else is surplus.
-fn check_listing<S: LogSource + ?Sized>(
-    source: &S,
-    size: TreeSize,
-    findings: &mut Findings,
-) -> Result<(), SourceError> {
-    let mut left_behind = Vec::new();
-    source.list(&mut |name| {
-        let wide = name.parse().ok().map(|path: TilePath| (path, widest(path, size)));
-        match wide {
-            Some((path, Some(wide))) if path == wide => {}
-            Some((path, Some(wide))) if left_behind.len() < findings.max => left_behind.push((path, wide)),
-            Some((_, Some(_))) => findings.full = true,
-            _ => {
-                let detail = format!("a log of {size} entries has no such file");
-                findings.in_file(FindingKind::SurplusFile, name, detail);
-            }
-        }
-    })?;
-    for (path, wide) in left_behind {
-        let narrow = source
-            .read(&path.to_string(), source::len_max(path))?
-            .unwrap_or_default();
-        let is_whole = match path {
-            TilePath::Hashes(tile) => tile.hashes(&narrow).is_ok(),
-            TilePath::Entries(bundle) => bundle.entries(&narrow).is_ok(),
-        };
-        let begins = source
-            .read(&wide.to_string(), source::len_max(wide))?
-            .is_none_or(|bytes| bytes.starts_with(&narrow));
-        let detail = match (is_whole, begins) {
-            (true, true) => continue,
-            (true, false) => format!("is not the beginning of {wide}"),
-            (false, _) => "its length or framing is not that of its name".to_owned(),
-        };
-        findings.in_file(FindingKind::TileMismatch, path, detail);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

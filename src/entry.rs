@@ -12,10 +12,11 @@
 //! record that holds the genesis; its RFC 6962 leaf hash is the log's identity. Spec: `proto/README.md`,
 //! "Entry".
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 use prost::Message as _;
 
 use crate::{
+    bytes::{Read, Reader, Writer},
     code::{NoEntryCode, Outcome},
     id::LeafIndex,
     time::RecordedAt,
@@ -126,13 +127,13 @@ impl Entry {
                 )
             }
         };
-        let mut out = BytesMut::with_capacity(HEADER_LEN + body.len());
-        out.put_u8(VERSION);
-        out.put_u8(kind);
-        out.put_u16(outcome);
-        out.put_i64(self.recorded_at.as_nanos());
-        out.put_slice(&body);
-        out.freeze()
+        let mut out = Writer::with_capacity(HEADER_LEN + body.len());
+        out.u8(VERSION);
+        out.u8(kind);
+        out.u16(outcome);
+        out.i64(self.recorded_at.as_nanos());
+        out.raw(&body);
+        out.into_vec().into()
     }
 
     /// Whether a leaf's bytes say that they are evidence.
@@ -148,16 +149,10 @@ impl Entry {
         if bytes.len() > ENTRY_LEN_MAX {
             return Err(EntryError::Oversize(bytes.len()));
         }
-        let header: [u8; HEADER_LEN] = bytes
-            .get(..HEADER_LEN)
-            .and_then(|header| header.try_into().ok())
-            .ok_or(EntryError::Short(bytes.len()))?;
-        let [version, kind, o0, o1, t0, t1, t2, t3, t4, t5, t6, t7] = header;
+        let (version, kind, outcome, recorded) = header(bytes).map_err(|_| EntryError::Short(bytes.len()))?;
         if version != VERSION {
             return Err(EntryError::Version(version));
         }
-        let outcome = u16::from_be_bytes([o0, o1]);
-        let recorded = u64::from_be_bytes([t0, t1, t2, t3, t4, t5, t6, t7]);
         let nanos = i64::try_from(recorded).map_err(|_| EntryError::RecordedAt(recorded))?;
         let wrong_outcome = EntryError::Outcome { kind, outcome };
         let content = bytes.slice(HEADER_LEN..);
@@ -196,6 +191,17 @@ impl Entry {
             body,
         })
     }
+}
+
+/// Version, kind, outcome and recorded time.
+fn header(bytes: &[u8]) -> Read<(u8, u8, u16, u64)> {
+    let mut from = Reader::new(bytes);
+    Ok((
+        from.u8("version")?,
+        from.u8("kind")?,
+        from.u16("outcome")?,
+        from.u64("recorded time")?,
+    ))
 }
 
 #[cfg(test)]

@@ -17,21 +17,27 @@
 //! A zone, an identifier or a quantity is never guessed. Departures from EPCIS are mended where that is safe
 //! ([`Strictness::Lenient`]), each with a [`Finding`], or refused ([`Strictness::Strict`]).
 //!
-//! Deliberately absent: XML, EPCIS 1.2, JSON-LD contexts behind a URL (never fetched), the CBV event hash.
+//! What an event says is told from the document that says it by [`said`]; an event without an id is named by its
+//! CBV event hash.
+//!
+//! Deliberately absent: XML, EPCIS 1.2, JSON-LD contexts behind a URL (never fetched).
 //! Spec: EPCIS 2.0 and CBV 2.0, `https://ref.gs1.org/standards/epcis/2.0.0/`.
 
 mod check;
 mod context;
 mod document;
+mod event_hash;
 mod export;
 mod fields;
 mod finding;
+mod header;
 mod import;
 mod members;
 mod normal;
 mod read;
 mod render;
 mod residue;
+mod said;
 pub mod serials;
 mod view;
 mod vocabulary;
@@ -45,6 +51,7 @@ pub use normal::normal_form;
 pub(crate) use normal::{decimal_text, means_pieces};
 pub(crate) use residue::keep_spellings;
 pub use residue::{declare_wrong, name_by_uri};
+pub use said::said;
 
 pub(crate) fn parse_json(bytes: &[u8]) -> Result<serde_json::Value, EpcisError> {
     document::parse(bytes)

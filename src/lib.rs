@@ -14,6 +14,7 @@
 
 pub mod admission;
 pub mod audit;
+pub mod bytes;
 pub mod code;
 pub mod entry;
 pub mod envelope;

@@ -66,7 +66,7 @@ pub use self::{
         Ticket,
     },
     proof::{PinnedLog, ProofError},
-    record::{Alarm, AlarmKind, CloseReason, DeadLetter, ParcelId, ProvenRow, Record, RecordError},
+    record::{Alarm, AlarmKind, CloseReason, DeadLetter, ParcelId, ProvenRow, Record},
     state::{State, StateError},
 };
 use crate::{

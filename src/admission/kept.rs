@@ -19,6 +19,7 @@ use bytes::Bytes;
 
 use super::{FoldError, LedgerState, OlderRows, RowChunk};
 use crate::{
+    bytes::{BytesError, Reader, Writer},
     id::{FeedId, FeedSequence, Hash, LeafIndex, LogId, TreeSize},
     log::{
         hash::leaf_hash,
@@ -150,9 +151,11 @@ impl<S: ChunkStore> Kept<S> {
         let key = row_key(feed, number);
         let bytes = self.store.chunk(ROWS, &key)?;
         let chunk = bytes.and_then(|bytes| {
-            let (checksum, rows) = bytes.split_at_checked(CHECKSUM_LEN)?;
+            let mut from = Reader::new(&bytes);
+            let checksum = from.raw(CHECKSUM_LEN, "checksum").ok()?;
+            let rows = from.rest();
             let holds = self.rows_checksum(&key, rows).as_bytes().starts_with(checksum);
-            holds.then(|| RowChunk::decode(feed, number, rows)).flatten()
+            holds.then(|| RowChunk::decode(feed, number, rows).ok()).flatten()
         });
         chunk.ok_or(KeptError::Rows { feed, number })
     }
@@ -210,15 +213,16 @@ impl<S: ChunkStore> Kept<S> {
         for number in parts_of(len)..parts_before {
             self.store.delete_chunk(SNAPSHOT, &part_key(slot, number))?;
         }
-        let mut manifest = Vec::with_capacity(MANIFEST_LEN + 32);
-        manifest.push(VERSION);
-        manifest.extend_from_slice(self.log_id.as_bytes());
-        manifest.extend_from_slice(&head.size.get().to_be_bytes());
-        manifest.extend_from_slice(head.root.as_bytes());
-        manifest.extend_from_slice(&len.to_be_bytes());
-        let checksum = Hash::of(&[SNAPSHOT_TAG, &manifest, content]);
-        manifest.extend_from_slice(checksum.as_bytes());
-        self.store.put_chunk(SNAPSHOT, &[slot], manifest.into())?;
+        let mut manifest = Writer::with_capacity(MANIFEST_LEN + 32);
+        manifest.u8(VERSION);
+        manifest.raw(self.log_id.as_bytes());
+        manifest.u64(head.size.get());
+        manifest.raw(head.root.as_bytes());
+        manifest.u64(len);
+        let checksum = Hash::of(&[SNAPSHOT_TAG, manifest.as_slice(), content]);
+        manifest.raw(checksum.as_bytes());
+        self.store
+            .put_chunk(SNAPSHOT, &[slot], manifest.into_vec().into())?;
         self.written(slot, head.size, len);
         Ok(())
     }
@@ -229,19 +233,21 @@ impl<S: ChunkStore> Kept<S> {
         self.due = size.get().saturating_add(interval);
     }
 
+    /// What a manifest says, if it is one of this version and log.
     fn manifest(&self, bytes: &[u8]) -> Option<Manifest> {
-        let mut from = super::snapshot::Reader(bytes);
-        let is_ours = from.u8()? == VERSION && from.raw(32)? == self.log_id.as_bytes();
-        let manifest = Manifest {
-            head: LogHead {
-                size: TreeSize::new(from.u64()?),
-                root: from.hash()?,
-            },
-            len: from.u64()?,
-            checksum: *from.hash()?.as_bytes(),
-        };
-        from.end()?;
-        is_ours.then_some(manifest)
+        let read = Reader::whole(bytes, "manifest", |from| {
+            from.literal(&[VERSION], "version")?;
+            from.literal(self.log_id.as_bytes(), "log id")?;
+            Ok::<_, BytesError>(Manifest {
+                head: LogHead {
+                    size: TreeSize::new(from.u64("size")?),
+                    root: from.hash("root")?,
+                },
+                len: from.u64("length")?,
+                checksum: from.array("checksum")?,
+            })
+        });
+        read.ok()
     }
 
     /// The newest snapshot that the log bears out, for the state of the log's genesis; `root_at` gives the
@@ -272,7 +278,7 @@ impl<S: ChunkStore> Kept<S> {
             let Some(content) = self.content(slot, &bytes, &manifest)? else {
                 continue;
             };
-            let Some((state, frontier)) = genesis.decode(&content) else {
+            let Ok((state, frontier)) = genesis.decode(&content) else {
                 continue;
             };
             if frontier.head() == manifest.head {

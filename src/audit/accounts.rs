@@ -11,14 +11,14 @@
 //! a choice that leads up is the truth, and every file that says otherwise is wrong.
 
 use super::{
+    align::in_places,
     bundle::{Bundle, Read, leaf_hashes, read_tile},
-    place,
     source::{LogSource, SourceError},
 };
 use crate::{
     id::{Hash, TreeSize},
     log::{
-        hash::complete_root,
+        hash::row_root,
         tile::{EntryBundle, HashTile, TILE_HEIGHT, TILE_WIDTH},
     },
 };
@@ -101,14 +101,14 @@ pub(super) fn below<S: LogSource + ?Sized>(
     };
     let stated = read_tile(source, tile)?;
     if let Read::Whole(hashes) = &stated {
-        accounts.extend(complete_root(hashes));
+        accounts.extend(row_root(hashes));
     }
     if depth == Depth::Tile {
         return Ok(accounts);
     }
     let Some(lower) = level.checked_sub(1) else {
         let leaves = leaves(source, tile)?.into_iter().collect::<Option<Vec<Hash>>>();
-        add(&mut accounts, leaves.and_then(|leaves| complete_root(&leaves)));
+        add(&mut accounts, leaves.and_then(|leaves| row_root(&leaves)));
         return Ok(accounts);
     };
     let mut row = Vec::new();
@@ -124,7 +124,7 @@ pub(super) fn below<S: LogSource + ?Sized>(
             .iter()
             .filter_map(|accounts| pick(accounts).copied())
             .collect();
-        add(&mut accounts, complete_root(&row));
+        add(&mut accounts, row_root(&row));
     }
     Ok(accounts)
 }
@@ -139,5 +139,5 @@ pub(super) fn leaves<S: LogSource + ?Sized>(
         return Ok(vec![None; width]);
     };
     let (bundle, entries) = Bundle::read(source, name)?;
-    Ok(place::in_places(&leaf_hashes(&entries), bundle.stated(), width))
+    Ok(in_places(&leaf_hashes(&entries), bundle.stated(), width))
 }

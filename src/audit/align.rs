@@ -33,6 +33,13 @@ pub(super) fn place(entries: &[Hash], known: Option<&[Hash]>, width: usize) -> P
     }
 }
 
+/// The leaf hash that stands at each place, aligned with what a tile says if they are not as many as places.
+pub(super) fn in_places(leaves: &[Hash], stated: Option<&[Hash]>, width: usize) -> Vec<Option<Hash>> {
+    let Placement { at, .. } = place(leaves, stated, width);
+    let standing = |number: Option<usize>| number.and_then(|number| leaves.get(number)).copied();
+    at.into_iter().map(standing).collect()
+}
+
 /// Matches equal hashes, and pairs what is left between two matches in its order.
 fn align(entries: &[Hash], tile: &[Hash]) -> Placement {
     let common = common_lengths(entries, tile);

@@ -8,9 +8,10 @@ use sha2::{Digest as _, Sha256};
 use super::source::{LogSource, SourceError, len_max};
 use crate::{
     admission::{NoPlace, Prepared},
+    bytes::Reader,
     code::Outcome,
     entry::{Body, Entry, EntryError},
-    envelope::Envelope,
+    envelope::{Envelope, Header},
     id::{Hash, LeafIndex},
     log::{
         hash::leaf_hash,
@@ -72,14 +73,18 @@ pub(super) enum Checked {
     },
     /// A record of the ledger's own.
     Record(Entry),
-    /// Evidence, and whether the second statement's signature holds.
-    Evidence(Entry, Result<(), NoPlace>),
+    /// Evidence about the statement at `first`, and the second one's header, if its signature holds.
+    Evidence {
+        entry: Entry,
+        first: LeafIndex,
+        second: Result<Header, NoPlace>,
+    },
     /// No entry.
     Invalid(EntryError),
 }
 
 impl Leaf {
-    fn new(bytes: Bytes) -> Self {
+    pub(super) fn new(bytes: Bytes) -> Self {
         let hash = leaf_hash(&bytes);
         let checked = match Entry::decode(&bytes) {
             Err(error) => Checked::Invalid(error),
@@ -93,10 +98,14 @@ impl Leaf {
                 envelope,
             },
             Ok(entry) => match &entry.body {
-                Body::Evidence { envelope, .. } => {
-                    let verified = verify(envelope.clone());
-                    Checked::Evidence(entry, verified)
-                }
+                Body::Evidence {
+                    first_index,
+                    envelope,
+                } => Checked::Evidence {
+                    first: *first_index,
+                    second: verify(envelope.clone()),
+                    entry,
+                },
                 Body::Statement { .. } | Body::Record(_) => Checked::Record(entry),
             },
         };
@@ -104,9 +113,11 @@ impl Leaf {
     }
 }
 
-fn verify(envelope: Bytes) -> Result<(), NoPlace> {
-    Envelope::decode(envelope)?.verify()?;
-    Ok(())
+fn verify(envelope: Bytes) -> Result<Header, NoPlace> {
+    let envelope = Envelope::decode(envelope)?;
+    let header = envelope.header().clone();
+    envelope.verify()?;
+    Ok(header)
 }
 
 impl Bundle {
@@ -175,6 +186,11 @@ pub(super) fn check(read: Vec<(Bundle, Vec<Bytes>)>) -> Vec<Bundle> {
         .collect()
 }
 
+/// What leaves hash to.
+pub(super) fn hashes_of(leaves: &[Leaf]) -> Vec<Hash> {
+    leaves.iter().map(|leaf| leaf.hash).collect()
+}
+
 /// What entries hash to, and nothing else about them.
 pub(super) fn leaf_hashes(entries: &[Bytes]) -> Vec<Hash> {
     entries.par_iter().map(|entry| leaf_hash(entry)).collect()
@@ -202,33 +218,20 @@ pub(super) fn read_tile<S: LogSource + ?Sized>(
 /// their framing.
 fn split(bytes: &Bytes, width: usize) -> (Vec<Bytes>, Option<String>) {
     let mut entries = Vec::with_capacity(width);
-    let mut rest = 0..bytes.len();
-    while !rest.is_empty() {
-        let at = rest.start;
-        let len = bytes
-            .get(at..at + 2)
-            .and_then(|len| len.try_into().ok())
-            .map(u16::from_be_bytes);
-        let entry = len
-            .map(|len| at + 2..at + 2 + usize::from(len))
-            .filter(|entry| entry.end <= bytes.len());
+    let mut from = Reader::new(bytes);
+    while !from.is_empty() {
         let number = entries.len();
-        let Some(entry) = entry else {
-            return (
-                entries,
-                Some(format!(
-                    "the bytes end within a frame, after {number} whole entries; expected {width}"
-                )),
-            );
+        let why = match from.short_bytes("frame") {
+            Ok(entry) if number < width * 2 => {
+                entries.push(bytes.slice_ref(entry));
+                continue;
+            }
+            Ok(_) => format!("more than {number} entries, expected {width}"),
+            Err(_) => {
+                format!("the bytes end within a frame, after {number} whole entries; expected {width}")
+            }
         };
-        if number == width * 2 {
-            return (
-                entries,
-                Some(format!("more than {number} entries, expected {width}")),
-            );
-        }
-        rest.start = entry.end;
-        entries.push(bytes.slice(entry));
+        return (entries, Some(why));
     }
     (entries, None)
 }
@@ -238,25 +241,20 @@ fn split(bytes: &Bytes, width: usize) -> (Vec<Bytes>, Option<String>) {
 fn mend(bytes: &Bytes, hashes: &[Hash]) -> Option<(Vec<Bytes>, (usize, String))> {
     let mut entries = Vec::with_capacity(hashes.len());
     let mut wrong = None;
-    let mut at = 0;
+    let mut from = Reader::new(bytes);
     for (number, expected) in hashes.iter().enumerate() {
-        let start = at + 2;
-        let stated = usize::from(u16::from_be_bytes(bytes.get(at..start)?.try_into().ok()?));
-        let mut len = stated;
+        let stated = usize::from(from.u16("length").ok()?);
         let is_the_trees = |entry: &[u8]| leaf_hash(entry) == *expected;
-        if wrong.is_none() && !bytes.get(start..start + stated).is_some_and(is_the_trees) {
-            let rest = bytes.get(start..)?;
+        let mut len = stated;
+        if wrong.is_none() && !from.clone().raw(stated, "entry").is_ok_and(is_the_trees) {
+            let rest = from.clone().rest();
             len = len_with_hash(rest.get(..ENTRY_LEN_MAX).unwrap_or(rest), *expected)?;
             let detail = format!("its length says {stated}, its hash says {len} bytes");
             wrong = Some((number, detail));
         }
-        at = start + len;
-        if at > bytes.len() {
-            return None;
-        }
-        entries.push(bytes.slice(start..at));
+        entries.push(bytes.slice_ref(from.raw(len, "entry").ok()?));
     }
-    wrong.filter(|_| at == bytes.len()).map(|wrong| (entries, wrong))
+    wrong.filter(|_| from.is_empty()).map(|wrong| (entries, wrong))
 }
 
 /// The length of the prefix that has this leaf hash.

@@ -40,6 +40,8 @@ pub(super) struct LostEntries {
 impl LostEntries {
     /// Counts the entry at `index`, behind all others.
     pub(super) fn push(&mut self, index: LeafIndex, whose: Whose) {
+        let last = self.list.last().map(|lost| lost.index);
+        assert!(last < Some(index), "entry {index} is lost behind {last:?}");
         self.list.push(Lost { index, whose });
         self.unaccounted += usize::from(whose == Whose::Anybodys);
     }

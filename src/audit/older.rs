@@ -11,20 +11,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Findings,
-    bundle::{self, Bundle, Checked},
-    place,
-    replay::Slot,
-    source::{LogSource, SourceError},
-    tree::TreeCheck,
-};
 use crate::{
     admission::{FeedRow, resume::UNSEEN},
     code::Outcome,
-    envelope::{Envelope, Header},
-    id::{FeedId, FeedSequence, Hash, LeafIndex, TreeSize},
-    log::tile::EntryBundle,
+    envelope::Header,
+    id::{FeedId, FeedSequence, Hash, LeafIndex},
     time::RecordedAt,
 };
 
@@ -34,8 +25,8 @@ pub(super) const SOMEWHERE: LeafIndex = LeafIndex::new(u64::MAX - 1);
 /// A statement that was read again.
 #[derive(Debug)]
 pub(super) struct Statement {
-    header: Header,
-    row: FeedRow,
+    pub(super) header: Header,
+    pub(super) row: FeedRow,
 }
 
 /// What the entries themselves do not say about the statements in them.
@@ -89,54 +80,4 @@ impl OlderStatements {
             outcome: Outcome::Admitted,
         }
     }
-}
-
-/// Reads an entry again as it was read when its bundle's turn was: nothing if no statement stands there.
-///
-/// If the files are not those any more of which nothing was wrong, that is an error and no finding.
-pub(super) fn read<S: LogSource + ?Sized>(
-    source: &S,
-    tree: &TreeCheck<'_, S>,
-    size: TreeSize,
-    index: LeafIndex,
-    findings: &Findings,
-) -> Result<Option<Statement>, SourceError> {
-    let Some(name) = EntryBundle::covering(index, size) else {
-        return Ok(None);
-    };
-    let Some(bundle) = bundle::check(vec![Bundle::read(source, name)?]).pop() else {
-        return Ok(None);
-    };
-    let mut findings_again = Findings::new(findings.max);
-    let counting = place::judge(&bundle, &mut tree.aside(), &mut findings_again)?;
-    // What is wrong with files may keep them from leading up; nothing passes for sound by it, as that was found.
-    if findings.list.is_empty() && !(findings_again.list.is_empty() && tree.confirms(&bundle, &counting)?) {
-        let why = "not what it was when the audit read it first";
-        return Err(SourceError::new(&name.to_string(), why));
-    }
-    let mut slots = place::slots(bundle, &counting).into_iter();
-    let Some((
-        _,
-        Slot::Sound(
-            _,
-            Checked::Statement {
-                recorded_at,
-                outcome,
-                envelope,
-                ..
-            },
-        ),
-    )) = slots.find(|(place, _)| *place == index)
-    else {
-        return Ok(None);
-    };
-    Ok(Envelope::decode(envelope).ok().map(|envelope| Statement {
-        header: envelope.header().clone(),
-        row: FeedRow {
-            index,
-            hash: envelope.hash(),
-            recorded_at,
-            outcome,
-        },
-    }))
 }

@@ -3,21 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Finding, FindingKind, Findings, accounts,
-    align::{Placement, place},
-    bundle::{Bundle, Leaf, Read},
-    replay::Slot,
+    accounts,
+    align::{Placement, in_places, place},
+    bundle::{Bundle, Read, hashes_of},
+    finding::{Finding, FindingKind, Findings},
     source::{LogSource, SourceError},
     tree::{Target, TreeCheck},
 };
 use crate::id::{Hash, LeafIndex};
-
-/// The leaf hash that stands at each place, aligned with what a tile says if they are not as many as places.
-pub(super) fn in_places(leaves: &[Hash], stated: Option<&[Hash]>, width: usize) -> Vec<Option<Hash>> {
-    let Placement { at, .. } = place(leaves, stated, width);
-    let standing = |number: Option<usize>| number.and_then(|number| leaves.get(number)).copied();
-    at.into_iter().map(standing).collect()
-}
 
 /// Names what is wrong with a bundle or its tile, and returns the leaf hashes that count, as far as known.
 pub(super) fn judge<S: LogSource + ?Sized>(
@@ -53,10 +46,6 @@ pub(super) fn judge<S: LogSource + ?Sized>(
         None if target.is_proven() => two.give_up(findings),
         None => two.compare(&target, findings),
     })
-}
-
-fn hashes_of(leaves: &[Leaf]) -> Vec<Hash> {
-    leaves.iter().map(|leaf| leaf.hash).collect()
 }
 
 /// The two accounts of a bundle's leaf hashes: the tile's and the entries'.
@@ -220,60 +209,6 @@ impl Accounts<'_> {
 fn report_missing(index: LeafIndex, findings: &mut Findings) {
     let detail = "the bundle has not got it".to_owned();
     findings.at(FindingKind::MissingEntry, index, detail);
-}
-
-/// The entry that the tree has at each place, where it was found in the bundle at all.
-pub(super) fn slots(bundle: Bundle, counting: &[Option<Hash>]) -> Vec<(LeafIndex, Slot)> {
-    let first = bundle.first.get();
-    let width = usize::from(bundle.name.width());
-    let counted: Option<Vec<Hash>> = counting.iter().copied().collect();
-    let known = counted.as_deref().or_else(|| bundle.stated());
-    let found = hashes_of(bundle.leaves.content().map_or(&[], Vec::as_slice));
-    let Placement { at, .. } = place(&found, known, width);
-    let leaves = match bundle.leaves {
-        Read::Whole(leaves) | Read::Broken(leaves, _) => leaves,
-        Read::Missing => Vec::new(),
-    };
-    let mut leaves: Vec<Option<Leaf>> = leaves.into_iter().map(Some).collect();
-    // Leaves that stand where they belong, then those that belong elsewhere in this bundle.
-    let mut slots: Vec<Option<Slot>> = Vec::with_capacity(width);
-    for (place, number) in at.iter().enumerate() {
-        let leaf = number
-            .and_then(|number| leaves.get_mut(number))
-            .and_then(|leaf| leaf.take_if(|leaf| counting.get(place).copied().flatten() == Some(leaf.hash)));
-        slots.push(leaf.map(|leaf| Slot::Sound(leaf.bytes, leaf.checked)));
-    }
-    let elsewhere: Vec<(Hash, usize)> = leaves
-        .iter()
-        .enumerate()
-        .filter_map(|(number, leaf)| Some((leaf.as_ref()?.hash, number)))
-        .collect();
-    for (place, slot) in slots.iter_mut().enumerate().filter(|(_, slot)| slot.is_none()) {
-        let wanted = counting.get(place).copied().flatten();
-        let found = elsewhere
-            .iter()
-            .find(|(hash, _)| Some(*hash) == wanted)
-            .map(|(_, number)| *number);
-        let leaf = found
-            .and_then(|number| leaves.get_mut(number))
-            .and_then(Option::take);
-        *slot = leaf.map(|leaf| Slot::Sound(leaf.bytes, leaf.checked));
-    }
-    let indices = (first..).map(LeafIndex::new);
-    indices
-        .zip(slots.into_iter().zip(at))
-        .map(|(index, (slot, number))| {
-            let mut standing = || {
-                number
-                    .and_then(|number| leaves.get_mut(number))
-                    .and_then(Option::take)
-            };
-            (
-                index,
-                slot.unwrap_or_else(|| Slot::Lost(standing().map(|leaf| leaf.checked))),
-            )
-        })
-        .collect()
 }
 
 fn index(bundle: &Bundle, place: usize) -> LeafIndex {

@@ -9,14 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::{
-    FindingKind, Findings, Limits,
     bundle::Checked,
+    finding::{FindingKind, Findings, chain},
     lost::{LostEntries, Whose},
     older::{OlderStatements, SOMEWHERE, Statement},
+    slot::Slot,
 };
 use crate::{
     admission::{
-        Decided, FoldError, LedgerState, NoPlace, OlderRows, Prepared,
+        Decided, FoldError, LedgerState, NoPlace, OlderRows, Prepared, kept,
         resume::{FeedEnd, UNSEEN},
     },
     code::{Outcome, Refusal},
@@ -27,6 +28,9 @@ use crate::{
     time::RecordedAt,
     wire::v1::ledger_record::Record,
 };
+
+mod evidence;
+mod faults;
 
 /// What an audit counted on its way.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -48,6 +52,24 @@ pub struct Tally {
     pub undecided: u64,
 }
 
+/// What bounds an audit's memory besides the most findings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// So many of the newest entries have their rows in memory.
+    pub(super) window: u64,
+    /// The audit stops once it has lost more entries than this, all of which it remembers.
+    pub(super) lost_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            window: kept::WINDOW,
+            lost_max: 1 << 20,
+        }
+    }
+}
+
 /// The ledger's state as an auditor follows it.
 #[derive(Debug)]
 pub(super) struct Replay {
@@ -66,15 +88,6 @@ pub(super) struct Replay {
     limits: Limits,
     older: OlderStatements,
     pub(super) tally: Tally,
-}
-
-/// One place of the log.
-#[derive(Debug)]
-pub(super) enum Slot {
-    /// The entry that the tree has there.
-    Sound(Bytes, Checked),
-    /// Not that entry; what stands in its place, if something can be read.
-    Lost(Option<Checked>),
 }
 
 /// A statement as it stands in the log.
@@ -115,23 +128,6 @@ impl Replay {
         self.lost.is_any_unexplained() || self.authority_lost
     }
 
-    /// The entry that has to be read again before this one is taken: evidence is about it, its row was let go.
-    pub(super) fn to_read_again(&self, index: LeafIndex, slot: &Slot) -> Option<LeafIndex> {
-        let Slot::Sound(_, Checked::Evidence(entry, Ok(()))) = slot else {
-            return None;
-        };
-        let Body::Evidence {
-            first_index,
-            envelope,
-        } = &entry.body
-        else {
-            return None;
-        };
-        self.state.as_ref()?.older_row_for(&header(envelope.clone())?)?;
-        let is_decided = *first_index >= index || self.is_about_unseen(entry);
-        (!is_decided && self.older.is_worth_reading(*first_index)).then_some(*first_index)
-    }
-
     /// Whether so much is lost that remembering more of it is not worth the memory.
     pub(super) const fn is_lost(&self) -> bool {
         self.lost.count().saturating_add(self.strangers) > self.limits.lost_max
@@ -145,8 +141,19 @@ impl Replay {
         read_again: Option<Statement>,
         findings: &mut Findings,
     ) {
+        let next = self
+            .state
+            .as_ref()
+            .map_or(index, |state| state.size().next_index());
+        assert_eq!(next, index, "entries are taken in order, each once");
         self.take_slot(index, slot, read_again, findings);
         if let Some(state) = &mut self.state {
+            let size = state.size().get();
+            assert_eq!(
+                size,
+                index.get() + 1,
+                "whatever became of it, the entry has its place"
+            );
             let before = state.size().get().saturating_sub(self.limits.window);
             state.forget_rows(LeafIndex::new(before));
         }
@@ -191,8 +198,8 @@ impl Replay {
                 self.lose(index, Whose::Anybodys);
             }
             Checked::Record(entry) => self.take_record(index, &entry, findings),
-            Checked::Evidence(entry, verified) => {
-                self.take_evidence(index, &entry, verified, read_again, findings);
+            Checked::Evidence { entry, first, second } => {
+                self.take_evidence(index, (&entry, first), second, read_again, findings);
             }
             Checked::Statement {
                 recorded_at,
@@ -275,30 +282,6 @@ impl Replay {
         self.lost.push(index, whose);
     }
 
-    /// Rule 3: whose a lost entry was and when, if the bytes in its place say so plausibly: they continue what
-    /// comes before. [`LostEntries`] compares them with what comes after.
-    fn whose(&self, hint: &Checked) -> Option<(Whose, RecordedAt)> {
-        let state = self.state.as_ref()?;
-        let (whose, recorded_at) = match hint {
-            Checked::Invalid(_) => return None,
-            Checked::Record(entry) | Checked::Evidence(entry, _) => (Whose::Settled, entry.recorded_at),
-            Checked::Statement {
-                envelope,
-                recorded_at,
-                ..
-            } => {
-                let header = header(envelope.clone())?;
-                let (last, hash) = last_of(state, header.feed);
-                let continues = last.next() == Some(header.sequence) && hash == header.previous;
-                if !continues || !self.is_party(header.feed) {
-                    return None;
-                }
-                (Whose::Feed(header.feed), *recorded_at)
-            }
-        };
-        (recorded_at >= state.recorded_at()).then_some((whose, recorded_at))
-    }
-
     /// Whether a feed is a party's, so that the register does not depend on it.
     fn is_party(&self, feed: FeedId) -> bool {
         let key = self.state.as_ref().and_then(|state| state.register().key(feed));
@@ -333,85 +316,6 @@ impl Replay {
         }
         // A record changes nothing, that one included.
         self.pass_over();
-    }
-
-    fn take_evidence(
-        &mut self,
-        index: LeafIndex,
-        entry: &Entry,
-        verified: Result<(), NoPlace>,
-        read_again: Option<Statement>,
-        findings: &mut Findings,
-    ) {
-        self.tally.evidence += 1;
-        self.check_time(index, entry.recorded_at, findings);
-        let is_about_unseen = self.is_about_unseen(entry);
-        let older = match &entry.body {
-            // Nothing stands there yet.
-            Body::Evidence { first_index, .. } if *first_index >= index => None,
-            Body::Evidence { envelope, .. } => {
-                header(envelope.clone()).map(|header| self.older_rows(&header, read_again))
-            }
-            Body::Statement { .. } | Body::Record(_) => None,
-        };
-        let Some(state) = &mut self.state else { return };
-        if let Err(error) = verified {
-            let detail = format!("the second statement: {}", chain(&error));
-            findings.at(FindingKind::FalseEvidence, index, detail);
-            state.pass_over();
-        } else if let Err(error) = older
-            .ok_or(FoldError::Evidence)
-            .and_then(|older| state.take_own_with(entry, &older))
-        {
-            state.pass_over();
-            if is_about_unseen {
-                self.tally.undecided += 1;
-            } else {
-                let why = self.why_false(index, entry);
-                findings.at(
-                    FindingKind::FalseEvidence,
-                    index,
-                    format!("{}: {why}", chain(&error)),
-                );
-            }
-        }
-    }
-
-    /// Why evidence with a valid signature does not hold, as far as it shows without looking anything up.
-    fn why_false(&self, index: LeafIndex, entry: &Entry) -> &'static str {
-        let Body::Evidence {
-            first_index,
-            envelope,
-        } = &entry.body
-        else {
-            return "it is no evidence";
-        };
-        let header = header(envelope.clone());
-        let (Some(header), Some(state)) = (header, &self.state) else {
-            return "its envelope does not decode";
-        };
-        let Some(feed) = state.feed(header.feed) else {
-            return "its feed has no statement in this log";
-        };
-        if header.log_id != state.log_id() {
-            "its statement is for another log"
-        } else if *first_index >= index {
-            "it names an entry that is not before it"
-        } else if header.sequence > feed.last() {
-            "its feed has no statement of that sequence"
-        } else if feed.has_equivocated() {
-            "there is evidence against that feed already"
-        } else {
-            "the entry that it names is not another statement of that feed and sequence"
-        }
-    }
-
-    /// Rule 10: whether evidence names a first statement that is lost.
-    fn is_about_unseen(&self, entry: &Entry) -> bool {
-        let Body::Evidence { first_index, .. } = &entry.body else {
-            return false;
-        };
-        self.lost.has(*first_index)
     }
 
     fn take_statement(&mut self, recorded: &Logged<'_>, prepared: Prepared, findings: &mut Findings) {
@@ -499,113 +403,6 @@ impl Replay {
             state.take(decided);
         }
     }
-
-    /// Rule 7: goes on with a feed whose statement does not continue it, after naming that unless lost entries
-    /// explain it.
-    fn resume(
-        &mut self,
-        recorded: &Logged<'_>,
-        header: &Header,
-        no_place: &NoPlace,
-        findings: &mut Findings,
-    ) {
-        if !self.explain_gap(header) {
-            findings.at(FindingKind::FeedBroken, recorded.index, chain(no_place));
-        }
-        self.authority_lost |= !self.is_party(header.feed);
-        let Some(state) = &mut self.state else { return };
-        let last = last_of(state, header.feed);
-        if !state.resume_feed(header.feed, header.sequence, header.previous) {
-            return self.pass(recorded.index, header.feed);
-        }
-        self.resumed.insert(header.feed);
-        self.older.resumed(last.0, header);
-        let prepared = Prepared::from_bytes(recorded.envelope.clone());
-        match prepared.and_then(|prepared| state.decide(prepared, recorded.recorded_at)) {
-            // An event that was left open may have been closed by what is missing.
-            Ok(decided) => {
-                self.compare(recorded, &decided, findings);
-                // Evidence is about statements as they stand in the log, whatever their successors name.
-                if let Some(state) = &mut self.state
-                    && last.0.next() == Some(header.sequence)
-                {
-                    state.restore_hash(header.feed, last.0, last.1);
-                }
-            }
-            Err(_) => self.pass(recorded.index, header.feed),
-        }
-    }
-
-    /// Rule 6: whether lost entries explain the gap before this statement.
-    fn explain_gap(&mut self, header: &Header) -> bool {
-        let feed = self.state.as_ref().and_then(|state| state.feed(header.feed));
-        let last = feed.map_or(0, |feed| feed.last().get());
-        let since = feed
-            .and_then(|feed| feed.row(feed.last()))
-            .map_or(LeafIndex::GENESIS, |row| row.index);
-        let missing = usize::try_from(header.sequence.get().saturating_sub(last + 1)).unwrap_or(usize::MAX);
-        self.lost.explain(header.feed, since, missing)
-    }
-
-    /// Rule 3: counts a statement of a feed from which nothing can be taken.
-    fn pass(&mut self, index: LeafIndex, feed: FeedId) {
-        let whose = if self.is_party(feed) {
-            Whose::Feed(feed)
-        } else {
-            Whose::Anybodys
-        };
-        self.lose(index, whose);
-    }
-
-    /// Rule 4: takes a statement without a valid signature as the log has it: who made it is another question, and the
-    /// feed may well go on from it.
-    fn follow_unsigned(&mut self, recorded: &Logged<'_>, header: Header) {
-        let Some(state) = &self.state else { return };
-        let end = state.feed_end(header.feed);
-        self.follow(recorded);
-        let last = self.state.as_ref().and_then(|state| state.feed(header.feed));
-        let row = last.and_then(|feed| feed.row(feed.last()));
-        if row.is_some_and(|row| row.index == recorded.index) {
-            self.unsigned.insert(header.feed, (recorded.index, header, end));
-        }
-    }
-
-    /// Rule 4: takes the last statement of a feed back that has no valid signature, if a signed one stands where it
-    /// stood.
-    fn take_back_unsigned(&mut self, header: &Header) {
-        if self
-            .unsigned
-            .get(&header.feed)
-            .is_none_or(|(_, unsigned, _)| header.sequence < unsigned.sequence)
-        {
-            return;
-        }
-        let Some((index, unsigned, end)) = self.unsigned.remove(&header.feed) else {
-            return;
-        };
-        if (unsigned.sequence, unsigned.previous) == (header.sequence, header.previous)
-            && let Some(state) = &mut self.state
-        {
-            state.take_back(header.feed, end);
-            self.older.repeated(index);
-        }
-    }
-
-    /// Takes a statement as the log has it, outcome included.
-    fn follow(&mut self, recorded: &Logged<'_>) {
-        if !self.take_as_logged(recorded) {
-            self.pass(recorded.index, recorded.feed);
-        }
-    }
-
-    /// Takes a statement as the log has it, if it continues its feed.
-    fn take_as_logged(&mut self, recorded: &Logged<'_>) -> bool {
-        let Some(state) = &mut self.state else {
-            return false;
-        };
-        Envelope::decode(recorded.envelope.clone())
-            .is_ok_and(|envelope| state.take_as_logged(&envelope, recorded.outcome, recorded.recorded_at))
-    }
 }
 
 /// The last sequence of a feed in the log, and the hash of that statement.
@@ -628,16 +425,4 @@ const fn outcome_name(outcome: Outcome) -> &'static str {
         Outcome::Admitted => "admitted",
         Outcome::Refused(refusal) => refusal.name(),
     }
-}
-
-/// An error and its sources, in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text += ": ";
-        text += &error.to_string();
-        source = error.source();
-    }
-    text
 }

@@ -135,6 +135,76 @@ fn several_damages_are_each_named() {
 }
 
 #[test]
+fn a_report_has_the_members_and_the_order_that_the_specification_says() {
+    let world = World::of(300);
+    let mut copy = world.copy();
+    damage::flip_byte(&mut copy, LeafIndex::new(7)).unwrap();
+    copy.write("tile/1", b"").unwrap();
+    let mut report = world.audit(&copy);
+    for finding in &mut report.findings {
+        finding.detail = "for people".to_owned();
+    }
+    report.findings[1].number = Some(3);
+    let (log_id, root) = (report.log_id, report.root.unwrap());
+    let expected = [
+        r#"{"origin":"ledger.example/audited","log_id":""#,
+        &log_id.to_string(),
+        r#"","size":300,"root":""#,
+        &root.to_string(),
+        r#"","entries":299,"statements":298,"events":"#,
+        &report.tally.events.to_string(),
+        r#","evidence":0,"records":1,"outcomes":{"admitted":298},"undecided":0,"findings":["#,
+        r#"{"kind":"hash_mismatch","index":7,"detail":"for people"},"#,
+        r#"{"kind":"surplus_file","file":"tile/1","number":3,"detail":"for people"}],"stopped_early":false}"#,
+    ];
+    assert_eq!(serde_json::to_string(&report).unwrap(), expected.concat());
+    copy.write(CHECKPOINT, b"?").unwrap();
+    let json = serde_json::to_value(world.audit(&copy)).unwrap();
+    assert!(json["size"].is_null() && json["root"].is_null() && json["stopped_early"] == true);
+}
+
+/// Names files from the last to the first.
+struct Backwards(MemoryCopy);
+
+impl LogSource for Backwards {
+    fn read(&self, path: &str, len_max: usize) -> Result<Option<bytes::Bytes>, SourceError> {
+        self.0.read(path, len_max)
+    }
+
+    fn list(&self, visit: &mut dyn FnMut(&str)) -> Result<bool, SourceError> {
+        let names: Vec<&str> = self.0.files().map(|(path, _)| path).collect();
+        let tiles = names.iter().rev().filter(|path| path.starts_with("tile/"));
+        tiles.for_each(|path| visit(path));
+        Ok(true)
+    }
+}
+
+#[test]
+fn files_are_named_in_the_order_of_their_names_whatever_the_source_says() {
+    let world = World::of(10);
+    let mut copy = world.copy();
+    for path in ["tile/0/002", "tile/0/000.p/9", "tile/a"] {
+        copy.write(path, b"").unwrap();
+    }
+    let forwards = world.audit(&copy);
+    for findings_max in [2, 1_000] {
+        let options = AuditOptions {
+            findings_max,
+            ..AuditOptions::default()
+        };
+        let report = audit(&Backwards(copy.clone()), &world.trust(), &options).unwrap();
+        let first = forwards.findings.iter().take(findings_max);
+        assert!(report.findings.iter().eq(first), "{:?}", report.findings);
+    }
+    let names: Vec<_> = forwards
+        .findings
+        .iter()
+        .filter_map(|finding| finding.file.as_deref())
+        .collect();
+    assert_eq!(names, ["tile/0/000.p/9", "tile/0/002", "tile/a"]);
+}
+
+#[test]
 fn stops_at_the_most_findings_it_is_to_make() {
     let world = World::of(600);
     let mut copy = world.copy();

@@ -13,15 +13,15 @@
 //! Memory: a tile and a row of hashes for each level.
 
 use super::{
-    Finding, FindingKind, Findings,
     accounts::{self, Depth},
     bundle::{Bundle, Read, read_tile},
+    finding::{Finding, FindingKind, Findings},
     source::{CHECKPOINT, LogSource, SourceError},
 };
 use crate::{
     id::{Hash, TreeSize},
     log::{
-        hash::complete_root,
+        hash::row_root,
         tile::{HashTile, TILE_HEIGHT, TILE_WIDTH},
         tree::{Frontier, LogHead},
     },
@@ -68,7 +68,7 @@ impl Target {
     /// Whether leaf hashes lead to it.
     pub(super) fn is_met_by(&self, leaves: &[Hash]) -> bool {
         match self {
-            Self::Over(hash, _) => complete_root(leaves) == Some(*hash),
+            Self::Over(hash, _) => row_root(leaves) == Some(*hash),
             Self::Row(row) => row == leaves,
             Self::Unknown => false,
         }
@@ -173,7 +173,7 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         };
         let must_be_proven = above.is_some_and(|(_, proven)| proven);
         let why = why_wrong(stated.as_deref(), row.as_deref(), must_be_proven);
-        let reported = why.is_some();
+        let reported = why.is_some() || stated.is_none();
         if let Some(why) = why {
             findings.in_file(FindingKind::TileMismatch, name, why);
         }
@@ -197,7 +197,7 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
     ) -> Result<Option<Vec<Hash>>, SourceError> {
         for depth in [None, Some(Depth::Tile), Some(Depth::Entries)] {
             let row = row_of_accounts(self.source, self.head.size, tile, stated, depth)?;
-            let row = accounts::choose(&row, |row| complete_root(row) == Some(above));
+            let row = accounts::choose(&row, |row| row_root(row) == Some(above));
             if row.is_some() {
                 return Ok(row);
             }
@@ -212,29 +212,40 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
         leaves: Vec<Option<Hash>>,
         findings: &mut Findings,
     ) -> Result<(), SourceError> {
+        assert_eq!(
+            bundle.name.index(),
+            self.pushed,
+            "bundles come in order, each once"
+        );
+        assert_eq!(
+            leaves.len(),
+            usize::from(bundle.name.width()),
+            "one hash for each leaf"
+        );
         let mut row = leaves;
         let mut index = bundle.name.index();
         self.pushed += u64::from(bundle.name.is_full());
         for level in 0..LEVELS {
             let full = row.len() == WIDTH;
-            let computed = row
-                .iter()
-                .copied()
-                .collect::<Option<Vec<Hash>>>()
-                .and_then(|row| complete_root(&row));
-            if let Some(level) = self.levels.get_mut(usize::from(level)) {
-                level.row = if full { Vec::new() } else { row };
-            }
             if !full || level + 1 == LEVELS {
+                if let Some(level) = self.levels.get_mut(usize::from(level)) {
+                    level.row = row;
+                }
                 break;
             }
             // The row is complete: its root is the next hash of the level above.
+            let known = row.into_iter().collect::<Option<Vec<Hash>>>();
+            let computed = known.and_then(|row| row_root(&row));
+            if let Some(level) = self.levels.get_mut(usize::from(level)) {
+                level.row = Vec::new();
+            }
             let best = self.compare(level + 1, index, computed, findings)?;
             let above = self.levels.get_mut(usize::from(level) + 1);
             row = above
                 .map(|level| std::mem::take(&mut level.row))
                 .unwrap_or_default();
             row.push(best);
+            assert!(row.len() <= WIDTH, "a row is emptied when its tile is full");
             index /= u64::from(TILE_WIDTH);
         }
         Ok(())
@@ -276,12 +287,11 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
     /// The root over everything pushed and these leaves of a bundle that is not full, if all is known and
     /// they are as many as `size`.
     pub(super) fn root_with(&self, size: TreeSize, leaves: &[Option<Hash>]) -> Option<Hash> {
-        let mut peaks = Vec::new();
-        for level in self.levels.iter().skip(1).rev() {
-            peaks.extend(row_peaks(&level.row.iter().copied().collect::<Option<Vec<_>>>()?));
-        }
-        peaks.extend(row_peaks(&leaves.iter().copied().collect::<Option<Vec<_>>>()?));
-        root_of(size, peaks)
+        let known = |row: &[Option<Hash>]| row.iter().copied().collect::<Option<Vec<Hash>>>();
+        let higher = self.levels.iter().skip(1).rev().map(|level| known(&level.row));
+        let rows = higher.chain([known(leaves)]).collect::<Option<Vec<_>>>()?;
+        let frontier = Frontier::from_rows(size, rows.iter().map(Vec::as_slice));
+        frontier.ok().map(|frontier| frontier.root())
     }
 
     /// Whether these leaf hashes of a bundle that was pushed before are those that counted then, as far as the
@@ -296,7 +306,7 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
             return Ok(row(0) == leaves);
         }
         let leaves: Option<Vec<Hash>> = leaves.iter().copied().collect();
-        let mut hash = leaves.and_then(|leaves| complete_root(&leaves));
+        let mut hash = leaves.and_then(|leaves| row_root(&leaves));
         let (mut index, mut pushed) = (bundle.name.index(), self.pushed);
         for level in 1..LEVELS {
             let slot = usize::try_from(index % width).unwrap_or(usize::MAX);
@@ -313,7 +323,7 @@ impl<'source, S: LogSource + ?Sized> TreeCheck<'source, S> {
             if hash.is_none() || hashes.get(slot).copied() != hash {
                 return Ok(false);
             }
-            hash = complete_root(&hashes);
+            hash = row_root(&hashes);
             (index, pushed) = (index / width, pushed / width);
         }
         Ok(false)
@@ -410,8 +420,9 @@ fn prove_edges<S: LogSource + ?Sized>(
         rows
     };
     let leads_up = |flat: &[Hash]| {
-        let peaks = split(flat).iter().rev().flat_map(|row| row_peaks(row)).collect();
-        root_of(head.size, peaks) == Some(head.root)
+        let rows = split(flat);
+        let frontier = Frontier::from_rows(head.size, rows.iter().rev().map(Vec::as_slice));
+        frontier.is_ok_and(|frontier| frontier.root() == head.root)
     };
     for depth in [None, Some(Depth::Tile), Some(Depth::Entries)] {
         let mut flat = Vec::new();
@@ -438,20 +449,4 @@ fn edge(level: u8, size: TreeSize) -> Option<HashTile> {
         .checked_shr(u32::from(level) * u32::from(TILE_HEIGHT))?;
     let first = row - row % u64::from(TILE_WIDTH);
     HashTile::covering(level * TILE_HEIGHT, first, size)
-}
-
-/// Roots of the maximal complete subtrees over a row of hashes, largest first.
-fn row_peaks(row: &[Hash]) -> Vec<Hash> {
-    let mut rest = row;
-    let mut peaks = Vec::new();
-    while !rest.is_empty() {
-        let (subtree, after) = rest.split_at(1 << rest.len().ilog2());
-        peaks.extend(complete_root(subtree));
-        rest = after;
-    }
-    peaks
-}
-
-fn root_of(size: TreeSize, peaks: Vec<Hash>) -> Option<Hash> {
-    Some(Frontier::from_hashes(size, peaks).ok()?.root())
 }

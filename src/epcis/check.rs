@@ -185,7 +185,7 @@ impl Check<'_> {
                 if let Some(text) = self.text(path, value)
                     && offset_minutes(text).is_none()
                 {
-                    self.findings.add(Code::BadOffset, path, text);
+                    self.unexpected(Code::BadOffset, path, "minutes east of UTC as +09:00", text);
                 }
             }
             Holds::Uri => self.uri(path, value),
@@ -201,7 +201,7 @@ impl Check<'_> {
                 if let Some(text) = self.text(path, value)
                     && !matches!(text, "ADD" | "OBSERVE" | "DELETE")
                 {
-                    self.findings.add(Code::UnknownAction, path, text);
+                    self.unexpected(Code::UnknownAction, path, "ADD, OBSERVE or DELETE", text);
                 }
             }
             Holds::Word(family) => self.word(path, value, family),
@@ -312,6 +312,11 @@ impl Check<'_> {
         }
     }
 
+    fn unexpected(&mut self, code: Code, path: &str, expected: &str, got: &str) {
+        self.findings
+            .add(code, path, &format!("expected {expected}, got {got}"));
+    }
+
     /// A string, or a finding.
     fn text<'v>(&mut self, path: &str, value: &'v Value) -> Option<&'v str> {
         let text = value.as_str();
@@ -369,7 +374,12 @@ impl Check<'_> {
             return;
         };
         match time::parse_rfc3339(text) {
-            None => self.findings.add(Code::BadTime, path, text),
+            None => self.unexpected(
+                Code::BadTime,
+                path,
+                "a date and time with its zone, as 2026-03-10T10:00:00Z",
+                text,
+            ),
             Some((nanos, _)) if is_event_time && nanos <= 0 => {
                 self.findings.add(Code::TimeOutOfRange, path, text);
             }
@@ -459,7 +469,7 @@ impl Check<'_> {
                             .bytes()
                             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
                     if !code {
-                        check.findings.add(Code::BadUnit, path, unit);
+                        check.unexpected(Code::BadUnit, path, "a code of Rec 20, as KGM", unit);
                     } else if normal::means_pieces(unit) {
                         check.findings.add(Code::PieceUnit, path, unit);
                     } else if !FAMILIAR_UNITS.contains(&unit) {

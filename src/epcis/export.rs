@@ -106,6 +106,19 @@ pub fn export(events: &[v1::Event], options: &ExportOptions) -> Export {
     }
 }
 
+/// One event in normal form, as [`super::normal_form`] gives it of the exported document; nothing if EPCIS has
+/// no form for it.
+pub(super) fn normal_event(event: &v1::Event) -> Option<Map<String, Value>> {
+    let none = Context::default();
+    let members = Written::new(event, &ExportOptions::default())?.members(&none);
+    let in_force = members
+        .get("@context")
+        .map_or_else(|| none.clone(), |own| none.with(own));
+    let mut normal = normal::event(&members, &in_force, &mut |_, _| {});
+    normal::sort(&mut normal);
+    Some(normal)
+}
+
 /// Prefixes of the members that we write.
 const OWN_PREFIXES: &[(&str, &str)] = &[("bl", NAMESPACE), ("cbvmda", MASTER_DATA)];
 

@@ -49,7 +49,7 @@ codes! {
         Carried "carried",
         /// Members of the document itself (sender, master data) are no event; see `Import::header`.
         HeaderCarried "header_carried",
-        /// The event has no id, or none that fits; it got one derived from the document's hash and its place.
+        /// The event has no id, or none that fits; it got one derived from what it says: the CBV event hash.
         IdDerived "id_derived",
         /// The event is reported again with an error declaration.
         ErrorDeclared "error_declared",
@@ -65,8 +65,18 @@ codes! {
         Respelled "respelled",
         /// Several values where our event has one place: left to the view, none chosen.
         Ambiguous "ambiguous",
-        /// Custody and title change hands in one event: imported as custody, title in the view.
+        /// Understood as an observation only: it changes no stock, custody, title or composition.
+        ObservedOnly "observed_only",
+        /// The action says another thing than the step, and the step was taken.
+        UnusualAction "unusual_action",
+        /// Title changes hands too: the event was taken for its other meaning, and the title stays in the view.
         TitleToo "title_too",
+        /// Custody changes hands too: the event was taken for its other meaning.
+        CustodyToo "custody_too",
+        /// The step is an event of its own, and was not taken beside a making or a change of what is in what.
+        StepNotTaken "step_not_taken",
+        /// A shipment is taken back, and the event does not say which.
+        ShipmentNotNamed "shipment_not_named",
         /// The recall has no id of its own, so its event names it.
         RecallNamedByEvent "recall_named_by_event",
         /// CBV does not have this business step on this type of event.
@@ -103,6 +113,8 @@ codes! {
         WrongType "wrong_type",
         /// Neither an event type of EPCIS nor a URI.
         UnknownType "unknown_type",
+        /// A document of another version of EPCIS than 2.0.
+        SchemaVersion "schema_version",
         /// Neither a word of CBV nor a URI.
         UnknownWord "unknown_word",
         /// Not `ADD`, `OBSERVE` or `DELETE`.
@@ -129,6 +141,23 @@ codes! {
         DoesNotFit "does_not_fit",
         /// More findings than are listed.
         More "more",
+    }
+}
+
+impl Code {
+    /// Whether it says that an event, or part of it, was not taken for what its sender may have meant.
+    pub const fn is_about_meaning(self) -> bool {
+        matches!(
+            self,
+            Self::ObservedOnly
+                | Self::UnusualAction
+                | Self::TitleToo
+                | Self::CustodyToo
+                | Self::StepNotTaken
+                | Self::ShipmentNotNamed
+                | Self::Ambiguous
+                | Self::ExtensionUnusable
+        )
     }
 }
 

@@ -8,9 +8,9 @@ use super::{
     EpcisError, NAMESPACE,
     check::{self, offset_minutes, pointer},
     context::Context,
-    document, fields,
+    document, event_hash, fields,
     finding::{Code, Finding, Findings, Weight},
-    is_uri, members, normal, read, render,
+    header, members, normal, read, render,
     residue::Residue,
     view,
 };
@@ -150,7 +150,16 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Import, EpcisErro
     }
     let mut findings = Findings::default();
     if opened.is_document {
-        check_header(&mut opened.header, &mut findings);
+        header::check(&mut opened.header, &mut findings);
+    }
+    if options.origin == (Origin::Reported { claimed_party: None })
+        && let Some(sender) = opened.header.get("sender").and_then(Value::as_str)
+        && identifier::normalise(sender).is_err()
+    {
+        let detail = format!(
+            "expected an identifier, as https://id.gs1.org/417/..., got {sender}: nobody is named as who said this"
+        );
+        findings.add(Code::IdentifierCarried, "/sender", &detail);
     }
     let worst = findings.worst();
     let findings = findings.into_list();
@@ -179,64 +188,6 @@ pub fn import(bytes: &[u8], options: &ImportOptions) -> Result<Import, EpcisErro
     })
 }
 
-/// Checks what stands around the events.
-fn check_header(header: &mut Map<String, Value>, findings: &mut Findings) {
-    let underscores: Vec<String> = header
-        .keys()
-        .filter(|key| key.starts_with('_'))
-        .cloned()
-        .collect();
-    for key in underscores {
-        let value = header.shift_remove(&key).unwrap_or_default();
-        findings.add(Code::UnderscoreDropped, pointer("", &key), &value.to_string());
-    }
-    for key in ["@context", "type", "schemaVersion", "creationDate"] {
-        if !header.contains_key(key) {
-            findings.add(Code::MissingMember, pointer("", key), "required on a document");
-        }
-    }
-    for (key, value) in &*header {
-        let path = pointer("", key);
-        match (key.as_str(), value.as_str()) {
-            ("@context" | "schemaVersion", _) | ("type", Some("EPCISDocument" | "EPCISQueryDocument")) => {}
-            ("type", _) => findings.add(Code::UnknownType, path, &value.to_string()),
-            ("creationDate", text) => {
-                if text.and_then(time::parse_rfc3339).is_none() {
-                    findings.add(Code::BadTime, path, &value.to_string());
-                }
-            }
-            ("epcisBody" | "resultsBody", _) => {
-                for (key, value) in value.as_object().into_iter().flatten() {
-                    let (code, path) = (beside(key), pointer(&path, key));
-                    findings.add(code, path, &value.to_string());
-                }
-            }
-            ("id", text) => {
-                if !text.is_some_and(is_uri) {
-                    findings.add(Code::NotUri, path, &value.to_string());
-                }
-            }
-            (
-                "sender" | "receiver" | "instanceIdentifier" | "epcisHeader" | "queryName" | "subscriptionID",
-                _,
-            ) => {
-                findings.add(Code::HeaderCarried, path, &value.to_string());
-            }
-            _ if is_uri(key) => findings.add(Code::HeaderCarried, path, &value.to_string()),
-            _ => findings.add(Code::UnknownMember, path, "an extension has a prefix"),
-        }
-    }
-}
-
-/// What a member beside the events is: carried in the header if it is an extension.
-fn beside(key: &str) -> Code {
-    if is_uri(key) {
-        Code::HeaderCarried
-    } else {
-        Code::UnknownMember
-    }
-}
-
 fn claimed_party(origin: &Origin, header: &Map<String, Value>) -> String {
     match origin {
         Origin::Own => String::new(),
@@ -250,6 +201,9 @@ fn claimed_party(origin: &Origin, header: &Map<String, Value>) -> String {
             .unwrap_or_default(),
     }
 }
+
+/// Domain tag of the ids of events that have none that fits.
+const DERIVED_ID_TAG: &[u8] = b"lotproof/v1/epcis-event-id\0";
 
 struct Importer<'a> {
     document: Hash,
@@ -282,6 +236,23 @@ impl Importer<'_> {
         }
     }
 
+    /// The id of an event that has none, or none that fits: what it says, so that it is known when it comes again,
+    /// in whatever document. Events of different senders have different ones.
+    fn derived_id(&self, normal: &Map<String, Value>, original_id: Option<&str>) -> String {
+        let by_content = || event_hash::event_hash(normal);
+        let named = original_id.map_or_else(by_content, str::to_owned);
+        if original_id.is_none() && self.claimed_party.is_empty() {
+            return named;
+        }
+        let parts: [&[u8]; 4] = [
+            DERIVED_ID_TAG,
+            self.claimed_party.as_bytes(),
+            b"\0",
+            named.as_bytes(),
+        ];
+        format!("urn:lotproof:epcis:{}", hex::encode(Hash::of(&parts).as_bytes()))
+    }
+
     /// The event, or findings of which one is a fault.
     fn read(
         &self,
@@ -309,11 +280,9 @@ impl Importer<'_> {
         let id = if let Some(id) = fitting {
             id.to_owned()
         } else {
-            findings.add(Code::IdDerived, "/eventID", original_id.unwrap_or("absent"));
-            format!(
-                "urn:lotproof:epcis:{}:{position}",
-                hex::encode(self.document.as_bytes())
-            )
+            let id = self.derived_id(&normal, original_id);
+            findings.add(Code::IdDerived, "/eventID", &id);
+            id
         };
         let mut named = normal.clone();
         named.insert("eventID".to_owned(), Value::String(id.clone()));
@@ -341,6 +310,7 @@ impl Importer<'_> {
             });
         }
         self.apply_extensions(&normal, &mut event, findings);
+        note_observation(&event, findings);
         let standard = event.kind.as_ref().and_then(view::default_view);
         if !self.options.whole_view && standard == event.epcis {
             event.epcis = None;
@@ -470,6 +440,25 @@ impl Importer<'_> {
         }
         Ok(Some(extended))
     }
+}
+
+/// Says of an event that it was understood as an observation only: nothing that its sender meant to change is
+/// changed by it, and he should not learn that from a lot.
+fn note_observation(event: &v1::Event, findings: &mut Findings) {
+    let (Some(v1::event::Kind::Observed(_)), Some(view)) = (&event.kind, &event.epcis) else {
+        return;
+    };
+    let path = if view.biz_step.is_empty() { "" } else { "/bizStep" };
+    let words = [&view.r#type, &view.action, &view.biz_step].map(String::as_str);
+    let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+    findings.add(
+        Code::ObservedOnly,
+        path,
+        &format!(
+            "understood as an observation only, it changes no stock, custody or title: {}",
+            words.join(" ")
+        ),
+    );
 }
 
 /// Why extensions of ours are left alone.

@@ -3,16 +3,23 @@
 //! | type, action | step | ours |
 //! |---|---|---|
 //! | Object ADD | commissioning, `creating_class_instance`, none | commissioned |
-//! | Object OBSERVE | shipping, `void_shipping`, receiving, accepting | shipped, withdrawn, received, custody or title |
-//! | Object OBSERVE | inspecting; sampling (DELETE) | inspected; destructive |
+//! | Object, Transaction ADD and OBSERVE; Aggregation, Association OBSERVE | shipping, receiving, accepting | shipped, received, custody or title transferred |
+//! | Object DELETE | shipping | shipped |
+//! | the same, and DELETE | `void_shipping` | shipment withdrawn |
+//! | Object, Transaction | steps that move nothing, `owning_party` changes | title transferred |
+//! | Object OBSERVE | inspecting; with DELETE inspecting, sampling | inspected; destructive |
 //! | Object OBSERVE | holding | held; released if available; recalled or lifted by persistent disposition |
-//! | Object DELETE | destroying, decommissioning | scrapped |
+//! | Object DELETE | destroying, decommissioning, none; destroying with OBSERVE | scrapped |
 //! | Object OBSERVE | `stock_taking`, `cycle_counting` | stock counted |
 //! | Transformation | | transformed; split, merged, recycled by our `operation` |
-//! | Aggregation, Association | | aggregated, disaggregated, assembled, disassembled |
+//! | Aggregation, Association ADD, DELETE | | aggregated, disaggregated, assembled, disassembled |
 //! | anything else | | observed |
 //!
-//! The members stay in the view of the event, so nothing depends on how well this table understands them.
+//! The members stay in the view of the event, so nothing depends on how well this table understands them. One
+//! event becomes one of ours: where it says a second thing, a note names what was not taken. Departing, arriving
+//! and the like are not read as shipping and receiving: a sender who says both would ship the same things twice.
+
+mod moved;
 
 use serde_json::{Map, Value};
 
@@ -20,10 +27,7 @@ use super::{
     NAMESPACE,
     context::Context,
     finding::Code,
-    members::{
-        MASTER_DATA, bare_item, class_lot, held, is_country, is_logistic_unit, items, losses, text, things,
-        view,
-    },
+    members::{MASTER_DATA, bare_item, class_lot, held, is_country, items, losses, text, things, view},
     normal, serials,
 };
 use crate::wire::{
@@ -64,23 +68,31 @@ impl Reader<'_> {
     fn kind(&mut self) -> Kind {
         let operation = text(self.event, &format!("{NAMESPACE}operation"));
         let (action, step) = (self.view.action.clone(), self.view.biz_step.clone());
-        match (self.view.r#type.as_str(), action.as_str(), step.as_str()) {
+        let kind = match (self.view.r#type.as_str(), action.as_str(), step.as_str()) {
             ("ObjectEvent", action, step) => self.object(action, step, &operation),
-            ("TransformationEvent", ..) => self.transformation(&operation),
+            ("TransactionEvent", "ADD" | "OBSERVE", step)
+            | ("AggregationEvent" | "AssociationEvent", "OBSERVE", step) => self.moved(step),
+            ("TransactionEvent", "DELETE", "void_shipping") => self.moved("void_shipping"),
+            ("TransformationEvent", ..) => Some(self.transformation(&operation)),
             ("AggregationEvent" | "AssociationEvent", "ADD" | "DELETE", _) => self.containment(&action),
-            _ => self.observed(),
-        }
+            _ => None,
+        };
+        let kind = kind
+            .or_else(|| self.sold(&action, &step))
+            .unwrap_or_else(|| self.observed());
+        self.note_second_meaning(&kind, &step);
+        kind
     }
 
-    fn object(&mut self, action: &str, step: &str, operation: &str) -> Kind {
-        match (action, step, operation) {
+    fn object(&mut self, action: &str, step: &str, operation: &str) -> Option<Kind> {
+        Some(match (action, step, operation) {
             ("ADD", _, "opening_balance") => Kind::OpeningBalanceDeclared(v1::OpeningBalanceDeclared {
                 facility: self.facility(),
                 items: self.all_items(),
             }),
             ("OBSERVE", _, "refuse_delivery") => Kind::DeliveryRefused(v1::DeliveryRefused {
                 items: items(self.event, "quantityList"),
-                facility: self.facility(),
+                facility: self.place_left(),
                 shipment: self.shipment(),
                 reason: String::new(),
                 serials: self.serials("epcList"),
@@ -111,106 +123,39 @@ impl Reader<'_> {
                     country_of_origin: country.unwrap_or_default(),
                 })
             }
-            ("OBSERVE", "shipping", _) => {
-                let (units, serials) = self.units_and_serials();
-                let from = self.party_or_place(true, "location");
-                Kind::Shipped(v1::Shipped {
-                    items: items(self.event, "quantityList"),
-                    serials,
-                    from_facility: if from.is_empty() { self.facility() } else { from },
-                    to_facility: self.party_or_place(false, "location"),
-                    consignee: self.party_or_place(false, "possessing_party"),
-                    carrier: String::new(),
-                    units,
-                    shipment: self.shipment(),
-                })
+            ("ADD", ..) | ("DELETE", "shipping" | "void_shipping", _) => {
+                let moved = self.moved(step)?;
+                self.note_action(action, step);
+                moved
             }
-            ("OBSERVE", "void_shipping", _) => {
-                let (units, serials) = self.units_and_serials();
-                Kind::ShipmentWithdrawn(v1::ShipmentWithdrawn {
-                    shipment: self.shipment(),
-                    items: items(self.event, "quantityList"),
-                    serials,
-                    units,
-                    facility: self.facility(),
-                })
-            }
-            ("OBSERVE", "receiving", _) => {
-                let (units, serials) = self.units_and_serials();
-                let condition = match self.view.disposition.as_str() {
-                    stated @ ("damaged" | "mismatch_class" | "mismatch_instance" | "mismatch_quantity") => {
-                        stated
-                    }
-                    _ => "",
-                }
-                .to_owned();
-                Kind::Received(v1::Received {
-                    items: items(self.event, "quantityList"),
-                    serials,
-                    facility: self.facility(),
-                    consignor: self.party_or_place(true, "possessing_party"),
-                    units,
-                    shipment: self.shipment(),
-                    condition,
-                })
-            }
-            ("OBSERVE", "accepting", _) => self.accepted(),
             ("OBSERVE", "inspecting", _) => self.inspected(None),
             ("DELETE", "sampling", _) => self.inspected(Some(true)),
-            ("OBSERVE", "holding", _) => self.holding(),
-            ("DELETE", "destroying" | "decommissioning", _) => Kind::Scrapped(v1::Scrapped {
-                items: items(self.event, "quantityList"),
-                serials: self.serials("epcList"),
-                facility: self.facility(),
-                reason: String::new(),
-            }),
+            ("DELETE", "inspecting", _) => {
+                self.note_action(action, step);
+                self.inspected(Some(true))
+            }
+            ("OBSERVE", "holding", _) => self.holding()?,
+            ("DELETE", "destroying" | "decommissioning" | "", _) => self.scrapped(),
+            ("OBSERVE", "destroying", _) => {
+                self.note_action(action, step);
+                self.scrapped()
+            }
             ("OBSERVE", "stock_taking" | "cycle_counting", _) => Kind::StockCounted(v1::StockCounted {
                 facility: self.facility(),
                 items: self.all_items(),
             }),
-            _ => self.observed(),
-        }
+            ("OBSERVE", ..) => self.moved(step)?,
+            _ => return None,
+        })
     }
 
-    fn accepted(&mut self) -> Kind {
-        let (units, serials) = self.units_and_serials();
-        let (from, to) = (
-            self.party_or_place(true, "possessing_party"),
-            self.party_or_place(false, "possessing_party"),
-        );
-        let (seller, buyer) = (
-            self.party_or_place(true, "owning_party"),
-            self.party_or_place(false, "owning_party"),
-        );
-        let titled = !seller.is_empty() || !buyer.is_empty();
-        if !from.is_empty() || !to.is_empty() {
-            if titled {
-                self.notes.push((
-                    Code::TitleToo,
-                    "/destinationList",
-                    format!("from {seller} to {buyer}"),
-                ));
-            }
-            return Kind::CustodyTransferred(v1::CustodyTransferred {
-                items: items(self.event, "quantityList"),
-                serials,
-                from_party: from,
-                to_party: to,
-                facility: self.facility(),
-                units,
-            });
-        }
-        if titled {
-            return Kind::TitleTransferred(v1::TitleTransferred {
-                items: items(self.event, "quantityList"),
-                serials: self.serials("epcList"),
-                seller,
-                buyer,
-                contract_date: None,
-                titles_complete: None,
-            });
-        }
-        self.observed()
+    fn scrapped(&self) -> Kind {
+        Kind::Scrapped(v1::Scrapped {
+            items: items(self.event, "quantityList"),
+            serials: self.serials("epcList"),
+            facility: self.place_left(),
+            reason: String::new(),
+        })
     }
 
     fn inspected(&self, destructive: Option<bool>) -> Kind {
@@ -218,8 +163,13 @@ impl Reader<'_> {
             stated @ ("conformant" | "non_conformant") => stated,
             _ => "",
         };
+        let facility = if destructive == Some(true) {
+            self.place_left()
+        } else {
+            self.facility()
+        };
         Kind::Inspected(v1::Inspected {
-            facility: self.facility(),
+            facility,
             items: items(self.event, "quantityList"),
             serials: self.serials("epcList"),
             result: result.to_owned(),
@@ -228,7 +178,7 @@ impl Reader<'_> {
         })
     }
 
-    fn holding(&mut self) -> Kind {
+    fn holding(&mut self) -> Option<Kind> {
         let marks = |key: &str| {
             self.event
                 .get("persistentDisposition")
@@ -249,9 +199,9 @@ impl Reader<'_> {
                 recall
             };
             if !held(&recall) {
-                return self.observed();
+                return None;
             }
-            return Kind::Recalled(v1::Recalled {
+            return Some(Kind::Recalled(v1::Recalled {
                 recall,
                 items: items(self.event, "quantityList"),
                 serials: self.serials("epcList"),
@@ -260,34 +210,34 @@ impl Reader<'_> {
                         reason.len() <= form::TEXT_LEN_MAX && !reason.chars().any(char::is_control)
                     })
                     .unwrap_or_default(),
-            });
+            }));
         }
         if marks("unset") {
             if recall.is_empty() {
                 // Which of several recalls is lifted, nobody but the sender knows.
-                return self.observed();
+                return None;
             }
-            return Kind::RecallLifted(v1::RecallLifted {
+            return Some(Kind::RecallLifted(v1::RecallLifted {
                 recall,
                 items: self.all_items(),
-            });
+            }));
         }
         if self.view.disposition == "available" {
-            return Kind::Released(v1::Released {
+            return Some(Kind::Released(v1::Released {
                 items: items(self.event, "quantityList"),
                 serials: self.serials("epcList"),
                 facility: self.facility(),
-            });
+            }));
         }
-        Kind::Held(v1::Held {
+        Some(Kind::Held(v1::Held {
             items: items(self.event, "quantityList"),
             serials: self.serials("epcList"),
             reason: String::new(),
             facility: self.facility(),
-        })
+        }))
     }
 
-    fn transformation(&self, operation: &str) -> Kind {
+    fn transformation(&mut self, operation: &str) -> Kind {
         let one = |quantities: &str, instances: &str| {
             let mut all = items(self.event, quantities);
             all.extend(things(self.event, instances).into_iter().map(bare_item));
@@ -329,6 +279,10 @@ impl Reader<'_> {
             _ => {}
         }
         let run = text(self.event, "transformationID");
+        if !run.is_empty() && !held(&run) {
+            let detail = format!("{run} does not join the events of its run");
+            self.note(Code::IdentifierCarried, "/transformationID", detail);
+        }
         Kind::Transformed(v1::Transformed {
             facility,
             inputs: items(self.event, "inputQuantityList"),
@@ -342,14 +296,24 @@ impl Reader<'_> {
         })
     }
 
-    fn containment(&self, action: &str) -> Kind {
+    fn containment(&mut self, action: &str) -> Option<Kind> {
         let parent = text(self.event, "parentID");
+        if parent.is_empty() {
+            return None;
+        }
         let items = items(self.event, "childQuantityList");
         let serials = self.serials("childEPCs");
         let facility = self.facility();
         let aggregation = self.view.r#type == "AggregationEvent";
-        match (aggregation, action) {
-            _ if parent.is_empty() => self.observed(),
+        let step = self.view.biz_step.clone();
+        let against = match action {
+            "ADD" => ["unpacking", "unloading", "disassembling", "removing"],
+            _ => ["packing", "loading", "assembling", "installing"],
+        };
+        if against.contains(&step.as_str()) {
+            self.note_action(action, &step);
+        }
+        Some(match (aggregation, action) {
             (true, "ADD") => Kind::Aggregated(v1::Aggregated {
                 parent,
                 items,
@@ -376,7 +340,7 @@ impl Reader<'_> {
                 facility,
                 operator: String::new(),
             }),
-        }
+        })
     }
 
     fn observed(&self) -> Kind {
@@ -400,24 +364,8 @@ impl Reader<'_> {
         })
     }
 
-    /// Where it happened: the place that things are at afterwards, else the place of reading.
-    fn facility(&self) -> String {
-        if self.view.biz_location.is_empty() {
-            self.view.read_point.clone()
-        } else {
-            self.view.biz_location.clone()
-        }
-    }
-
     fn serials(&self, key: &str) -> Vec<v1::SerialRun> {
         serials::compress(things(self.event, key))
-    }
-
-    fn units_and_serials(&self) -> (Vec<String>, Vec<v1::SerialRun>) {
-        let (units, others): (Vec<String>, Vec<String>) = things(self.event, "epcList")
-            .into_iter()
-            .partition(|thing| is_logistic_unit(thing));
-        (units, serials::compress(others))
     }
 
     /// Quantities and instances in one list, for kinds that have no other.
@@ -425,47 +373,6 @@ impl Reader<'_> {
         let mut all = items(self.event, "quantityList");
         all.extend(things(self.event, "epcList").into_iter().map(bare_item));
         all
-    }
-
-    /// The one source or destination of a type; none if there are several.
-    fn party_or_place(&mut self, source: bool, wanted: &str) -> String {
-        let list = if source {
-            &self.view.sources
-        } else {
-            &self.view.destinations
-        };
-        let mut of_type = list.iter().filter(|reference| reference.r#type == wanted);
-        match (of_type.next(), of_type.next()) {
-            (Some(only), None) => only.value.clone(),
-            (Some(_), Some(_)) => {
-                let path = if source { "/sourceList" } else { "/destinationList" };
-                self.notes
-                    .push((Code::Ambiguous, path, format!("several of type {wanted}")));
-                String::new()
-            }
-            (None, _) => String::new(),
-        }
-    }
-
-    /// The despatch advice.
-    fn shipment(&mut self) -> String {
-        let mut advices = self
-            .view
-            .biz_transactions
-            .iter()
-            .filter(|reference| reference.r#type == "desadv");
-        match (advices.next(), advices.next()) {
-            (Some(only), None) => only.value.clone(),
-            (Some(_), Some(_)) => {
-                self.notes.push((
-                    Code::Ambiguous,
-                    "/bizTransactionList",
-                    "several despatch advices".to_owned(),
-                ));
-                String::new()
-            }
-            (None, _) => String::new(),
-        }
     }
 
     /// The lot that serials of one GTIN are said to be members of, by their instance and lot master data.

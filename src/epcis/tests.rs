@@ -14,8 +14,10 @@ use crate::wire::{
     v1::{self, event::Kind},
 };
 
+mod cases;
 mod corpus;
 mod laws;
+mod movement;
 
 const CHAIN: &[u8] = include_bytes!("../../examples/battery-lot-chain.epcis.jsonld");
 
@@ -295,20 +297,32 @@ fn a_reported_event_says_whose_document_it_was() {
         // Nobody certifies what somebody else's document says.
         assert_eq!(event.event.certification, None);
     }
-    assert!(import.events[0].event.id.starts_with("urn:lotproof:epcis:"));
+    let derived = import.events[0].event.id.clone();
+    assert!(derived.starts_with("urn:lotproof:epcis:"));
     assert_eq!(
         import.events[1].event.id,
         "urn:uuid:0b5e7a10-0000-4000-8000-000000000001"
     );
     assert_eq!(import.events[0].event.utc_offset_minutes, -300);
     exports_as_it_came(&bytes, &import, &ExportOptions::default());
-    // The derived id depends on the document and the place in it, and on nothing else.
+    // The derived id depends on what the event says and who is said to have said it, and on nothing else.
     assert_eq!(imported(&bytes, &reported).events, import.events);
     bytes.push(b'\n');
+    let id = |bytes: &[u8], options: &ImportOptions| imported(bytes, options).events[0].event.id.clone();
+    assert_eq!(id(&bytes, &reported), derived);
+    let own = id(&bytes, &ImportOptions::default());
+    assert!(own.starts_with("ni:///sha-256;"), "{own}");
+    let replaced = |from: &str, to: &str| {
+        String::from_utf8(bytes.clone())
+            .unwrap()
+            .replace(from, to)
+            .into_bytes()
+    };
     assert_ne!(
-        imported(&bytes, &reported).events[0].event.id,
-        import.events[0].event.id
+        id(&replaced("9521230.10010", "9521230.10011"), &reported),
+        derived
     );
+    assert_ne!(id(&replaced("P0001", "P0002"), &reported), derived);
 }
 
 #[test]

@@ -93,6 +93,14 @@ impl Family {
         }
     }
 
+    /// A word of normal form as an absolute URI, if it is of the list, else as it is.
+    pub(super) fn as_uri(self, word: &str) -> String {
+        match self.known(word) {
+            Some(known) => format!("{}{known}", self.web()),
+            None => word.to_owned(),
+        }
+    }
+
     /// The normal form of a word: bare if it is of the list, else expanded, else as it is.
     pub(super) fn normal(self, text: &str, context: &Context) -> String {
         match self.read(text, context) {
@@ -104,7 +112,7 @@ impl Family {
 }
 
 /// CBV 2.0 business steps.
-const BIZ_STEPS: &[&str] = &[
+pub(super) const BIZ_STEPS: &[&str] = &[
     "accepting",
     "arriving",
     "assembling",

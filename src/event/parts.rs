@@ -63,7 +63,7 @@ pub fn split_into_parts(mut event: v1::Event, len_max: usize) -> Result<Vec<v1::
     if event.part.is_some() {
         return Err(PartsError::AlreadyPart);
     }
-    if event.encoded_len() <= len_max {
+    if widest_len(&mut event) <= len_max {
         return Ok(vec![event]);
     }
     let lists: Vec<Vec<SerialRun>> = sliced(&mut event).into_iter().map(std::mem::take).collect();
@@ -72,7 +72,7 @@ pub fn split_into_parts(mut event: v1::Event, len_max: usize) -> Result<Vec<v1::
         number: EVENT_PARTS_MAX,
         count: EVENT_PARTS_MAX,
     });
-    let needed = event.encoded_len() + 2 * MESSAGE_OVERHEAD;
+    let needed = widest_len(&mut event) + 2 * MESSAGE_OVERHEAD;
     let room = len_max.checked_sub(needed).ok_or(PartsError::TooLong {
         len: needed,
         max: len_max,
@@ -129,6 +129,23 @@ pub fn split_into_parts(mut event: v1::Event, len_max: usize) -> Result<Vec<v1::
         part
     });
     Ok(parts.collect())
+}
+
+/// The length of an event as if it stood last in the longest document: one that is reported again in another
+/// document is cut in the same places, and known by its parts.
+fn widest_len(event: &mut v1::Event) -> usize {
+    let Some(position) = event.reported.as_ref().map(|reported| reported.position) else {
+        return event.encoded_len();
+    };
+    let stand = |event: &mut v1::Event, position| {
+        if let Some(reported) = &mut event.reported {
+            reported.position = position;
+        }
+    };
+    stand(event, u32::MAX);
+    let len = event.encoded_len();
+    stand(event, position);
+    len
 }
 
 /// Tag and length of a message shorter than 2 MiB.

@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::{
     code::{Outcome, Refusal},
     envelope::Envelope,
-    event,
+    epcis,
     id::{FeedId, FeedSequence, Hash, LeafIndex, TreeSize},
     outbox::{ParcelId, ProvenRow, Record},
     time::RecordedAt,
@@ -120,7 +120,10 @@ pub enum Kept {
 /// One slice of an event, or all of it.
 #[derive(Clone, Copy, Debug)]
 struct Slice {
+    /// What it says, whatever document it came in.
     content: Hash,
+    /// The same, whatever is under its seals.
+    unopened: Hash,
     parcel: ParcelId,
     event_number: u32,
 }
@@ -262,7 +265,8 @@ impl EventIndex {
         self.events.is_empty()
     }
 
-    /// How an event with this id and these parts stands to what is known.
+    /// How an event with this id and these parts stands to what is known. `parts` is what each part says
+    /// ([`Ready::contents`](super::intake::Ready)), so that an event is the same in another document.
     pub fn standing(&self, id: &str, parts: &[Hash]) -> Standing {
         let Some(slices) = self.events.get(id) else {
             return Standing::New;
@@ -277,6 +281,13 @@ impl EventIndex {
         } else {
             Standing::Other
         }
+    }
+
+    /// Whether another event than these parts is known under the id, so that nothing said with them is about it.
+    /// `parts` is what each says unopened ([`Ready::unopened`](super::intake::Ready::unopened)).
+    pub fn is_another(&self, id: &str, parts: &[Hash]) -> bool {
+        let slices = self.events.get(id);
+        slices.is_some_and(|slices| !slices.iter().map(|slice| &slice.unopened).eq(parts))
     }
 
     /// What is known of an event.
@@ -343,8 +354,10 @@ impl EventIndex {
                 continue;
             };
             let event_id: Arc<str> = event_id.into();
+            let content = epcis::said(bytes);
             let slice = Slice {
-                content: event::content(bytes),
+                content,
+                unopened: unopened(bytes, content),
                 parcel: id,
                 event_number,
             };
@@ -370,7 +383,7 @@ impl EventIndex {
         let (id, part) = outline(event)?;
         let slices = self.events.get(id)?;
         let slice = slices.get(part.saturating_sub(1) as usize)?;
-        (slice.content == event::content(event)).then_some(slice.parcel)
+        (slice.content == epcis::said(event)).then_some(slice.parcel)
     }
 
     /// Why and where a parcel was refused last, if it waits to go out again.
@@ -467,6 +480,20 @@ impl EventIndex {
             }
         }
         status
+    }
+}
+
+/// What an event says, whatever is under its seals: whoever seals a field again gets another digest of it.
+/// `content` is what it says with them.
+pub(super) fn unopened(bytes: &[u8], content: Hash) -> Hash {
+    match v1::Event::decode(bytes) {
+        Ok(mut event) if !event.sealed.is_empty() => {
+            for sealed in &mut event.sealed {
+                sealed.digest.clear();
+            }
+            epcis::said(&event.encode_to_vec())
+        }
+        _ => content,
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{
     Service,
     fault::{Fault, FaultCode, FieldFault},
-    json,
+    index, json,
 };
 use crate::{
     epcis::{self, EpcisError, ErrorDeclaration, Finding, Import, ImportOptions},
@@ -34,8 +34,18 @@ pub struct Ready {
     pub id: String,
     /// The whole event, or its parts in order.
     pub parts: Vec<v1::Event>,
-    /// The content of each.
+    /// What each says, whatever document it came in.
     pub contents: Vec<Hash>,
+}
+
+impl Ready {
+    /// What each part says, whatever is under its seals.
+    pub fn unopened(&self) -> Vec<Hash> {
+        let parts = self.parts.iter().zip(&self.contents);
+        parts
+            .map(|(part, content)| index::unopened(&part.encode_to_vec(), *content))
+            .collect()
+    }
 }
 
 /// What is asked for one event.
@@ -220,7 +230,7 @@ fn orders_of(imported: Import, service: Service) -> Capture {
                 Fault::at(
                     FaultCode::Conflict,
                     "/eventID",
-                    "the id stands twice in this document",
+                    "the id stands twice in this document: give two events that say the same an id each",
                 )
             })
         });
@@ -278,15 +288,15 @@ pub fn ready(event: v1::Event, service: Service, path: &str) -> Result<Ready, Fa
     let parts = split_into_parts(event, EVENT_LEN_MAX).map_err(|error| invalid(error.to_string()))?;
     let mut contents = Vec::with_capacity(parts.len());
     for part in &parts {
-        let checked =
-            event::check(&part.encode_to_vec().into()).map_err(|error| invalid(error.to_string()))?;
+        let bytes = part.encode_to_vec().into();
+        let checked = event::check(&bytes).map_err(|error| invalid(error.to_string()))?;
         let kind = checked.kind();
         if !service.takes(kind) {
             let path = format!("{path}/{}", kind.name());
             let message = format!("the {service} service does not publish {} events", kind.name());
             return Err(Fault::at(FaultCode::KindNotTaken, path, message));
         }
-        contents.push(checked.content());
+        contents.push(epcis::said(&bytes));
     }
     Ok(Ready { id, parts, contents })
 }

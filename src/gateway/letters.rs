@@ -16,7 +16,7 @@ use prost::Message as _;
 
 use super::intake::Ready;
 use crate::{
-    event,
+    epcis,
     outbox::{DeadLetter, ParcelId},
     wire::v1,
 };
@@ -42,7 +42,7 @@ impl Letter {
             let event = v1::Event::decode(bytes.clone()).ok()?;
             Some(Ready {
                 id: event.id.clone(),
-                contents: vec![event::content(bytes)],
+                contents: vec![epcis::said(bytes)],
                 parts: vec![event],
             })
         });

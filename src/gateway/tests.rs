@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     code::{Outcome, Refusal},
-    epcis::{ImportOptions, serials},
+    epcis::{ImportOptions, Origin, serials},
     event::parts::join_parts,
     id::{FeedId, FeedSequence, Hash, LeafIndex, LogId},
     outbox::{DeadLetter, ParcelId, ProvenRow, Record},

@@ -36,19 +36,31 @@ pub fn empty_root() -> Hash {
     Hash::of(&[])
 }
 
-/// The root of a complete subtree over a row of its nodes, whose number is a power of two; nothing for none.
-pub fn complete_root(row: &[Hash]) -> Option<Hash> {
-    let mut row = row.to_vec();
-    while row.len() > 1 {
-        row = row
-            .chunks_exact(2)
-            .filter_map(|pair| match pair {
-                [left, right] => Some(node_hash(*left, *right)),
-                _ => None,
-            })
-            .collect();
+/// The root over a row of equally large subtrees, given by their roots; nothing for none.
+///
+/// It is a complete subtree if their number is a power of two. Nothing is allocated.
+pub fn row_root(row: &[Hash]) -> Option<Hash> {
+    match row {
+        [] => None,
+        [only] => Some(*only),
+        _ => {
+            // The largest power of two that leaves something on the right: RFC 6962's split.
+            let (left, right) = row.split_at(row.len().next_power_of_two() / 2);
+            Some(node_hash(row_root(left)?, row_root(right)?))
+        }
     }
-    row.first().copied()
+}
+
+/// The roots of the maximal complete subtrees over a row of equally large ones, largest first.
+pub(super) fn row_peaks(row: &[Hash]) -> Vec<Hash> {
+    let mut rest = row;
+    let mut peaks = Vec::new();
+    while !rest.is_empty() {
+        let (subtree, after) = rest.split_at(1 << rest.len().ilog2());
+        peaks.extend(row_root(subtree));
+        rest = after;
+    }
+    peaks
 }
 
 /// Folds the roots of adjacent subtrees, left to right and ever smaller, into the root above them all.
@@ -60,4 +72,46 @@ pub(super) fn fold_peaks(peaks: &[Hash]) -> Hash {
         return empty_root();
     };
     from_right.fold(rightmost, |right, left| node_hash(left, right))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_match_certificate_transparency_test_vectors() {
+        // Inputs and roots of the Merkle tree tests published with RFC 6962 implementations.
+        let entries: [&[u8]; 8] = [
+            b"",
+            b"\x00",
+            b"\x10",
+            b"\x20\x21",
+            b"\x30\x31",
+            b"\x40\x41\x42\x43",
+            b"\x50\x51\x52\x53\x54\x55\x56\x57",
+            b"\x60\x61\x62\x63\x64\x65\x66\x67\x68\x69\x6a\x6b\x6c\x6d\x6e\x6f",
+        ];
+        let roots = [
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+            "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+            "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+            "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+            "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+            "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+            "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+            "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+        ];
+        let leaves: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+        for (size, root) in roots.iter().enumerate() {
+            let leaves = &leaves[..=size];
+            assert_eq!(row_root(leaves).unwrap().to_string(), *root, "size {}", size + 1);
+            assert_eq!(
+                fold_peaks(&row_peaks(leaves)).to_string(),
+                *root,
+                "size {}",
+                size + 1
+            );
+        }
+        assert_eq!((row_root(&[]), fold_peaks(&row_peaks(&[]))), (None, empty_root()));
+    }
 }

@@ -21,8 +21,11 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{hash::complete_root, proof::HashReader};
-use crate::id::{Hash, LeafIndex, TreeSize};
+use super::{hash::row_root, proof::HashReader};
+use crate::{
+    bytes::{Reader, Writer},
+    id::{Hash, LeafIndex, TreeSize},
+};
 
 /// Hashes in a full tile, entries in a full bundle.
 pub const TILE_WIDTH: u16 = 256;
@@ -209,7 +212,7 @@ impl HashTile {
     /// The root of the complete subtree `index` at `level` (as in [`HashReader::subtree`]), folded from this
     /// tile's hashes; nothing if it does not lie within them.
     pub fn subtree_root(&self, hashes: &[Hash], level: u8, index: u64) -> Option<Hash> {
-        complete_root(hashes.get(self.slots(level, index)?)?)
+        row_root(hashes.get(self.slots(level, index)?)?)
     }
 
     /// Which of the tile's hashes lie under the subtree.
@@ -277,29 +280,16 @@ impl EntryBundle {
     /// # Errors
     /// If the bytes end early or late.
     pub fn entries<'bytes>(&self, bytes: &'bytes [u8]) -> Result<Vec<&'bytes [u8]>, BundleError> {
-        let mut entries = Vec::with_capacity(usize::from(self.width));
-        let mut rest = bytes;
-        for entry in 0..usize::from(self.width) {
-            let truncated = BundleError::Truncated {
-                entry,
-                width: self.width,
-            };
-            let Some((len, after)) = rest.split_first_chunk::<2>() else {
-                return Err(truncated);
-            };
-            let Some((data, after)) = after.split_at_checked(usize::from(u16::from_be_bytes(*len))) else {
-                return Err(truncated);
-            };
-            entries.push(data);
-            rest = after;
-        }
-        if rest.is_empty() {
-            Ok(entries)
-        } else {
-            Err(BundleError::TrailingBytes {
-                surplus: rest.len(),
-                width: self.width,
-            })
+        let mut from = Reader::new(bytes);
+        let width = self.width;
+        let read = |entry| {
+            let entry_read = from.short_bytes("entry");
+            entry_read.map_err(|_| BundleError::Truncated { entry, width })
+        };
+        let entries = (0..usize::from(width)).map(read).collect::<Result<_, _>>()?;
+        match from.rest().len() {
+            0 => Ok(entries),
+            surplus => Err(BundleError::TrailingBytes { surplus, width }),
         }
     }
 }
@@ -312,17 +302,17 @@ pub fn encode_bundle<E: AsRef<[u8]>>(entries: &[E]) -> Result<Vec<u8>, BundleErr
     if entries.is_empty() || entries.len() > usize::from(TILE_WIDTH) {
         return Err(BundleError::WrongCount { got: entries.len() });
     }
-    let mut bytes = Vec::with_capacity(entries.iter().map(|data| 2 + data.as_ref().len()).sum());
+    let mut out = Writer::with_capacity(entries.iter().map(|data| 2 + data.as_ref().len()).sum());
     for (entry, data) in entries.iter().enumerate() {
         let data = data.as_ref();
         let len = u16::try_from(data.len()).map_err(|_| BundleError::EntryTooLong {
             entry,
             len: data.len(),
         })?;
-        bytes.extend_from_slice(&len.to_be_bytes());
-        bytes.extend_from_slice(data);
+        out.u16(len);
+        out.raw(data);
     }
-    Ok(bytes)
+    Ok(out.into_vec())
 }
 
 /// The hash tiles that a log has at `new` and had not, or had narrower, at `old`: what to write after

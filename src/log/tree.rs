@@ -14,7 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::hash::{empty_root, fold_peaks, node_hash};
+use super::hash::{empty_root, fold_peaks, node_hash, row_peaks};
 use crate::id::{Hash, TreeSize};
 
 /// The largest size of a log that any decoder here accepts: 2^63 - 1.
@@ -95,6 +95,17 @@ impl Frontier {
             size: size.get(),
             peaks: hashes,
         })
+    }
+
+    /// The frontier of a log from the hashes of the partial tiles at its end, those of the highest level first.
+    ///
+    /// # Errors
+    /// As for [`from_hashes`](Self::from_hashes).
+    pub fn from_rows<'a>(
+        size: TreeSize,
+        rows: impl IntoIterator<Item = &'a [Hash]>,
+    ) -> Result<Self, FrontierError> {
+        Self::from_hashes(size, rows.into_iter().flat_map(row_peaks).collect())
     }
 
     /// The subtree roots, largest subtree first: what to store beside the size.

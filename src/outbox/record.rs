@@ -13,8 +13,6 @@ mod codec;
 
 use bytes::Bytes;
 
-pub use codec::RecordError;
-
 use crate::{
     code::{Outcome, Refusal},
     id::{FeedId, FeedSequence, Hash, LeafIndex},

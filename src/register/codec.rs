@@ -12,21 +12,16 @@
 //!
 //! Purpose and authority come from entry 0. Layout and rules are those of `admission::snapshot`.
 
+use std::collections::BTreeSet;
+
 use prost::Message as _;
 
 use super::{Act, EventPlace, KeyRecord, Register};
 use crate::{
-    admission::snapshot::{Reader, Writer},
-    id::{FeedSequence, LeafIndex},
-    wire::v1,
+    bytes::{BytesError, Read, Reader, Writer},
+    id::{FeedId, FeedSequence, LeafIndex},
+    wire::v1::{Event, FacilityRegistered, PartyEnrolled},
 };
-
-fn write_optional(out: &mut Writer, value: Option<[u8; 8]>) {
-    out.u8(u8::from(value.is_some()));
-    if let Some(value) = value {
-        out.raw(&value);
-    }
-}
 
 impl Register {
     pub(crate) fn write(&self, out: &mut Writer) {
@@ -48,16 +43,16 @@ impl Register {
         for (feed, record) in &self.keys {
             out.raw(feed.as_bytes());
             out.bytes(record.party.as_bytes());
-            out.u8(u8::from(record.authority));
-            out.u8(u8::from(record.closed));
-            write_optional(out, record.last_sequence.map(|last| last.get().to_be_bytes()));
-            write_optional(out, record.compromised_since.map(i64::to_be_bytes));
+            out.flag(record.authority);
+            out.flag(record.closed);
+            out.optional(record.last_sequence, |out, last| out.u64(last.get()));
+            out.optional(record.compromised_since, Writer::i64);
         }
         out.count(self.acts.len());
         for (place, act) in &self.acts {
             out.u64(place.leaf_index.get());
             out.u32(place.event_number);
-            out.u8(u8::from(act.effective));
+            out.flag(act.effective);
             out.bytes(&act.event.encode_to_vec());
             out.count(act.approvals.len());
             for key in &act.approvals {
@@ -67,57 +62,73 @@ impl Register {
     }
 
     /// The register of a snapshot of the log whose genesis gave `base`.
-    pub(crate) fn read(base: &Self, from: &mut Reader<'_>) -> Option<Self> {
-        let optional = |from: &mut Reader<'_>| Some(if from.flag()? { Some(from.u64()?) } else { None });
-        Some(Self {
+    ///
+    /// # Errors
+    /// If the bytes are none.
+    pub(crate) fn read(base: &Self, from: &mut Reader<'_>) -> Read<Self> {
+        let threshold = from.u64("threshold")?;
+        let field = "threshold";
+        Ok(Self {
             purpose: base.purpose,
             authority: base.authority.clone(),
-            threshold: usize::try_from(from.u64()?).ok()?,
-            log_keys: from.many(Reader::feed)?.into_iter().collect(),
-            parameters: v1::Parameters::decode(from.bytes()?).ok()?,
-            parties: from
-                .many(|from| {
-                    let party = v1::PartyEnrolled::decode(from.bytes()?).ok()?;
-                    Some((party.party.clone(), party))
-                })?
-                .into_iter()
-                .collect(),
-            facilities: from
-                .many(|from| {
-                    let facility = v1::FacilityRegistered::decode(from.bytes()?).ok()?;
-                    Some((facility.facility.clone(), facility))
-                })?
-                .into_iter()
-                .collect(),
-            keys: from
-                .many(|from| {
-                    let feed = from.feed()?;
-                    let record = KeyRecord {
-                        party: from.string()?,
-                        authority: from.flag()?,
-                        closed: from.flag()?,
-                        last_sequence: optional(from)?.map(FeedSequence::new),
-                        compromised_since: optional(from)?.map(u64::cast_signed),
-                    };
-                    Some((feed, record))
-                })?
-                .into_iter()
-                .collect(),
-            acts: from
-                .many(|from| {
-                    let place = EventPlace {
-                        leaf_index: LeafIndex::new(from.u64()?),
-                        event_number: from.u32()?,
-                    };
-                    let act = Act {
-                        effective: from.flag()?,
-                        event: v1::Event::decode(from.bytes()?).ok()?,
-                        approvals: from.many(Reader::feed)?.into_iter().collect(),
-                    };
-                    Some((place, act))
-                })?
-                .into_iter()
-                .collect(),
+            threshold: usize::try_from(threshold).map_err(|_| BytesError::Value {
+                field,
+                got: threshold,
+            })?,
+            log_keys: read_keys(from, "log keys")?,
+            parameters: from.message("parameters")?,
+            parties: read_all(from, "parties", |from| {
+                let party: PartyEnrolled = from.message("party")?;
+                Ok((party.party.clone(), party))
+            })?,
+            facilities: read_all(from, "facilities", |from| {
+                let facility: FacilityRegistered = from.message("facility")?;
+                Ok((facility.facility.clone(), facility))
+            })?,
+            keys: read_all(from, "keys", |from| {
+                Ok((from.feed("key")?, KeyRecord::read(from)?))
+            })?,
+            acts: read_all(from, "acts", read_act)?,
         })
     }
+}
+
+impl KeyRecord {
+    fn read(from: &mut Reader<'_>) -> Read<Self> {
+        Ok(Self {
+            party: from.string("key's party")?,
+            authority: from.flag("authority")?,
+            closed: from.flag("closed")?,
+            last_sequence: from.optional("last sequence", |from| {
+                from.u64("last sequence").map(FeedSequence::new)
+            })?,
+            compromised_since: from.optional("since", |from| from.i64("since"))?,
+        })
+    }
+}
+
+fn read_act(from: &mut Reader<'_>) -> Read<(EventPlace, Act)> {
+    let place = EventPlace {
+        leaf_index: LeafIndex::new(from.u64("act's index")?),
+        event_number: from.u32("act's event number")?,
+    };
+    let act = Act {
+        effective: from.flag("effective")?,
+        event: from.message::<Event>("act")?,
+        approvals: read_keys(from, "approvals")?,
+    };
+    Ok((place, act))
+}
+
+/// A count and so many rows.
+fn read_all<T, C: FromIterator<T>>(
+    from: &mut Reader<'_>,
+    field: &'static str,
+    one: impl FnMut(&mut Reader<'_>) -> Read<T>,
+) -> Read<C> {
+    Ok(from.many(field, one)?.into_iter().collect())
+}
+
+fn read_keys(from: &mut Reader<'_>, field: &'static str) -> Read<BTreeSet<FeedId>> {
+    read_all(from, field, |from| from.feed(field))
 }

@@ -37,9 +37,10 @@ use self::format::{
     encode_header, encode_slot, frame, read_array, read_frame,
 };
 use crate::{
+    bytes::BytesError,
     envelope::Envelope,
     id::{FeedId, FeedSequence},
-    outbox::{Continuity, Record, RecordError, State, StateError},
+    outbox::{Continuity, Record, State, StateError},
     shell::durable,
 };
 
@@ -78,7 +79,7 @@ pub enum OutboxFileError {
         /// Where the batch's frame begins.
         offset: u64,
         /// What is wrong.
-        source: RecordError,
+        source: BytesError,
     },
     /// The records contradict each other.
     #[error("outbox {path} at byte {offset}")]

@@ -7,6 +7,7 @@ mod audited;
 mod build;
 mod cases;
 mod chain;
+mod damage;
 mod events;
 mod leaves;
 mod ledger;
@@ -50,6 +51,11 @@ fn wire_vectors_are_made_again_byte_for_byte() {
 #[test]
 fn the_small_ledger_is_made_again_byte_for_byte() {
     same_as_file("log-small.json", &ledger::vectors());
+}
+
+#[test]
+fn damaged_copies_are_made_again_byte_for_byte_and_found_the_same() {
+    same_as_file("damage.json", &damage::vectors());
 }
 
 #[test]

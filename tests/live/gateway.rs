@@ -104,15 +104,21 @@ async fn an_id_is_taken_once_and_other_content_is_a_conflict() {
         .count();
     assert_eq!(new, 1);
 
-    // With an error declaration it is a correction, and repeated it is the same one.
-    other["error_declaration"] = json!({
+    // With an error declaration it is a correction, and repeated it is the same one; other content is not what was
+    // stated, and takes nothing back.
+    let declaration = json!({
         "declaration_time": "2026-02-03T08:00:00Z", "reason": "incorrect_data", "corrective_ids": ["E1b"]
     });
-    let (status, reply) = gateway.post("/v1/events", &other).await;
+    other["error_declaration"] = declaration.clone();
+    let (status, fault) = gateway.post("/v1/events", &other).await;
+    assert_eq!((status, &fault["code"]), (409, &json!("conflict")), "{fault}");
+    let mut wrong = commissioned("E1");
+    wrong["error_declaration"] = declaration.clone();
+    let (status, reply) = gateway.post("/v1/events", &wrong).await;
     assert_eq!(status, 202, "{reply}");
     let id = reply["events"][0]["id"].as_str().unwrap().to_owned();
     gateway.proven(&id).await;
-    assert_eq!(gateway.post("/v1/events", &other).await.0, 200);
+    assert_eq!(gateway.post("/v1/events", &wrong).await.0, 200);
     let corrected = client::find(&ledger, &world, &id).await;
     let Some(Kind::Corrected(corrected)) = corrected.kind else {
         panic!("{corrected:?}")
@@ -123,7 +129,7 @@ async fn an_id_is_taken_once_and_other_content_is_a_conflict() {
     );
 
     let mut unknown = commissioned("E99");
-    unknown["error_declaration"] = other["error_declaration"].clone();
+    unknown["error_declaration"] = declaration;
     // Not published before: it is now, and the declaration follows once that is proven.
     let (status, reply) = gateway.post("/v1/events", &unknown).await;
     assert_eq!(
@@ -429,6 +435,19 @@ async fn a_document_is_captured_event_by_event() {
     let (status, nothing) = gateway.post("/v1/capture", &json!([document[1]])).await;
     assert_eq!((status, &nothing["code"]), (422, &json!("nothing_taken")));
     assert_eq!(nothing["refused"][0]["code"], "kind_not_taken");
+    // What is only observed says so beside its event.
+    let mut departing = document[1].clone();
+    departing["bizStep"] = json!("departing");
+    departing["eventID"] = json!("ni:///sha-256;departing");
+    let (status, reply) = gateway.post("/v1/capture", &departing).await;
+    assert_eq!((status, &reply["events"][0]["kind"]), (202, &json!("observed")));
+    let findings = reply["events"][0]["findings"].as_array().unwrap();
+    assert!(
+        findings
+            .iter()
+            .any(|found| found["code"] == "observed_only" && found["path"] == "/bizStep"),
+        "{reply}"
+    );
     gateway.stop().await;
     ledger.stop().await;
 }

@@ -1,11 +1,15 @@
 """A second implementation of the wire format, written from proto/README.md and the .proto files alone.
 
 It shares no code with the library, needs nothing but Python's standard library, is slow, and checks
-tests/vectors/v1/wire.json and log-small.json: `python3 tests/vectors/verify.py`. Exit 0 and "all agree", or
-the first vectors that do not.
+tests/vectors/v1/wire.json, log-small.json and damage.json: `python3 tests/vectors/verify.py`. Exit 0 and "all
+agree", or the first vectors that do not.
+
+Of the damaged copies it makes every file, and judges what needs no accounts beside each other: copies of which
+either the tiles or the bundles lead to the root, and of changed logs the first entry that is wrong.
 """
 
 import base64
+import functools
 import hashlib
 import json
 import pathlib
@@ -96,6 +100,7 @@ def is_small(point):
     return encode_point(times(8, extended(point))) == IDENTITY
 
 
+@functools.lru_cache(maxsize=None)
 def verify_strict(key, message, signature):
     r, s = signature[:32], int.from_bytes(signature[32:], "little")
     a, big_r = decode_point(key), decode_point(r)
@@ -1109,9 +1114,298 @@ def check_ledger(log):
     same("pending acts", sum(not act["done"] for act in ledger.acts.values()), log["register"]["pending_acts"])
 
 
+# ---- Damaged copies ----
+
+def file_name(kind, number, width):
+    groups = re.findall("...", str(number).zfill((len(str(number)) + 2) // 3 * 3))
+    name = f"tile/{kind}/" + "/".join([f"x{group}" for group in groups[:-1]] + groups[-1:])
+    return name if width == 256 else f"{name}.p/{width}"
+
+
+def rows_of(leaves):
+    """The hashes of every tile, by (level, number): what a log of these leaves has."""
+    level, rows = 0, {}
+    while leaves:
+        for number in range(0, len(leaves), 256):
+            rows[level, number // 256] = leaves[number:number + 256]
+        full = len(leaves) // 256
+        leaves = [root_of(rows[level, number]) for number in range(full)]
+        level += 1
+    return rows
+
+
+def peaks_of(row):
+    peaks = []
+    while row:
+        k = 1 << len(row).bit_length() - 1
+        peaks.append(root_of(row[:k]))
+        row = row[k:]
+    return peaks
+
+
+def root_over(rows):
+    """The root to which the partial tiles of all levels lead, from left to right."""
+    edges = {}
+    for (level, number), row in rows.items():
+        if len(row) < 256 and number >= edges.get(level, (-1, []))[0]:
+            edges[level] = number, row
+    peaks = [peak for level in sorted(edges, reverse=True) for peak in peaks_of(edges[level][1])]
+    root = peaks.pop()
+    while peaks:
+        root = node(peaks.pop(), root)
+    return root
+
+
+def frames(entries):
+    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+
+
+def unframed(data):
+    """The whole entries, and whether nothing is left over."""
+    entries, at = [], 0
+    while at + 2 <= len(data) and at + 2 + int.from_bytes(data[at:at + 2], "big") <= len(data):
+        length = int.from_bytes(data[at:at + 2], "big")
+        entries.append(data[at + 2:at + 2 + length])
+        at += 2 + length
+    return entries, at == len(data)
+
+
+def files_of(entries):
+    files = {}
+    for (level, number), row in rows_of([leaf(entry) for entry in entries]).items():
+        files[file_name(level, number, len(row))] = b"".join(row)
+    for at in range(0, len(entries), 256):
+        bundle = entries[at:at + 256]
+        files[file_name("entries", at // 256, len(bundle))] = frames(bundle)
+    return files
+
+
+def told_entries(told):
+    entries = []
+    for item in told:
+        if isinstance(item, str):
+            entries.append(bytes.fromhex(item))
+            continue
+        head, tail, start = bytes.fromhex(item["head"]), bytes.fromhex(item["tail"]), int(item["from"])
+        for k in range(item["count"]):
+            entries.append(head + (start + k * item["step"]).to_bytes(8, "big") + tail)
+    return entries
+
+
+def change_files(files, changes):
+    for change in changes:
+        name = change["file"]
+        if "is" not in change:
+            at, data = change["at"], files[name]
+            files[name] = data[:at] + bytes.fromhex(change["insert"]) + data[at + change["remove"]:]
+        elif change["is"] is None:
+            del files[name]
+        else:
+            files[name] = bytes.fromhex(change["is"])
+
+
+def aligned(entries, hashes):
+    """For each place the number of the entry that stands there or None, and the numbers of the others."""
+    if len(entries) == len(hashes):
+        return list(range(len(hashes))), []
+    n, m = len(entries), len(hashes)
+    common = [[0] * (m + 1) for _ in range(n + 1)]
+    for i in reversed(range(n)):
+        for j in reversed(range(m)):
+            longer = max(common[i + 1][j], common[i][j + 1])
+            common[i][j] = common[i + 1][j + 1] + 1 if entries[i] == hashes[j] else longer
+    at, surplus, passed, i, j = [None] * m, [], ([], []), 0, 0
+    while True:
+        if i < n and j < m and entries[i] != hashes[j] or (i < n) != (j < m):
+            if i == n or j < m and common[i][j + 1] >= common[i + 1][j]:
+                passed[1].append(j)
+                j += 1
+            else:
+                passed[0].append(i)
+                i += 1
+            continue
+        for number, place in zip(*passed):
+            at[place] = number
+        surplus += passed[0][len(passed[1]):]
+        passed = [], []
+        if i == n:
+            return at, surplus
+        at[j] = i
+        i, j = i + 1, j + 1
+
+
+def found(kind, index=None, file=None, number=None):
+    members = {"kind": kind, "index": index, "file": file, "number": number}
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def audit_files(files, size, root):
+    """What is wrong with the files of a log of one root, in their order; None where this is not written for it."""
+    names = {file_name(*which): which for which in rows_of_size(size)}
+    tiles = {which[:2]: name for name, which in names.items() if which[0] != "entries"}
+    stated = {which: [files[name][at:at + 32] for at in range(0, len(files[name]), 32)]
+              for which, name in tiles.items()
+              if name in files and len(files[name]) == 32 * names[name][2]}
+    bundles = {which[1]: name for name, which in names.items() if which[0] == "entries"}
+    entries = {number: unframed(files[name]) for number, name in bundles.items() if name in files}
+    rows = stated if len(stated) == len(tiles) else None
+    leads_up = rows and root_over(rows) == root and all(
+        root_of(row) == rows[level + 1, number // 256][number % 256]
+        for (level, number), row in rows.items() if len(row) == 256)
+    if not leads_up:
+        if len(entries) < len(bundles) or not all(whole for _, whole in entries.values()):
+            return None
+        rows = rows_of([leaf(entry) for number in sorted(entries) for entry in entries[number][0]])
+        if root_over(rows) != root or set(rows) != set(tiles):
+            return None
+    findings, met = [], set()
+
+    def tile_file(which):
+        name = tiles[which]
+        if name not in files:
+            findings.append(found("missing_file", file=name))
+        elif which not in stated:
+            findings.append(found("malformed_file", file=name))
+
+    def tile_hashes(which):
+        if which in stated and stated[which] != rows[which]:
+            findings.append(found("tile_mismatch", file=tiles[which]))
+
+    def above(which):
+        over = which[0] + 1, which[1] // 256
+        if len(rows[which]) == 256 and over not in met:
+            met.add(over)
+            tile_file(over)
+            above(over)
+            tile_hashes(over)
+
+    for number, name in sorted(bundles.items()):
+        tile_file((0, number))
+        row = rows[0, number]
+        if name not in files:
+            findings.append(found("missing_file", file=name))
+        elif not entries[number][1]:
+            if (0, number) not in stated:
+                return None
+            mended = mend(files[name], row)
+            if mended is None:
+                findings.append(found("malformed_file", file=name))
+            else:
+                entries[number] = mended[0], True
+                findings.append(found("malformed_file", number * 256 + mended[1], name))
+        above((0, number))
+        tile_hashes((0, number))
+        if name in files:
+            hashes = [leaf(entry) for entry in entries[number][0]]
+            places, surplus = aligned(hashes, row)
+            findings += [found("surplus_entry", None, name, which) for which in surplus]
+            for place, (standing, expected) in enumerate(zip(places, row)):
+                if standing is None:
+                    findings.append(found("missing_entry", number * 256 + place))
+                elif hashes[standing] != expected:
+                    findings.append(found("hash_mismatch", number * 256 + place))
+    for name in sorted(set(files) - set(names) - {"checkpoint"}):
+        place = re.fullmatch(r"(tile/(\d+|entries)/.*?)(?:\.p/(\d+))?", name)
+        wide = [other for other in names if place and other.split(".p/")[0] == place[1]]
+        if not wide or not place[3] or not int(place[3]) < names[wide[0]][2]:
+            findings.append(found("surplus_file", file=name))
+            continue
+        narrow, width = files[name], int(place[3])
+        inner, whole = unframed(narrow)
+        fits = whole and len(inner) == width if place[2] == "entries" else len(narrow) == 32 * width
+        if not fits or wide[0] in files and not files[wide[0]].startswith(narrow):
+            findings.append(found("tile_mismatch", file=name))
+    return findings
+
+
+def mend(data, hashes):
+    """The entries with one length set right, and the number of that one; None if that does not help."""
+    entries, wrong, at = [], None, 0
+    for number, expected in enumerate(hashes):
+        start, length = at + 2, int.from_bytes(data[at:at + 2], "big")
+        if wrong is None and (start + length > len(data) or leaf(data[start:start + length]) != expected):
+            ends = range(min(len(data) - start, 65_535) + 1)
+            length = next((end for end in ends if leaf(data[start:start + end]) == expected), None)
+            if length is None:
+                return None
+            wrong = number
+        at = start + length
+        if at > len(data):
+            return None
+        entries.append(data[start:at])
+    return (entries, wrong) if at == len(data) and wrong is not None else None
+
+
+def rows_of_size(size):
+    """(level or "entries", number, width) of every file that a log of this size has."""
+    for at in range(0, size, 256):
+        yield "entries", at // 256, min(256, size - at)
+    level, hashes = 0, size
+    while hashes:
+        for at in range(0, hashes, 256):
+            yield level, at // 256, min(256, hashes - at)
+        level, hashes = level + 1, hashes // 256
+
+
+def check_damage(vectors):
+    logs, judged = {}, 0
+    for told in vectors["logs"]:
+        name, entries = told["name"], told_entries(told["entries"])
+        head = read_checkpoint(told["checkpoint"], vectors["origin"], [vectors["vkey"]])
+        ledger = Ledger(entries[0])
+        for entry in entries[1:]:
+            ledger.take(entry)
+        same(f"{name}: log id", ledger.log_id.hex(), told["log_id"])
+        files = files_of(entries)
+        same(f"{name}: head", (len(entries), root_over(rows_of(ledger.leaves))), head)
+        same(f"{name}: findings", audit_files(files, *head), [])
+        logs[name] = entries, files, told
+    for copy in vectors["copies"]:
+        what, (entries, files, told) = copy["what"], logs[copy["log"]]
+        report = copy["report"]
+        changed, files = None, dict(files)
+        if copy.get("entries"):
+            becomes = {change["index"]: change["becomes"] for change in copy["entries"]}
+            changed = [bytes.fromhex(hex) for index, entry in enumerate(entries) for hex in becomes.get(index, [entry.hex()])]
+            files = files_of(changed)
+        files["checkpoint"] = copy.get("checkpoint", told["checkpoint"]).encode()
+        change_files(files, copy["files"])
+        try:
+            size, root = read_checkpoint(files["checkpoint"].decode(), vectors["origin"], [vectors["vkey"]])
+        except (AssertionError, ValueError):
+            same(f"{what}: size, root", (report["size"], report["root"]), (None, None))
+            continue
+        same(f"{what}: size, root", (size, root.hex()), (report["size"], report["root"]))
+        about_files = [finding for finding in report["findings"] if finding["kind"] in FILE_KINDS]
+        audited = audit_files(files, size, root)
+        if audited is not None:
+            judged += 1
+            same(f"{what}: files", audited[:1_000], about_files)
+        elif not report["findings"]:
+            same(f"{what}: findings", "some", "none")
+        about_entries = [finding for finding in report["findings"] if finding["kind"] in ENTRY_KINDS]
+        if changed and about_entries:
+            first = min(finding["index"] for finding in about_entries)
+            ledger = Ledger(changed[0])
+            for entry in changed[1:first]:
+                ledger.take(entry)
+            kinds = [finding["kind"] for finding in about_entries if finding["index"] == first]
+            same(f"{what}: first entry", ledger.finding(changed[first]), kinds[0])
+    return judged
+
+
+FILE_KINDS = {"missing_file", "malformed_file", "surplus_file", "tile_mismatch", "hash_mismatch", "missing_entry",
+              "surplus_entry", "root_mismatch"}
+ENTRY_KINDS = {"invalid_entry", "invalid_signature", "no_place", "feed_broken", "wrong_outcome", "time_reversed",
+               "false_evidence", "false_record"}
+
+
 def main():
     check_wire(json.loads((HERE / "v1/wire.json").read_text()))
     check_ledger(json.loads((HERE / "v1/log-small.json").read_text()))
+    vectors = json.loads((HERE / "v1/damage.json").read_text())
+    judged = check_damage(vectors)
+    print(f"{judged} of {len(vectors['copies'])} damaged copies judged by their files")
     for failure in FAILED[:20]:
         print(failure)
     print(f"{same.count} comparisons, {len(FAILED)} differ")

@@ -10,10 +10,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use lotproof::{
-    audit::{
-        AuditOptions, LogSource, Progress, Report, audit,
-        source::{CHECKPOINT, CHECKPOINT_LEN_MAX},
-    },
+    audit::{AuditOptions, LogSource, Progress, Report, audit},
     log::checkpoint::SignedCheckpoint,
     shell::{
         http_client::HttpSource,
@@ -49,7 +46,6 @@ impl Audit {
             .map(|path| read_checkpoint(path, &trust))
             .transpose()?;
         let source = open_source(&self.log)?;
-        ensure_is_log(source.as_ref(), &self.log)?;
         let meter = Meter::new();
         let show = |progress| meter.show(progress);
         let options = AuditOptions {
@@ -57,7 +53,8 @@ impl Audit {
             progress: Some(&show),
             ..AuditOptions::default()
         };
-        let report = audit(source.as_ref(), &trust, &options)?;
+        let report =
+            audit(source.as_ref(), &trust, &options).with_context(|| format!("auditing {}", self.log))?;
         meter.end();
         print_report(&report, self.json)?;
         Ok(if report.is_clean() {
@@ -88,7 +85,6 @@ impl Mirror {
     pub(crate) fn run(self) -> Result<Outcome> {
         let trust = read_trust(&self.trust)?;
         let source = HttpSource::new(&self.from);
-        ensure_is_log(&source, &self.from)?;
         let meter = Meter::new();
         let show = |progress| meter.show(progress);
         let options = AuditOptions {
@@ -106,7 +102,9 @@ impl Mirror {
                 print_report(&report, self.json)?;
                 Ok(Outcome::Findings)
             }
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                Err(anyhow::Error::from(error).context(format!("copying the log at {}", self.from)))
+            }
         }
     }
 }
@@ -124,16 +122,6 @@ pub(crate) fn open_source(log: &str) -> Result<Box<dyn LogSource>> {
         "{log} is neither the folder of a mirror nor an address that starts with http:// or https://"
     );
     Ok(Box::new(DirSource::new(log)))
-}
-
-/// Whether there is a checkpoint, valid or not: nothing can be found out about a log that is elsewhere.
-fn ensure_is_log(source: &dyn LogSource, name: &str) -> Result<()> {
-    let checkpoint = source.read(CHECKPOINT, CHECKPOINT_LEN_MAX)?;
-    ensure!(
-        checkpoint.is_some(),
-        "there is no log at {name}: it has no file named {CHECKPOINT}"
-    );
-    Ok(())
 }
 
 /// Reads a trust file.
@@ -237,6 +225,7 @@ mod tests {
     use std::{io::Read as _, net::TcpListener};
 
     use lotproof::{
+        audit::source::CHECKPOINT,
         id::{Hash, LogId},
         log::{checkpoint::Origin, note::NoteSigner},
     };
@@ -273,7 +262,7 @@ mod tests {
         let folder = folder();
         let log = folder.path().display().to_string();
         let error = audited(folder.path(), log.clone()).err().unwrap();
-        assert!(error.to_string().contains("there is no log at"), "{error:#}");
+        assert!(format!("{error:#}").contains("there is no log here"), "{error:#}");
         fs::write(folder.path().join(CHECKPOINT), "somebody's\n").unwrap();
         let outcome = audited(folder.path(), log).unwrap();
         assert!(matches!(outcome, Outcome::Findings));
@@ -293,7 +282,7 @@ mod tests {
             connection.write_all(answer).unwrap();
         });
         let error = audited(folder.path(), format!("http://{address}")).err().unwrap();
-        assert!(error.to_string().contains("there is no log at"), "{error:#}");
+        assert!(format!("{error:#}").contains("there is no log here"), "{error:#}");
         server.join().unwrap();
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use lotproof::{
-    epcis::ErrorDeclaration,
+    epcis::{self, ErrorDeclaration},
     event,
     event::parts::split_into_parts,
     gateway::{
@@ -37,8 +37,14 @@ use crate::{
 pub(crate) struct Desk {
     pub(crate) publisher: Publisher,
     index: Arc<Mutex<EventIndex>>,
-    /// What was planned in this run, by id: the contents, whoever reported them from where.
-    planned: Mutex<BTreeMap<String, Hash>>,
+    /// What was planned in this run, by id.
+    planned: Mutex<BTreeMap<String, Planned>>,
+}
+
+/// What each part of an event says, as it is and whatever is under its seals.
+struct Planned {
+    contents: Vec<Hash>,
+    unopened: Vec<Hash>,
 }
 
 /// What is to be done with a document's events.
@@ -109,7 +115,6 @@ impl Desk {
         } in stated
         {
             let (id, utc_offset_minutes) = (event.id.clone(), event.utc_offset_minutes);
-            let said = said(&event);
             let ready = match ready(event) {
                 Ok(ready) => ready,
                 Err(error) => {
@@ -118,13 +123,21 @@ impl Desk {
                 }
             };
             let standing = match planned.get(&id) {
-                Some(before) if *before == said => Standing::Same,
+                Some(before) if before.contents == ready.contents => Standing::Same,
                 Some(_) => Standing::Other,
                 None => index.standing(&id, &ready.contents),
             };
+            // Sealed again, the same field has another digest.
+            let is_another = standing == Standing::Other
+                && match planned.get(&id) {
+                    Some(before) => before.unopened != ready.unopened(),
+                    None => index.is_another(&id, &ready.unopened()),
+                };
             match standing {
                 Standing::New => {
-                    planned.insert(id.clone(), said);
+                    let unopened = ready.unopened();
+                    let contents = ready.contents;
+                    planned.insert(id.clone(), Planned { contents, unopened });
                     plan.new.extend(ready.parts);
                 }
                 Standing::Same => {
@@ -134,8 +147,16 @@ impl Desk {
                         plan.waiting.extend(ready.parts);
                     }
                 }
-                // What is said now of an event that was wrong need not be what was said then.
-                Standing::Other if declaration.is_some() => {}
+                // What is declared wrong is what was stated: another sender's event under the same id is not.
+                Standing::Other if declaration.is_some() && !is_another => {}
+                Standing::Other if declaration.is_some() => {
+                    plan.refused.push(format!(
+                        "event {position} refused: {id} was published from this outbox with other content, and an \
+                         error declaration repeats the event as it was stated, with the same fields sealed; nothing is \
+                         changed"
+                    ));
+                    continue;
+                }
                 Standing::Other => {
                     plan.refused.push(format!(
                         "event {position} refused: {id} was published from this outbox with other content, or stands \
@@ -281,22 +302,15 @@ pub(crate) fn a_few(things: impl IntoIterator<Item = String>) -> String {
     }
 }
 
-/// What an event says, apart from who reports it from which document.
-fn said(event: &v1::Event) -> Hash {
-    let own = v1::Event {
-        reported: None,
-        ..event.clone()
-    };
-    Hash::of(&[&own.encode_to_vec()])
-}
-
 /// An event as it will be admitted, cut into parts if it is long.
 fn ready(event: v1::Event) -> Result<Ready> {
     let id = event.id.clone();
     let parts = split_into_parts(event, EVENT_LEN_MAX).context("state it as several events")?;
     let mut contents = Vec::with_capacity(parts.len());
     for part in &parts {
-        contents.push(event::check(&part.encode_to_vec().into())?.content());
+        let bytes = part.encode_to_vec().into();
+        event::check(&bytes)?;
+        contents.push(epcis::said(&bytes));
     }
     Ok(Ready { id, parts, contents })
 }

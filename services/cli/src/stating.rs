@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use lotproof::{
-    epcis::{ErrorDeclaration, Finding, Import, ImportOptions, Origin, import},
+    epcis::{Code, ErrorDeclaration, Finding, Import, ImportOptions, ImportedEvent, Origin, import},
     gateway::json,
     id::Hash,
     wire::v1,
@@ -144,7 +144,10 @@ fn own_json(bytes: &[u8]) -> Result<Statements> {
 /// What an import mended, carried, derived or refused: one line each, those of refused events all of them.
 fn print_import(imported: &Import) {
     let notes = imported.events.iter().flat_map(|event| &event.findings);
-    print_notes(imported.findings.iter().chain(notes));
+    let mut notes: Vec<&Finding> = imported.findings.iter().chain(notes).collect();
+    // What an event was not understood to say comes before what was merely carried along.
+    notes.sort_by_key(|note| !note.code.is_about_meaning());
+    print_notes(notes.into_iter());
     for refused in &imported.refused {
         for finding in &refused.findings {
             eprintln!(
@@ -161,6 +164,16 @@ fn print_import(imported: &Import) {
         imported.events.len(),
         imported.refused.len()
     );
+    let is_observed = |event: &&ImportedEvent| {
+        let mut findings = event.findings.iter();
+        findings.any(|finding| finding.code == Code::ObservedOnly)
+    };
+    let observed = imported.events.iter().filter(is_observed).count();
+    if observed > 0 {
+        println!(
+            "{observed} of them understood as an observation only: they change no stock, custody or title"
+        );
+    }
 }
 
 fn print_notes<'a>(notes: impl Iterator<Item = &'a Finding>) {

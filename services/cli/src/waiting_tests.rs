@@ -188,6 +188,23 @@ fn document(events: &[(&str, u32, bool)]) -> Vec<Stated> {
     Statements::from(imported).events
 }
 
+macro_rules! case {
+    ($name:literal) => {
+        include_bytes!(concat!("../../../tests/cases/epcis/", $name, ".epcis.jsonld")).as_slice()
+    };
+}
+
+/// The events of a document as its sender's.
+fn reported(bytes: &[u8]) -> Vec<Stated> {
+    let options = lotproof::epcis::ImportOptions {
+        origin: lotproof::epcis::Origin::Reported { claimed_party: None },
+        ..Default::default()
+    };
+    let imported = lotproof::epcis::import(bytes, &options).unwrap();
+    assert_eq!(imported.refused, []);
+    Statements::from(imported).events
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_document_again_publishes_nothing_what_was_wrong_is_taken_back_and_what_waits_withdrawn() {
     const PARTY: &str = "https://maker.example/";
@@ -248,6 +265,30 @@ async fn a_document_again_publishes_nothing_what_was_wrong_is_taken_back_and_wha
         .await
         .unwrap();
     assert_eq!((done.rows.len(), done.declared), (0, 2), "{done:?}");
+
+    // A reported event is known in a longer document of its sender. Another sender's event under the same id is a
+    // conflict, and what he declares wrong is not.
+    for (bytes, rows, known, why) in [
+        (case!("28-1-reported"), 1, 0, None),
+        (case!("28-2-reported-again-with-one-more"), 1, 1, None),
+        (case!("28-2-reported-again-with-one-more"), 0, 2, None),
+        (case!("min-a"), 1, 0, None),
+        (case!("min-b"), 0, 0, Some("nothing is changed")),
+        (case!("min-a"), 0, 1, None),
+        (case!("min-dupA"), 1, 0, None),
+        (case!("min-dupA"), 0, 1, None),
+    ] {
+        let done = soon(desk.carry_out(&world.session, desk.plan(reported(bytes))))
+            .await
+            .unwrap();
+        assert_eq!(
+            (done.rows.len(), done.known, done.declared),
+            (rows, known, 0),
+            "{done:?}"
+        );
+        assert_eq!(done.refused.len(), usize::from(why.is_some()), "{done:?}");
+        assert!(why.is_none_or(|why| done.refused.iter().all(|said| said.contains(why))));
+    }
 
     // A plant that is not registered is named, with the event that names it; and that can be withdrawn.
     let mut mistyped = document(&[("mistyped", 4, false)]);

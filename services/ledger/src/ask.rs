@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     folder::{Identity, LogKey},
-    shared::{Health, Shared, StoreHashes},
+    shared::{Health, Shared},
 };
 
 /// Nonces are 16 to 32 bytes.
@@ -139,7 +139,7 @@ impl Asked {
             rows,
             checkpoint.head().size,
             checkpoint.bytes(),
-            &StoreHashes(self.shared.reader()),
+            self.shared.reader(),
         );
         match built {
             Ok(built) => built

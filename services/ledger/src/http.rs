@@ -34,7 +34,7 @@ use crate::{
     metrics::Metrics,
     opening::Opening,
     places::{Places, ReadLimits},
-    shared::{Health, Shared, StoreHashes},
+    shared::{Health, Shared},
 };
 
 /// What the handlers read.
@@ -150,7 +150,7 @@ async fn tile(State(side): State<Arc<ReadSide>>, Path(path): Path<String>) -> Re
 
 fn read_tile(shared: &Shared, path: TilePath, size: TreeSize) -> Result<Option<Vec<u8>>, StoreError> {
     match path {
-        TilePath::Hashes(tile) if tile.exists_at(size) => tile.read(&StoreHashes(shared.reader())).map(Some),
+        TilePath::Hashes(tile) if tile.exists_at(size) => tile.read(shared.reader()).map(Some),
         TilePath::Entries(bundle) if bundle.exists_at(size) => {
             let Some(first) = bundle.first_entry() else {
                 return Ok(None);

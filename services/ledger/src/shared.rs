@@ -8,7 +8,7 @@ use lotproof::{
         kept::{Kept, KeptError, recent},
     },
     id::{FeedId, FeedSequence, Hash, TreeSize},
-    log::{checkpoint::SignedCheckpoint, proof::HashReader},
+    log::checkpoint::SignedCheckpoint,
     port::StoreError,
     register::Register,
     sequencer::Sequencer,
@@ -219,18 +219,5 @@ impl Shared {
             sequencer.let_go(chunks.len(), before);
         });
         Ok(())
-    }
-}
-
-/// The store as a source of subtree hashes. A miss below the head is an error of the index, never an absence.
-pub(crate) struct StoreHashes<'a>(pub(crate) &'a Reader);
-
-impl HashReader for StoreHashes<'_> {
-    type Error = StoreError;
-
-    fn subtree(&self, level: u8, index: u64) -> Result<Hash, StoreError> {
-        self.0
-            .subtree(level, index)?
-            .ok_or_else(|| StoreError::Index(format!("no subtree at level {level}, index {index}")))
     }
 }

@@ -37,7 +37,7 @@ use crate::{
     metrics::Metrics,
     outbound::Outbound,
     prepare::in_work,
-    shared::{Health, Published, Shared, StoreHashes},
+    shared::{Health, Published, Shared},
 };
 
 /// For tests of crashes: end the process right before a step of the n-th commit that reaches it.
@@ -362,7 +362,7 @@ impl Writer {
                 rows,
                 checkpoint.head().size,
                 checkpoint.bytes(),
-                &CommitHashes(&commit.subtrees, StoreHashes(self.shared.reader())),
+                &CommitHashes(&commit.subtrees, self.shared.reader()),
             )?;
             for receipt in built {
                 self.send(self.outbound.names.receipt(feed), receipt.encode_to_vec().into())?;
@@ -488,7 +488,7 @@ fn answer(identity: &Identity, refused: &Refused, code: AnswerCode, now_nanos: i
 }
 
 /// The tree as right after a commit: what it completed is at hand, the store has the rest.
-struct CommitHashes<'a>(&'a Subtrees, StoreHashes<'a>);
+struct CommitHashes<'a>(&'a Subtrees, &'a Reader);
 
 impl HashReader for CommitHashes<'_> {
     type Error = StoreError;

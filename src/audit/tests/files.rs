@@ -77,13 +77,6 @@ pub(super) fn cases() -> Vec<Case> {
         }));
     }
     cases.push(case(
-        "no checkpoint",
-        vec![in_file(MissingFile, "checkpoint")],
-        |_, copy| {
-            copy.remove("checkpoint").unwrap();
-        },
-    ));
-    cases.push(case(
         "a signature",
         vec![in_file(InvalidCheckpoint, "checkpoint")],
         |_, copy| {
@@ -143,6 +136,89 @@ pub(super) fn cases() -> Vec<Case> {
     let copy = other.copy();
     cases.push((name, world, copy, vec![at(OtherLog, 0)]));
     cases
+}
+
+#[test]
+fn what_has_no_checkpoint_is_no_log() {
+    let world = World::of(10);
+    let mut copy = world.copy();
+    copy.remove(CHECKPOINT).unwrap();
+    let error = audit(&copy, &world.trust(), &AuditOptions::default()).unwrap_err();
+    assert_eq!(error.path, CHECKPOINT);
+}
+
+/// A log that has the entry of place 520 again at place 530, and what an audit finds in it.
+fn with_a_leaf_twice() -> (World, MemoryCopy, Expected) {
+    let mut world = World::of(530);
+    world.entries.push(world.entries[520].clone());
+    world.grow_to(600);
+    let copy = world.copy();
+    let expected = vec![at(FindingKind::TimeReversed, 530), at(FindingKind::NoPlace, 530)];
+    assert_eq!(found(&world.audit(&copy)), expected);
+    (world, copy, expected)
+}
+
+#[test]
+fn a_leaf_that_occurs_twice_is_read_at_both_places_wherever_its_frames_are() {
+    let (world, honest, in_entries) = with_a_leaf_twice();
+    let twice = [520, 530];
+    // Both frames stand elsewhere.
+    let mut copy = honest.clone();
+    for (one, other) in [(520, 540), (530, 550)] {
+        damage::swap_entries(&mut copy, LeafIndex::new(one), LeafIndex::new(other)).unwrap();
+    }
+    let report = world.audit(&copy);
+    let moved = [520, 530, 540, 550].map(|place| at(FindingKind::HashMismatch, place));
+    assert_eq!(
+        found(&report),
+        [&moved[..], &in_entries].concat(),
+        "{:#?}",
+        report.findings
+    );
+    assert_eq!(report.tally.entries, 600);
+    // One of them is left.
+    for lost in twice {
+        let mut copy = honest.clone();
+        damage::flip_byte(&mut copy, LeafIndex::new(lost)).unwrap();
+        let report = world.audit(&copy);
+        let altered = [at(FindingKind::HashMismatch, lost)];
+        assert_eq!(
+            found(&report),
+            [&altered[..], &in_entries].concat(),
+            "{:#?}",
+            report.findings
+        );
+        assert_eq!((report.tally.entries, report.tally.undecided), (600, 0));
+    }
+    // None is.
+    let mut copy = honest;
+    in_bundle(&mut copy, EntryBundle::new(2, 88).unwrap(), |entries| {
+        for place in twice {
+            entries[nth(place) - 512].push(0);
+        }
+    });
+    let report = world.audit(&copy);
+    let altered = twice.map(|place| at(FindingKind::HashMismatch, place));
+    assert_eq!(found(&report), altered, "{:#?}", report.findings);
+    assert_eq!(report.tally.entries, 598);
+}
+
+#[test]
+fn a_report_of_as_many_findings_as_it_may_have_says_that_there_may_be_more() {
+    let world = World::of(10);
+    let mut copy = world.copy();
+    for number in 1..=4 {
+        copy.write(&format!("tile/0/00{number}"), b"").unwrap();
+    }
+    for (findings_max, listed) in [(3, 3), (4, 4), (5, 4)] {
+        let options = AuditOptions {
+            findings_max,
+            ..AuditOptions::default()
+        };
+        let report = audit(&copy, &world.trust(), &options).unwrap();
+        assert_eq!(report.findings.len(), listed);
+        assert_eq!(report.stopped_early, findings_max <= listed);
+    }
 }
 
 #[test]

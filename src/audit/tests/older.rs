@@ -264,7 +264,7 @@ fn rows_in_memory_do_not_grow_with_the_log() {
                 .copied()
                 .map(Some)
                 .collect();
-            for (index, slot) in place::slots(bundle, &hashes) {
+            for (index, slot) in slot::slots(bundle, &hashes) {
                 replay.take(index, slot, None, &mut findings);
                 let feeds = [1, 2, 3].map(|seed| replay.state()?.feed(key(seed).feed()));
                 most = most.max(feeds.into_iter().flatten().map(Feed::rows_in_memory).sum());

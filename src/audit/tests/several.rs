@@ -5,7 +5,7 @@ use super::{
     at, found, in_file,
     world::World,
 };
-use crate::{audit::source::StaticCopy as _, log::hash::complete_root};
+use crate::{audit::source::StaticCopy as _, log::hash::row_root};
 
 fn change(copy: &mut MemoryCopy, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
     let mut bytes = copy.read(path, usize::MAX).unwrap().unwrap().to_vec();
@@ -25,7 +25,7 @@ fn follow(copy: &mut MemoryCopy, lower: &str, upper: &str, hash: usize) {
         .chunks(32)
         .map(|hash| Hash::from_slice(hash).unwrap())
         .collect();
-    let root = complete_root(&row).unwrap();
+    let root = row_root(&row).unwrap();
     change(copy, upper, |bytes| {
         bytes[hash * 32..][..32].copy_from_slice(root.as_bytes());
     });

@@ -224,3 +224,106 @@ fn what_the_ledger_lost_is_published_again_and_what_the_outbox_forgets_is_forgot
     let pruned = index(&records);
     assert_eq!((state(&pruned, "a"), pruned.len()), (None, 1));
 }
+
+/// The events of a document as the importer's own or as its sender's, in the bytes in which they travel, and what
+/// each says.
+fn captured(document: &[u8], origin: Origin) -> Vec<(String, Vec<bytes::Bytes>, Vec<Hash>)> {
+    let options = ImportOptions {
+        origin,
+        ..ImportOptions::default()
+    };
+    let captured = intake::capture(document, Service::Manufacturing, &options).unwrap();
+    assert!(captured.refused.is_empty(), "{:?}", captured.refused);
+    let orders = captured.taken.into_iter().map(|captured| {
+        let (Order::Publish(ready) | Order::Declare { stated: ready, .. }) = captured.order;
+        let bytes = ready.parts.iter().map(|part| part.encode_to_vec().into());
+        (ready.id, bytes.collect(), ready.contents)
+    });
+    orders.collect()
+}
+
+#[test]
+fn an_event_is_known_in_another_document_of_its_sender_and_is_another_from_another_sender() {
+    let sender = || Origin::Reported { claimed_party: None };
+    let first = include_bytes!("../../../tests/cases/epcis/28-1-reported.epcis.jsonld");
+    let second = include_bytes!("../../../tests/cases/epcis/28-2-reported-again-with-one-more.epcis.jsonld");
+    let [(id, parts, _)] = captured(first, sender()).try_into().unwrap();
+    let index = index(&[signed(0, 1, &parts)]);
+    let [again, more] = captured(second, sender()).try_into().unwrap();
+    assert_ne!(again.1, parts, "it names its document");
+    assert_eq!(
+        (again.0.as_str(), index.standing(&again.0, &again.2)),
+        (id.as_str(), Standing::Same)
+    );
+    assert_eq!(index.standing(&more.0, &more.2), Standing::New);
+    let another = String::from_utf8(second.to_vec())
+        .unwrap()
+        .replace("9521239200106", "9521239300103");
+    let [theirs, _] = captured(another.as_bytes(), sender()).try_into().unwrap();
+    assert_eq!(index.standing(&theirs.0, &theirs.2), Standing::Other);
+    let [own, _] = captured(second, Origin::Own).try_into().unwrap();
+    assert_eq!(index.standing(&own.0, &own.2), Standing::Other);
+}
+
+#[test]
+fn what_is_declared_wrong_is_what_was_stated() {
+    let stated = include_bytes!("../../../tests/cases/epcis/14h-1.epcis.jsonld");
+    let declared = include_bytes!("../../../tests/cases/epcis/14h-2.epcis.jsonld");
+    let text = String::from_utf8(stated.to_vec()).unwrap();
+    let mut document: Value = serde_json::from_str(&text).unwrap();
+    let events = document
+        .pointer_mut("/epcisBody/eventList")
+        .and_then(Value::as_array_mut);
+    events.unwrap().truncate(1);
+    let made = captured(document.to_string().as_bytes(), Origin::Own).remove(0).1;
+    let books = index(&[signed(0, 1, &made)]);
+    let [(id, _, contents)] = captured(declared, Origin::Own).try_into().unwrap();
+    assert_eq!(books.standing(&id, &contents), Standing::Same);
+    // Another sender's event under the same id, declared wrong by him.
+    for origin in [Origin::Own, Origin::Reported { claimed_party: None }] {
+        let a = include_bytes!("../../../tests/cases/epcis/min-a.epcis.jsonld");
+        let b = include_bytes!("../../../tests/cases/epcis/min-b.epcis.jsonld");
+        let [(_, made, _)] = captured(a, origin.clone()).try_into().unwrap();
+        let books = index(&[signed(0, 1, &made)]);
+        let [(id, _, contents)] = captured(b, origin).try_into().unwrap();
+        assert_eq!(books.standing(&id, &contents), Standing::Other);
+    }
+}
+
+#[test]
+fn a_field_sealed_again_is_the_same_event_declared_wrong_and_another_one_published() {
+    let sealed = |lot: &str, digest: u8| {
+        let mut event = v1::Event::decode(encoded("a", lot)).unwrap();
+        event.sealed = vec![v1::Sealed {
+            path: "76.4".to_owned(),
+            digest: vec![digest; 32],
+        }];
+        intake::ready(event, Service::Manufacturing, "").unwrap()
+    };
+    let first = sealed(LOT, 1);
+    let bytes: Vec<bytes::Bytes> = first
+        .parts
+        .iter()
+        .map(|part| part.encode_to_vec().into())
+        .collect();
+    let index = index(&[signed(0, 1, &bytes)]);
+    for (lot, digest, standing, is_another) in [
+        (LOT, 1, Standing::Same, false),
+        (LOT, 2, Standing::Other, false),
+        (
+            "https://id.gs1.org/01/09521231100013/10/B",
+            1,
+            Standing::Other,
+            true,
+        ),
+    ] {
+        let again = sealed(lot, digest);
+        assert_eq!(index.standing("a", &again.contents), standing, "{lot} {digest}");
+        assert_eq!(
+            index.is_another("a", &again.unopened()),
+            is_another,
+            "{lot} {digest}"
+        );
+    }
+    assert!(!index.is_another("unknown", &first.unopened()));
+}

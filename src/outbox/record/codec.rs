@@ -4,49 +4,40 @@ use bytes::Bytes;
 
 use super::{Alarm, AlarmKind, CloseReason, DeadLetter, ParcelId, ProvenRow, Record};
 use crate::{
+    bytes::{BytesError, Read, Reader, Writer},
     code::{Outcome, Refusal},
-    id::{FeedId, FeedSequence, Hash, LeafIndex},
+    id::{FeedSequence, LeafIndex},
     time::RecordedAt,
 };
-
-/// Why bytes are not records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RecordError {
-    /// They end in the middle of a record.
-    #[error("the record ends early")]
-    Short,
-    /// A kind, code or reason that this version does not know.
-    #[error("{what} {number} is not known")]
-    Unknown {
-        /// What it would be.
-        what: &'static str,
-        /// The number found.
-        number: u64,
-    },
-}
 
 impl Record {
     /// Appends the record's bytes.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        let mut writer = Writer::behind(std::mem::take(out));
+        self.write(&mut writer);
+        *out = writer.into_vec();
+    }
+
+    fn write(&self, out: &mut Writer) {
         match self {
             Self::Opened { feed } => {
-                out.push(1);
-                out.extend_from_slice(feed.as_bytes());
+                out.u8(1);
+                out.raw(feed.as_bytes());
             }
             Self::Queued {
                 parcel,
                 refusals,
                 events,
             } => {
-                out.push(2);
-                put_u64(out, parcel.get());
-                put_u64(out, (*refusals).into());
-                put_list(out, events);
+                out.u8(2);
+                out.u64(parcel.get());
+                out.u64((*refusals).into());
+                write_list(out, events);
             }
             Self::Signed { parcel, envelope } => {
-                out.push(3);
-                put_u64(out, parcel.get());
-                put_bytes(out, envelope);
+                out.u8(3);
+                out.u64(parcel.get());
+                out.bytes(envelope);
             }
             Self::Receipted {
                 feed,
@@ -54,68 +45,68 @@ impl Record {
                 rows,
                 receipt,
             } => {
-                out.push(4);
-                out.extend_from_slice(feed.as_bytes());
-                out.extend_from_slice(&at.to_be_bytes());
-                put_len(out, rows.len());
+                out.u8(4);
+                out.raw(feed.as_bytes());
+                out.i64(*at);
+                out.count(rows.len());
                 for row in rows {
-                    put_u64(out, row.sequence.get());
-                    put_u64(out, row.index.get());
-                    out.extend_from_slice(&row.recorded_at.as_nanos().to_be_bytes());
-                    put_u64(out, row.outcome.number().into());
-                    out.extend_from_slice(row.leaf.as_bytes());
+                    out.u64(row.sequence.get());
+                    out.u64(row.index.get());
+                    out.i64(row.recorded_at.as_nanos());
+                    out.u64(row.outcome.number().into());
+                    out.raw(row.leaf.as_bytes());
                 }
-                put_bytes(out, receipt);
+                out.bytes(receipt);
             }
             Self::DeadLettered(letter) => {
-                out.push(5);
-                put_u64(out, letter.parcel.get());
-                out.extend_from_slice(letter.feed.as_bytes());
-                put_u64(out, letter.sequence.get());
-                put_u64(out, letter.index.get());
-                put_u64(out, letter.refusal.number().into());
-                put_list(out, &letter.events);
+                out.u8(5);
+                out.u64(letter.parcel.get());
+                out.raw(letter.feed.as_bytes());
+                out.u64(letter.sequence.get());
+                out.u64(letter.index.get());
+                out.u64(letter.refusal.number().into());
+                write_list(out, &letter.events);
             }
             Self::Released { parcel } => {
-                out.push(6);
-                put_u64(out, parcel.get());
+                out.u8(6);
+                out.u64(parcel.get());
             }
             Self::Closed { feed, reason } => {
-                out.push(7);
-                out.extend_from_slice(feed.as_bytes());
-                out.push(*reason as u8);
+                out.u8(7);
+                out.raw(feed.as_bytes());
+                out.u8(*reason as u8);
             }
             Self::Reopened { feed, after, through } => {
-                out.push(8);
-                out.extend_from_slice(feed.as_bytes());
-                put_u64(out, after.get());
-                put_u64(out, through.get());
+                out.u8(8);
+                out.raw(feed.as_bytes());
+                out.u64(after.get());
+                out.u64(through.get());
             }
             Self::Pruned { feed, through, hash } => {
-                out.push(9);
-                out.extend_from_slice(feed.as_bytes());
-                put_u64(out, through.get());
-                out.extend_from_slice(hash.as_bytes());
+                out.u8(9);
+                out.raw(feed.as_bytes());
+                out.u64(through.get());
+                out.raw(hash.as_bytes());
             }
             Self::Abandoned { feed, sequence } => {
-                out.push(10);
-                out.extend_from_slice(feed.as_bytes());
-                put_u64(out, sequence.get());
+                out.u8(10);
+                out.raw(feed.as_bytes());
+                out.u64(sequence.get());
             }
             Self::CheckpointSeen { note } => {
-                out.push(11);
-                put_bytes(out, note);
+                out.u8(11);
+                out.bytes(note);
             }
             Self::Alarmed(alarm) => {
-                out.push(12);
-                out.push(alarm.kind as u8);
-                out.extend_from_slice(alarm.feed.as_bytes());
-                out.extend_from_slice(&alarm.raised_at.to_be_bytes());
-                put_list(out, &alarm.evidence);
+                out.u8(12);
+                out.u8(alarm.kind as u8);
+                out.raw(alarm.feed.as_bytes());
+                out.i64(alarm.raised_at);
+                write_list(out, &alarm.evidence);
             }
             Self::Numbered { next } => {
-                out.push(13);
-                put_u64(out, next.get());
+                out.u8(13);
+                out.u64(next.get());
             }
         }
     }
@@ -123,211 +114,159 @@ impl Record {
     /// Reads the records of a batch.
     ///
     /// # Errors
-    /// [`RecordError`], the first fault met.
-    pub fn decode_all(batch: &Bytes) -> Result<Vec<Self>, RecordError> {
-        let mut rest = Reader(batch.clone());
+    /// [`BytesError`], the first fault met.
+    pub fn decode_all(batch: &Bytes) -> Result<Vec<Self>, BytesError> {
+        let mut from = RecordReader {
+            batch,
+            from: Reader::new(batch),
+        };
         let mut records = Vec::new();
-        while !rest.0.is_empty() {
-            records.push(rest.record()?);
+        while !from.from.is_empty() {
+            records.push(from.record()?);
         }
         Ok(records)
     }
 
     /// The bytes of a batch.
     pub fn encode_all<'a>(records: impl IntoIterator<Item = &'a Self>) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut out = Writer::default();
         for record in records {
-            record.encode(&mut out);
+            record.write(&mut out);
         }
-        out
+        out.into_vec()
     }
 }
 
-fn put_u64(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(&number.to_be_bytes());
-}
-
-fn put_len(out: &mut Vec<u8>, len: usize) {
-    let len = u32::try_from(len).expect("everything in a record is bounded far below 4 GiB");
-    out.extend_from_slice(&len.to_be_bytes());
-}
-
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    put_len(out, bytes.len());
-    out.extend_from_slice(bytes);
-}
-
-fn put_list(out: &mut Vec<u8>, items: &[Bytes]) {
-    put_len(out, items.len());
+fn write_list(out: &mut Writer, items: &[Bytes]) {
+    out.count(items.len());
     for item in items {
-        put_bytes(out, item);
+        out.bytes(item);
     }
 }
 
-struct Reader(Bytes);
+/// A batch being read; what is kept of it shares its memory.
+struct RecordReader<'a> {
+    batch: &'a Bytes,
+    from: Reader<'a>,
+}
 
-impl Reader {
-    fn take(&mut self, len: usize) -> Result<Bytes, RecordError> {
-        if len > self.0.len() {
-            return Err(RecordError::Short);
-        }
-        Ok(self.0.split_to(len))
+impl RecordReader<'_> {
+    fn bytes(&mut self, field: &'static str) -> Read<Bytes> {
+        self.from.bytes(field).map(|bytes| self.batch.slice_ref(bytes))
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], RecordError> {
-        self.take(N)?.as_ref().try_into().map_err(|_| RecordError::Short)
-    }
-
-    fn byte(&mut self) -> Result<u8, RecordError> {
-        self.array().map(|[byte]| byte)
-    }
-
-    fn u64(&mut self) -> Result<u64, RecordError> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    fn i64(&mut self) -> Result<i64, RecordError> {
-        self.array().map(i64::from_be_bytes)
-    }
-
-    fn len(&mut self) -> Result<usize, RecordError> {
-        let len = self.array().map(u32::from_be_bytes)?;
-        usize::try_from(len).map_err(|_| RecordError::Short)
-    }
-
-    fn bytes(&mut self) -> Result<Bytes, RecordError> {
-        let len = self.len()?;
-        self.take(len)
-    }
-
-    fn list(&mut self) -> Result<Vec<Bytes>, RecordError> {
-        let count = self.len()?;
-        (0..count).map(|_| self.bytes()).collect()
-    }
-
-    fn feed(&mut self) -> Result<FeedId, RecordError> {
-        self.array().map(FeedId::new)
-    }
-
-    fn hash(&mut self) -> Result<Hash, RecordError> {
-        self.array().map(Hash::new)
-    }
-
-    fn sequence(&mut self) -> Result<FeedSequence, RecordError> {
-        self.u64().map(FeedSequence::new)
-    }
-
-    fn parcel(&mut self) -> Result<ParcelId, RecordError> {
-        self.u64().map(ParcelId::new)
-    }
-
-    fn index(&mut self) -> Result<LeafIndex, RecordError> {
-        self.u64().map(LeafIndex::new)
-    }
-
-    fn code<T>(&mut self, what: &'static str, from: impl FnOnce(u16) -> Option<T>) -> Result<T, RecordError> {
-        let number = self.u64()?;
-        u16::try_from(number)
-            .ok()
-            .and_then(from)
-            .ok_or(RecordError::Unknown { what, number })
-    }
-
-    fn choice<T: Copy>(
-        &mut self,
-        what: &'static str,
-        all: &[T],
-        number_of: impl Fn(T) -> u8,
-    ) -> Result<T, RecordError> {
-        let number = self.byte()?;
-        let found = all.iter().copied().find(|choice| number_of(*choice) == number);
-        found.ok_or(RecordError::Unknown {
-            what,
-            number: number.into(),
+    fn list(&mut self, field: &'static str) -> Read<Vec<Bytes>> {
+        let batch = self.batch;
+        self.from.many(field, |from| {
+            from.bytes(field).map(|bytes| batch.slice_ref(bytes))
         })
     }
 
-    fn row(&mut self) -> Result<ProvenRow, RecordError> {
-        Ok(ProvenRow {
-            sequence: self.sequence()?,
-            index: self.index()?,
-            recorded_at: RecordedAt::from_nanos(self.i64()?),
-            outcome: self.code("outcome", Outcome::from_number)?,
-            leaf: self.hash()?,
+    fn sequence(&mut self, field: &'static str) -> Read<FeedSequence> {
+        self.from.u64(field).map(FeedSequence::new)
+    }
+
+    fn parcel(&mut self) -> Read<ParcelId> {
+        self.from.u64("parcel").map(ParcelId::new)
+    }
+
+    /// A byte that is the number of one of these.
+    fn choice<T: Copy>(&mut self, field: &'static str, all: &[T], number_of: impl Fn(T) -> u8) -> Read<T> {
+        let got = self.from.u8(field)?;
+        let found = all.iter().copied().find(|choice| number_of(*choice) == got);
+        found.ok_or(BytesError::Value {
+            field,
+            got: got.into(),
         })
     }
 
-    fn record(&mut self) -> Result<Record, RecordError> {
-        Ok(match self.byte()? {
-            1 => Record::Opened { feed: self.feed()? },
+    fn record(&mut self) -> Read<Record> {
+        Ok(match self.from.u8("kind of record")? {
+            1 => Record::Opened {
+                feed: self.from.feed("feed")?,
+            },
             2 => Record::Queued {
                 parcel: self.parcel()?,
-                refusals: u32::try_from(self.u64()?).map_err(|_| RecordError::Short)?,
-                events: self.list()?,
+                refusals: {
+                    let got = self.from.u64("refusals")?;
+                    let field = "refusals";
+                    u32::try_from(got).map_err(|_| BytesError::Value { field, got })?
+                },
+                events: self.list("events")?,
             },
             3 => Record::Signed {
                 parcel: self.parcel()?,
-                envelope: self.bytes()?,
+                envelope: self.bytes("envelope")?,
             },
             4 => Record::Receipted {
-                feed: self.feed()?,
-                at: self.i64()?,
-                rows: {
-                    let count = self.len()?;
-                    (0..count).map(|_| self.row()).collect::<Result<_, _>>()?
-                },
-                receipt: self.bytes()?,
+                feed: self.from.feed("feed")?,
+                at: self.from.i64("time of the receipt")?,
+                rows: self.from.many("rows", row)?,
+                receipt: self.bytes("receipt")?,
             },
             5 => Record::DeadLettered(DeadLetter {
                 parcel: self.parcel()?,
-                feed: self.feed()?,
-                sequence: self.sequence()?,
-                index: self.index()?,
-                refusal: self.code("refusal", Refusal::from_number)?,
-                events: self.list()?,
+                feed: self.from.feed("feed")?,
+                sequence: self.sequence("sequence")?,
+                index: self.from.u64("index").map(LeafIndex::new)?,
+                refusal: Reader::code("refusal", self.from.u64("refusal")?, Refusal::from_number)?,
+                events: self.list("events")?,
             }),
             6 => Record::Released {
                 parcel: self.parcel()?,
             },
             7 => Record::Closed {
-                feed: self.feed()?,
+                feed: self.from.feed("feed")?,
                 reason: self.choice("reason", &CloseReason::ALL, |reason| reason as u8)?,
             },
             8 => Record::Reopened {
-                feed: self.feed()?,
-                after: self.sequence()?,
-                through: self.sequence()?,
+                feed: self.from.feed("feed")?,
+                after: self.sequence("last sequence before")?,
+                through: self.sequence("last sequence")?,
             },
             9 => Record::Pruned {
-                feed: self.feed()?,
-                through: self.sequence()?,
-                hash: self.hash()?,
+                feed: self.from.feed("feed")?,
+                through: self.sequence("last sequence")?,
+                hash: self.from.hash("statement hash")?,
             },
             10 => Record::Abandoned {
-                feed: self.feed()?,
-                sequence: self.sequence()?,
+                feed: self.from.feed("feed")?,
+                sequence: self.sequence("sequence")?,
             },
-            11 => Record::CheckpointSeen { note: self.bytes()? },
+            11 => Record::CheckpointSeen {
+                note: self.bytes("checkpoint")?,
+            },
             12 => Record::Alarmed(Alarm {
                 kind: self.choice("alarm", &AlarmKind::ALL, |kind| kind as u8)?,
-                feed: self.feed()?,
-                raised_at: self.i64()?,
-                evidence: self.list()?,
+                feed: self.from.feed("feed")?,
+                raised_at: self.from.i64("time of the alarm")?,
+                evidence: self.list("evidence")?,
             }),
             13 => Record::Numbered { next: self.parcel()? },
             number => {
-                return Err(RecordError::Unknown {
-                    what: "record kind",
-                    number: number.into(),
+                return Err(BytesError::Value {
+                    field: "kind of record",
+                    got: number.into(),
                 });
             }
         })
     }
 }
 
+fn row(from: &mut Reader<'_>) -> Read<ProvenRow> {
+    Ok(ProvenRow {
+        sequence: from.u64("row's sequence").map(FeedSequence::new)?,
+        index: from.u64("row's index").map(LeafIndex::new)?,
+        recorded_at: RecordedAt::from_nanos(from.i64("row's time")?),
+        outcome: Reader::code("outcome", from.u64("outcome")?, Outcome::from_number)?,
+        leaf: from.hash("row's leaf")?,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{FeedId, Hash};
 
     pub(super) fn samples() -> Vec<Record> {
         let feed = FeedId::new([1; 32]);
@@ -408,12 +347,19 @@ mod tests {
         for record in samples() {
             let bytes = Bytes::from(Record::encode_all([&record]));
             for len in 1..bytes.len() {
-                assert_eq!(Record::decode_all(&bytes.slice(..len)), Err(RecordError::Short));
+                let decoded = Record::decode_all(&bytes.slice(..len));
+                assert!(
+                    matches!(decoded, Err(BytesError::Short { .. })),
+                    "{record:?}, {len}"
+                );
             }
         }
         assert!(matches!(
             Record::decode_all(&Bytes::from_static(&[14])),
-            Err(RecordError::Unknown { number: 14, .. })
+            Err(BytesError::Value {
+                field: "kind of record",
+                got: 14
+            })
         ));
     }
 }

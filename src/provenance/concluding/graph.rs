@@ -26,7 +26,7 @@ use super::{
     anomaly::AnomalyKind,
     history::{self, History},
     judge,
-    origin::Entries,
+    origin::{Entries, Origins},
     origins_of, party, product,
 };
 use crate::{policy::view::Assurance, register::EventPlace, time::EventTime, wire::shape};
@@ -431,7 +431,9 @@ impl Walk<'_> {
             let fact = moment.touch.fact;
             if moment.member.is_some() {
                 // Cut as everywhere on a walk, and not at every fact about a member.
-                let made = moment.joined.filter(|_| moment.role.makes());
+                let made = moment
+                    .joined
+                    .filter(|joined| moment.role.makes() && self.joined_from(&origins, joined.fact, entries));
                 for part in made.map_or_else(Vec::new, |made| self.pieces(gate.leg(made).span)) {
                     self.enter(part, None, depth, unsure);
                 }
@@ -451,6 +453,25 @@ impl Walk<'_> {
             }
         }
         self.drawn_unnamed(history, depth);
+    }
+
+    /// Whether members that a fact named are of one of these makings of their class lot: that one by which they
+    /// came out of a step, or any up to the time at which they got their names.
+    fn joined_from(&self, origins: &Origins, joined: u32, entries: &Entries) -> bool {
+        let gate = self.gate;
+        let put_out = gate
+            .fact(joined)
+            .reading
+            .legs
+            .iter()
+            .any(|leg| leg.role == Role::Output);
+        match origins.entries.iter().position(|entry| *entry == joined) {
+            Some(entry) if put_out => entries.contains(&entry),
+            _ => {
+                let until = origins.up_to(gate, gate.fact(joined).event_time);
+                until.is_empty() || !until.is_disjoint(entries)
+            }
+        }
     }
 
     /// From what a fact used to what its run put out.
@@ -507,10 +528,7 @@ impl Walk<'_> {
 
     /// Cut where the facts about making and using differ.
     fn pieces(&self, span: Span) -> Vec<Span> {
-        self.gate.tracks.pieces(span, |touch| {
-            let role = self.gate.leg(touch).role;
-            role.makes() || role.uses() || role == Role::Removed
-        })
+        pieces(self.gate, span)
     }
 
     /// Notes the step that a fact tells of, with its whole run, and returns the pieces that went into it.
@@ -650,6 +668,16 @@ pub(in crate::provenance) fn complete(gate: Gate<'_>, run: &[u32]) -> Option<boo
         .iter()
         .filter_map(|member| gate.fact(*member).reading.inputs_complete);
     claims.reduce(|one, other| one && other)
+}
+
+/// Cuts a run of serials where the facts about making and using them differ. What strangers say cuts nothing.
+pub(in crate::provenance) fn pieces(gate: Gate<'_>, span: Span) -> Vec<Span> {
+    gate.tracks.pieces(span, |touch| {
+        let leg = gate.leg(touch);
+        let tells = leg.role.makes() || leg.role.uses() || leg.role == Role::Removed;
+        let common = leg.span.overlap(span).unwrap_or(span);
+        tells && history::of(gate, common.key()).admits(touch.fact)
+    })
 }
 
 /// The first and, of several, the last identifier of a piece.

@@ -65,6 +65,8 @@ struct Window {
     loaded: i64,
     /// The fact that took it out, and when the container was filled after that.
     left: Option<(u32, i64)>,
+    /// The receipt of who took it out, if he booked it only after that.
+    late_receipt: Option<u32>,
 }
 
 impl Window {
@@ -74,6 +76,7 @@ impl Window {
         entered: None,
         loaded: i64::MAX,
         left: None,
+        late_receipt: None,
     };
 }
 
@@ -329,6 +332,7 @@ impl Gate<'_> {
             entered: Some((entered, emptied)),
             loaded,
             left: exit.map(|exit| (exit, filled)),
+            late_receipt: exit.and_then(|exit| self.late_receipt(outer, time, exit, filled)),
         }
     }
 
@@ -361,10 +365,27 @@ impl Gate<'_> {
                     .entered
                     .is_some_and(|(entered, _)| self.actor(entered) == actor)
                 && self.actor(left) != actor;
-            let received_before = role == Role::Taken && self.actor(left) == actor;
-            return shipped_by_packer || received_before;
+            return shipped_by_packer;
         }
-        false
+        window.late_receipt == Some(moved)
+    }
+
+    /// The receipt of a container that its receiver booked after he had emptied it, until it was filled again;
+    /// none if he booked one in time. What one party books itself may come in any order.
+    fn late_receipt(&self, outer: LotKey, entered: i64, exit: u32, filled: i64) -> Option<u32> {
+        let (receiver, emptied) = (self.actor(exit), self.fact(exit).event_time);
+        let mut receipts = Vec::new();
+        self.tracks.visit(outer.into(), &mut |_, touch| {
+            if self.leg(touch).role == Role::Taken
+                && self.actor(touch.fact) == receiver
+                && self.fact(touch.fact).event_time >= entered.saturating_sub(CLOCK_SLACK)
+            {
+                receipts.push(touch.fact);
+            }
+        });
+        let first = receipts.into_iter().min_by(|a, b| self.compare(*a, *b))?;
+        let time = self.fact(first).event_time;
+        (emptied <= time && time < filled).then_some(first)
     }
 
     /// A container that was emptied without naming what came out lets go of the lot too, and so does one whose

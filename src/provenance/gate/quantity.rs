@@ -28,12 +28,15 @@ impl Gate<'_> {
         }
     }
 
-    /// Whether an identifier names one thing: it came in a serial list, or is a GS1 serial.
+    /// Whether an identifier names one thing: it came in a serial list, is a GS1 serial, or was assembled.
     pub(in crate::provenance) fn is_serial(&self, key: LotKey) -> bool {
         let id = self.symbols.name(key.stem);
         let mut serial = id.contains("/21/");
         if !serial {
-            let mut look = |_, touch| serial |= self.leg(touch).serial;
+            let mut look = |_, touch| {
+                let leg = self.leg(touch);
+                serial |= leg.serial || leg.role == Role::Parent;
+            };
             self.tracks.visit(key.into(), &mut look);
         }
         serial

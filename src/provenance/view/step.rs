@@ -445,10 +445,7 @@ impl Concluded<'_> {
         let parent = self.leg_in(number, Role::Parent).map(|leg| leg.span.key());
         for leg in said.reading.legs.iter().filter(|leg| leg.role.uses()) {
             let cut = if leg.serial {
-                self.tracks.pieces(leg.span, |touch| {
-                    let role = self.leg(touch).role;
-                    role.makes() || role == Role::Removed
-                })
+                graph::pieces(self.0, leg.span)
             } else {
                 vec![leg.span]
             };

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! The order makes it safe to be killed anywhere: a file stays in DIR until its events are durable, and the ids
-//! of its events depend on the file alone (those it states, else its SHA-256 and their position), so that a file
-//! that is read again finds all of them known. For the same reason a copy of a file publishes nothing, as long
-//! as the outbox remembers its events.
+//! of its events depend on the file alone (those it states, else what an EPCIS event says, else its SHA-256 and
+//! their position), so that a file that is read again finds all of them known. For the same reason a copy of a
+//! file publishes nothing, as long as the outbox remembers its events.
 //!
 //! A file is renamed only if it still looks as it did when it was read: one that was written over meanwhile is
 //! read again, so that nothing lands in `done` that was not taken in.

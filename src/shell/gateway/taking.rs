@@ -270,6 +270,22 @@ impl Gateway {
                 utc_offset_minutes,
                 declaration,
             } => {
+                // What is declared wrong is what was stated: whoever states another thing under its id, another
+                // sender for one, has no say in it.
+                if index.standing(&stated.id, &stated.contents) == Standing::Other
+                    && index.is_another(&stated.id, &stated.unopened())
+                {
+                    let message = format!(
+                        "{} was published with other content: an error declaration repeats the event as it was \
+                         stated",
+                        stated.id
+                    );
+                    return Err(Fault::at(
+                        FaultCode::Conflict,
+                        format!("{}/id", placed.path),
+                        message,
+                    ));
+                }
                 let path = format!("{}/error_declaration", placed.path);
                 let state = index.status(&stated.id).map(|status| status.state);
                 match index.reference(&stated.id) {

@@ -12,7 +12,10 @@ use std::io::{self, Read};
 
 use bytes::Bytes;
 
-use crate::id::FeedId;
+use crate::{
+    bytes::{BytesError, Reader},
+    id::FeedId,
+};
 
 const MAGIC: &[u8; 8] = b"lpoutbx1";
 const SLOT_MAGIC: &[u8; 8] = b"lpoutgen";
@@ -42,11 +45,13 @@ pub(super) fn encode_header(generation: u64, before: u64) -> [u8; HEADER_LEN] {
 
 /// Generation, and batches before this file, if the header is whole.
 pub(super) fn decode_header(header: &[u8; HEADER_LEN]) -> Option<(u64, u64)> {
-    let rest = header.strip_prefix(MAGIC)?;
-    let (generation, rest) = rest.split_first_chunk()?;
-    let (before, crc) = rest.split_first_chunk()?;
-    let is_whole = crc == crc32(&[&header[..24]]).to_be_bytes();
-    is_whole.then(|| (u64::from_be_bytes(*generation), u64::from_be_bytes(*before)))
+    let read = Reader::whole(header, "header", |from| {
+        from.literal(MAGIC, "mark")?;
+        let said = (from.u64("generation")?, from.u64("batches")?);
+        from.literal(&crc32(&[&header[..24]]).to_be_bytes(), "checksum")?;
+        Ok::<_, BytesError>(said)
+    });
+    read.ok()
 }
 
 pub(super) fn encode_slot(count: &Count) -> [u8; SLOT_LEN] {
@@ -62,17 +67,19 @@ pub(super) fn encode_slot(count: &Count) -> [u8; SLOT_LEN] {
 
 /// What a slot says, if it is whole.
 pub(super) fn decode_slot(slot: &[u8]) -> Option<Count> {
-    let slot = slot.first_chunk::<SLOT_LEN>()?;
-    let rest = slot.strip_prefix(SLOT_MAGIC)?;
-    let (generation, rest) = rest.split_first_chunk()?;
-    let (batches, rest) = rest.split_first_chunk()?;
-    let (feed, crc) = rest.split_first_chunk()?;
-    let is_whole = crc == crc32(&[&slot[..56]]).to_be_bytes();
-    is_whole.then(|| Count {
-        batches: u64::from_be_bytes(*batches),
-        generation: u64::from_be_bytes(*generation),
-        feed: FeedId::new(*feed),
-    })
+    let mut from = Reader::new(slot);
+    let covered = from.clone().raw(SLOT_LEN - 4, "slot").ok()?;
+    let mut read = || {
+        from.literal(SLOT_MAGIC, "mark")?;
+        let count = Count {
+            generation: from.u64("generation")?,
+            batches: from.u64("batches")?,
+            feed: from.feed("feed")?,
+        };
+        from.literal(&crc32(&[covered]).to_be_bytes(), "checksum")?;
+        Ok::<_, BytesError>(count)
+    };
+    read().ok()
 }
 
 /// A batch longer than any that is read back, in bytes.

@@ -17,7 +17,6 @@
 //! Deliberately absent: compaction, deletion, caching of entries, and any opinion on what entries mean.
 
 mod files;
-mod hashing;
 mod index;
 mod keys;
 mod opening;

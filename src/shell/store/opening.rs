@@ -15,7 +15,6 @@ use bytes::Bytes;
 use rayon::prelude::*;
 
 use super::{
-    hashing::root_of,
     keys::{
         frame::FrameRow,
         head::{self, Head},
@@ -32,7 +31,7 @@ use super::{
 };
 use crate::{
     id::{Hash, LeafIndex},
-    log::hash::leaf_hash,
+    log::hash::{leaf_hash, row_root},
     port::StoreError,
 };
 
@@ -140,7 +139,7 @@ fn resume(rows: &Rows, segments: &Segments, size: u64) -> Result<Edge, StoreErro
                 };
                 below.append(&mut rows.half(key)?.ok_or_else(|| missing(key))?);
             }
-            hashes.push(root_of(&below));
+            hashes.extend(row_root(&below));
         }
         levels.push(hashes);
     }
@@ -167,7 +166,7 @@ pub(super) fn unfinished_leaves(
     let mut frames = Frames::new(segments, row.place, from, size, READ_AHEAD)?;
     let mut leaves = Vec::new();
     while let Some(Frame { place, header, body }) = frames.next()? {
-        let entries = entries_of(segments, place, &header, body)?;
+        let entries = entries_of(segments, place, &header, &body)?;
         leaves.extend(entries.iter().map(|entry| leaf_hash(entry)));
     }
     Ok(leaves)
@@ -178,7 +177,7 @@ pub(super) fn entries_of(
     segments: &Segments,
     place: super::value_log::Place,
     header: &frame::Header,
-    body: Bytes,
+    body: &Bytes,
 ) -> Result<Vec<Bytes>, StoreError> {
     let why = "the frame's entries do not fit its length";
     frame::entries(body, header.count)
@@ -236,7 +235,7 @@ fn fold(rows: &Rows, log: &ValueLog, mut frames: Frames<'_>, mut edge: Edge) -> 
         };
         let size = newest.header.end();
         let hash_frame = |Frame { place, header, body }: &Frame| {
-            let entries = entries_of(segments, *place, header, body.clone())?;
+            let entries = entries_of(segments, *place, header, body)?;
             Ok(entries
                 .par_iter()
                 .with_min_len(64)

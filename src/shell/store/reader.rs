@@ -12,7 +12,6 @@ use std::{
 use bytes::Bytes;
 
 use super::{
-    hashing::root_of,
     index::Index,
     opening::entries_of,
     tree::{LEVELS, TILE_U64},
@@ -24,7 +23,10 @@ use super::{
 };
 use crate::{
     id::{Hash, LeafIndex, TreeSize},
-    log::hash::{leaf_hash, node_hash},
+    log::{
+        hash::{leaf_hash, row_root},
+        proof::{HashReader, ProveError, root_at},
+    },
     port::{ChunkStore, StoreError},
 };
 
@@ -57,6 +59,16 @@ impl ChunkStore for Reader {
 
     fn delete_chunk(&self, namespace: &str, key: &[u8]) -> Result<(), StoreError> {
         self.delete_chunk(namespace, key)
+    }
+}
+
+/// What is missing below the size is an error of the index, never an absence.
+impl HashReader for Reader {
+    type Error = StoreError;
+
+    fn subtree(&self, level: u8, index: u64) -> Result<Hash, StoreError> {
+        self.subtree_within(level, index)?
+            .ok_or_else(|| StoreError::Index(format!("no subtree at level {level}, index {index}")))
     }
 }
 
@@ -119,7 +131,7 @@ impl Reader {
         let (mut frames, first) = self.frames_from(start, end)?;
         let mut next = Some(first);
         while let Some(Frame { place, header, body }) = next {
-            let mut entries = entries_of(&self.shared.segments, place, &header, body)?;
+            let mut entries = entries_of(&self.shared.segments, place, &header, &body)?;
             let after = header.end().saturating_sub(end);
             entries.truncate(
                 entries
@@ -178,15 +190,11 @@ impl Reader {
     /// # Errors
     /// As for [`hashes`](Self::hashes).
     pub fn leaf_hash(&self, index: LeafIndex) -> Result<Option<Hash>, StoreError> {
-        self.subtree(0, index.get())
+        self.subtree_within(0, index.get())
     }
 
-    /// Hash of the complete subtree `index` of `level`: over the entries `index << level` to
-    /// `((index + 1) << level) - 1` (RFC 6962, section 2.1). Nothing if the log does not reach so far.
-    ///
-    /// # Errors
-    /// As for [`hashes`](Self::hashes).
-    pub fn subtree(&self, level: u8, index: u64) -> Result<Option<Hash>, StoreError> {
+    /// Root of the complete subtree `index` of `level`. Nothing if the log does not reach so far.
+    fn subtree_within(&self, level: u8, index: u64) -> Result<Option<Hash>, StoreError> {
         let end = index
             .checked_add(1)
             .and_then(|end| end.checked_mul(1_u64.checked_shl(level.into())?));
@@ -195,7 +203,7 @@ impl Reader {
         }
         let count = 1_usize << (level % 8);
         let hashes = self.hashes(level / 8, index << (level % 8), count)?;
-        Ok((hashes.len() == count).then(|| root_of(&hashes)))
+        Ok(row_root(&hashes).filter(|_| hashes.len() == count))
     }
 
     /// Up to `count` hashes of a tile level (of tlog-tiles: level `l` has one hash for each complete
@@ -223,7 +231,10 @@ impl Reader {
                 Ok(mut hashes) if !hashes.is_empty() => found.append(&mut hashes),
                 Ok(_) | Err(_) if tile_level > 0 => {
                     let below = self.hashes(tile_level - 1, position * TILE_U64, 256)?;
-                    found.push(root_of(&below));
+                    let root = row_root(&below).filter(|_| below.len() == 256);
+                    let missing =
+                        || StoreError::Index(format!("no hash {position} at tile level {tile_level}"));
+                    found.push(root.ok_or_else(missing)?);
                 }
                 Ok(_) | Err(_) => {
                     if known.is_ok() {
@@ -247,21 +258,16 @@ impl Reader {
         if size > self.size() {
             return Ok(None);
         }
-        // Complete subtrees, largest first, as the bits of the size say; the last two join first.
-        let mut roots = Vec::new();
-        let mut before = 0_u64;
-        for level in (0..64_u8).rev().filter(|level| size.get() >> level & 1 == 1) {
-            let Some(root) = self.subtree(level, before >> level)? else {
-                return Ok(None);
-            };
-            roots.push(root);
-            before += 1 << level;
+        match root_at(size, self) {
+            Ok(root) => Ok(Some(root)),
+            Err(ProveError::Read(error)) => Err(error),
+            // No store has so many.
+            Err(
+                ProveError::SizeTooLarge { .. }
+                | ProveError::IndexOutOfRange { .. }
+                | ProveError::Shrunk { .. },
+            ) => Ok(None),
         }
-        let joined = roots
-            .into_iter()
-            .rev()
-            .reduce(|right, left| node_hash(left, right));
-        Ok(Some(joined.unwrap_or_else(|| root_of(&[]))))
     }
 
     /// Reads the entries of `range` again and compares each with the leaf hash on record.

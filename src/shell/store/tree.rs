@@ -8,11 +8,11 @@
 //! level 0   (256)(256)(256) [ h768 h769 .. ]     leaves
 //! ```
 
-use super::{
-    hashing::root_of,
-    keys::tile::{self, HALF, HALF_U64, TileKey},
+use super::keys::tile::{self, HALF, HALF_U64, TileKey};
+use crate::{
+    id::{Hash, TreeSize},
+    log::{hash::row_root, tree::Frontier},
 };
-use crate::id::Hash;
 
 /// Hashes per tile.
 pub(crate) const TILE: usize = 2 * HALF;
@@ -78,9 +78,11 @@ impl Edge {
             ));
         }
         if tile.len() == TILE {
-            let root = root_of(tile);
+            let root = row_root(tile);
             tile.clear();
-            self.push(level + 1, position / TILE_U64, root, row);
+            if let Some(root) = root {
+                self.push(level + 1, position / TILE_U64, root, row);
+            }
         }
     }
 
@@ -94,17 +96,10 @@ impl Edge {
 
     /// Root of the tree over all leaves (RFC 6962, section 2.1).
     pub(crate) fn root(&self) -> Hash {
-        let mut smaller = None;
-        for tile in &self.levels {
-            // What is left over from the levels below is the last, smaller subtree of this one.
-            let hashes: Vec<Hash> = tile.iter().copied().chain(smaller).collect();
-            smaller = if hashes.is_empty() {
-                None
-            } else {
-                Some(root_of(&hashes))
-            };
-        }
-        smaller.unwrap_or_else(|| root_of(&[]))
+        let rows = self.levels.iter().rev().map(Vec::as_slice);
+        Frontier::from_rows(TreeSize::new(self.size), rows)
+            .expect("each level holds as many hashes as the size leaves unfinished there")
+            .root()
     }
 }
 
@@ -120,6 +115,7 @@ pub(crate) fn unfinished(size: u64, level: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::hash::empty_root;
 
     fn leaf(n: u64) -> Hash {
         Hash::of(&[&n.to_be_bytes()])
@@ -129,10 +125,10 @@ mod tests {
     fn root_agrees_with_the_definition_at_every_size() {
         let leaves: Vec<Hash> = (0..1100).map(leaf).collect();
         let mut edge = Edge::default();
-        assert_eq!(edge.root(), root_of(&[]));
+        assert_eq!(edge.root(), empty_root());
         for size in 1..=leaves.len() {
             edge.extend([leaves[size - 1]], |_| ());
-            assert_eq!(edge.root(), root_of(&leaves[..size]), "size {size}");
+            assert_eq!(Some(edge.root()), row_root(&leaves[..size]), "size {size}");
         }
     }
 

@@ -44,6 +44,7 @@ impl Chain {
             ["up", _] => walk(projection, &lot, Direction::Up),
             ["down", _] => walk(projection, &lot, Direction::Down),
             ["moves", _] => moves(projection, &lot),
+            ["findings"] => list(self.findings.iter().map(|(_, finding)| format!("{} at {}", finding.code, finding.path))),
             ["refused"] => self.refused.len().to_string(),
             [what, _] => summary(projection, what, &lot),
             _ => panic!("{question:?} asks nothing"),

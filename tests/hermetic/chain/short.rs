@@ -81,7 +81,7 @@ pub(super) fn shorten(text: &str) -> String {
     while let Some(start) = rest.find(GS1) {
         let (before, from) = rest.split_at(start);
         out.push_str(before);
-        let end = from.find([' ', ';', ',', '"']).unwrap_or(from.len());
+        let end = from.find("..").into_iter().chain(from.find([' ', ';', ',', '"', '>', '?'])).min().unwrap_or(from.len());
         let (identifier, after) = from.split_at(end);
         out.push_str(&shortened(identifier));
         rest = after;

@@ -5,9 +5,10 @@
 //! value | up to 4,096 bytes |
 //! ```
 
-use bytes::BufMut as _;
-
-use crate::port::StoreError;
+use crate::{
+    bytes::{Reader, Writer},
+    port::StoreError,
+};
 
 /// The longest namespace, in bytes.
 pub(crate) const NAMESPACE_LEN_MAX: usize = 255;
@@ -25,20 +26,21 @@ pub(crate) fn key(namespace: &str, key: &[u8]) -> Result<Vec<u8>, StoreError> {
     if namespace.len() > NAMESPACE_LEN_MAX || key.len() > KEY_LEN_MAX {
         return Err(too_long());
     }
-    let mut bytes = Vec::with_capacity(2 + namespace.len() + key.len());
-    bytes.put_u8(super::CHUNK);
-    bytes.put_u8(namespace.len().try_into().map_err(|_| too_long())?);
-    bytes.put_slice(namespace.as_bytes());
-    bytes.put_slice(key);
-    Ok(bytes)
+    let mut bytes = Writer::with_capacity(2 + namespace.len() + key.len());
+    bytes.u8(super::CHUNK);
+    bytes.u8(namespace.len().try_into().map_err(|_| too_long())?);
+    bytes.raw(namespace.as_bytes());
+    bytes.raw(key);
+    Ok(bytes.into_vec())
 }
 
 /// The part of a row's key that the ledger gave, if the row is in the namespace.
 pub(crate) fn key_within<'a>(namespace: &str, row: &'a [u8]) -> Option<&'a [u8]> {
-    let rest = row.strip_prefix(&[super::CHUNK])?;
-    let (len, rest) = rest.split_first()?;
-    let (found, key) = rest.split_at_checked((*len).into())?;
-    (found == namespace.as_bytes()).then_some(key)
+    let mut from = Reader::new(row);
+    from.literal(&[super::CHUNK], "kind of key").ok()?;
+    let len = from.u8("length").ok()?;
+    let found = from.raw(len.into(), "namespace").ok()?;
+    (found == namespace.as_bytes()).then(|| from.rest())
 }
 
 #[cfg(test)]

@@ -9,9 +9,8 @@
 
 use std::ops::RangeInclusive;
 
-use bytes::{Buf as _, BufMut as _};
-
 use crate::{
+    bytes::{BytesError, Reader, Writer},
     id::LeafIndex,
     shell::store::value_log::{Place, frame::Header},
 };
@@ -55,42 +54,45 @@ impl FrameRow {
 
     /// The value.
     pub(crate) fn value(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(14);
-        bytes.put_u32(self.place.segment);
-        bytes.put_u32(self.place.offset);
-        bytes.put_u32(self.body_len);
-        bytes.put_u16(self.count);
-        bytes
+        let mut bytes = Writer::with_capacity(14);
+        bytes.u32(self.place.segment);
+        bytes.u32(self.place.offset);
+        bytes.u32(self.body_len);
+        bytes.u16(self.count);
+        bytes.into_vec()
     }
 
     /// The row made of `key` and `value`, if it is one.
-    pub(crate) fn decode(mut key: &[u8], mut value: &[u8]) -> Option<Self> {
-        if key.try_get_u8().ok()? != super::FRAME {
-            return None;
-        }
-        let row = Self {
-            first: LeafIndex::new(key.try_get_u64().ok()?),
-            place: Place {
-                segment: value.try_get_u32().ok()?,
-                offset: value.try_get_u32().ok()?,
-            },
-            body_len: value.try_get_u32().ok()?,
-            count: value.try_get_u16().ok()?,
-        };
-        (key.is_empty() && value.is_empty()).then_some(row)
+    pub(crate) fn decode(key: &[u8], value: &[u8]) -> Option<Self> {
+        let first = Reader::whole(key, "key", |from| {
+            from.literal(&[super::FRAME], "kind of key")?;
+            from.u64("first entry")
+        });
+        let first = LeafIndex::new(first.ok()?);
+        let read = Reader::whole(value, "row", |from| {
+            Ok::<_, BytesError>(Self {
+                first,
+                place: Place {
+                    segment: from.u32("segment")?,
+                    offset: from.u32("offset")?,
+                },
+                body_len: from.u32("length")?,
+                count: from.u16("number of entries")?,
+            })
+        });
+        read.ok()
     }
 }
 
-/// Keys of all frames that begin at or before `index`.
 pub(crate) fn up_to(index: LeafIndex) -> RangeInclusive<Vec<u8>> {
     key(LeafIndex::GENESIS)..=key(index)
 }
 
 fn key(first: LeafIndex) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(9);
-    bytes.put_u8(super::FRAME);
-    bytes.put_u64(first.get());
-    bytes
+    let mut bytes = Writer::with_capacity(9);
+    bytes.u8(super::FRAME);
+    bytes.u64(first.get());
+    bytes.into_vec()
 }
 
 #[cfg(test)]

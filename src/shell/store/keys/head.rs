@@ -5,9 +5,8 @@
 //! value | size u64 | segment u32 | offset u32 | fingerprint u32 | root 32 bytes | CRC-32 of these |
 //! ```
 
-use bytes::{Buf as _, BufMut as _};
-
 use crate::{
+    bytes::{BytesError, Reader, Writer},
     id::Hash,
     shell::store::value_log::{LastFrame, Place},
 };
@@ -29,33 +28,35 @@ pub(crate) struct Head {
 impl Head {
     /// The 56 bytes of the value.
     pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(56);
-        bytes.put_u64(self.size);
-        bytes.put_u32(self.last.place.segment);
-        bytes.put_u32(self.last.place.offset);
-        bytes.put_u32(self.last.fingerprint);
-        bytes.put_slice(self.root.as_bytes());
-        bytes.put_u32(crc32fast::hash(&bytes));
-        bytes
+        let mut bytes = Writer::with_capacity(56);
+        bytes.u64(self.size);
+        bytes.u32(self.last.place.segment);
+        bytes.u32(self.last.place.offset);
+        bytes.u32(self.last.fingerprint);
+        bytes.raw(self.root.as_bytes());
+        bytes.u32(crc32fast::hash(bytes.as_slice()));
+        bytes.into_vec()
     }
 
     /// The value in `bytes`, if it is one, whole.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (mut fields, crc) = bytes.split_at_checked(52)?;
-        if crc != crc32fast::hash(fields).to_be_bytes() {
-            return None;
-        }
-        let size = fields.try_get_u64().ok()?;
-        let place = Place {
-            segment: fields.try_get_u32().ok()?,
-            offset: fields.try_get_u32().ok()?,
-        };
-        let last = LastFrame {
-            place,
-            fingerprint: fields.try_get_u32().ok()?,
-        };
-        let root = Hash::from_slice(fields)?;
-        (size > 0).then_some(Self { size, last, root })
+        let covered = bytes.get(..52)?;
+        let read = Reader::whole(bytes, "head", |from| {
+            let head = Self {
+                size: from.u64("size")?,
+                last: LastFrame {
+                    place: Place {
+                        segment: from.u32("segment")?,
+                        offset: from.u32("offset")?,
+                    },
+                    fingerprint: from.u32("fingerprint")?,
+                },
+                root: from.hash("root")?,
+            };
+            from.literal(&crc32fast::hash(covered).to_be_bytes(), "checksum")?;
+            Ok::<_, BytesError>(head)
+        });
+        read.ok().filter(|head| head.size > 0)
     }
 }
 

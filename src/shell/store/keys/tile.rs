@@ -8,11 +8,7 @@
 //! Hash `n` of tile level `l` is that of the complete subtree over entries `n * 256^l` to
 //! `(n + 1) * 256^l - 1`; half `h` has the hashes `128 h` to `128 h + 127`. Only full halves have rows.
 
-#[cfg(test)]
-use bytes::Buf as _;
-use bytes::BufMut as _;
-
-use crate::id::Hash;
+use crate::{bytes::Writer, id::Hash};
 
 /// Hashes per row.
 pub(crate) const HALF: usize = 128;
@@ -31,28 +27,25 @@ pub(crate) struct TileKey {
 impl TileKey {
     /// The ten bytes.
     pub(crate) fn encode(self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(10);
-        bytes.put_u8(super::TILE);
-        bytes.put_u8(self.level);
-        bytes.put_u64(self.half);
-        bytes
+        let mut bytes = Writer::with_capacity(10);
+        bytes.u8(super::TILE);
+        bytes.u8(self.level);
+        bytes.u64(self.half);
+        bytes.into_vec()
     }
 
     /// The key in `bytes`, if it is one.
     #[cfg(test)]
-    pub(crate) fn decode(mut bytes: &[u8]) -> Option<Self> {
-        if bytes.try_get_u8().ok()? != super::TILE {
-            return None;
-        }
-        let key = Self {
-            level: bytes.try_get_u8().ok()?,
-            half: bytes.try_get_u64().ok()?,
-        };
-        bytes.is_empty().then_some(key)
+    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
+        let read = crate::bytes::Reader::whole(bytes, "key", |from| {
+            from.literal(&[super::TILE], "kind of key")?;
+            let (level, half) = (from.u8("level")?, from.u64("half tile")?);
+            Ok::<_, crate::bytes::BytesError>(Self { level, half })
+        });
+        read.ok()
     }
 }
 
-/// The 4,096 bytes of a full half.
 pub(crate) fn encode(hashes: &[Hash]) -> Vec<u8> {
     debug_assert_eq!(hashes.len(), HALF);
     hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()

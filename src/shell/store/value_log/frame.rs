@@ -16,9 +16,10 @@
 //! contain what looks like a frame of this segment. *commit* is the offset in this segment where the
 //! commit of this frame begins. The two decide what a broken frame means (see `recovery`).
 
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::Bytes;
 
 use crate::{
+    bytes::{BytesError, Reader, Writer},
     id::{Hash, LeafIndex},
     port::ENTRY_LEN_MAX,
 };
@@ -51,33 +52,37 @@ pub(crate) struct Header {
 impl Header {
     /// The 34 bytes.
     pub(crate) fn encode(&self, mark: Mark) -> [u8; HEADER_LEN] {
-        let mut bytes = Vec::with_capacity(HEADER_LEN);
-        bytes.put_slice(&mark);
-        bytes.put_u32(self.commit);
-        bytes.put_u64(self.first.get());
-        bytes.put_u16(self.count);
-        bytes.put_u32(self.body_len);
-        bytes.put_u32(self.body_crc);
-        bytes.put_u32(crc32fast::hash(&bytes));
+        let mut bytes = Writer::with_capacity(HEADER_LEN);
+        bytes.raw(&mark);
+        bytes.u32(self.commit);
+        bytes.u64(self.first.get());
+        bytes.u16(self.count);
+        bytes.u32(self.body_len);
+        bytes.u32(self.body_crc);
+        bytes.u32(crc32fast::hash(bytes.as_slice()));
         bytes
+            .into_vec()
             .try_into()
             .expect("the fields add up to the header's length")
     }
 
     /// The header at the start of `bytes`, if one of this segment stands there whole.
     pub(crate) fn decode(bytes: &[u8], mark: Mark) -> Option<Self> {
-        let (covered, mut rest) = bytes.split_at_checked(HEADER_LEN - 4)?;
-        let mut fields = covered.strip_prefix(&mark)?;
-        if rest.try_get_u32().ok()? != crc32fast::hash(covered) {
-            return None;
-        }
-        let header = Self {
-            commit: fields.try_get_u32().ok()?,
-            first: LeafIndex::new(fields.try_get_u64().ok()?),
-            count: fields.try_get_u16().ok()?,
-            body_len: fields.try_get_u32().ok()?,
-            body_crc: fields.try_get_u32().ok()?,
+        let mut from = Reader::new(bytes);
+        let covered = from.clone().raw(HEADER_LEN - 4, "header").ok()?;
+        let mut read = || {
+            from.literal(&mark, "mark")?;
+            let header = Self {
+                commit: from.u32("commit")?,
+                first: LeafIndex::new(from.u64("first entry")?),
+                count: from.u16("number of entries")?,
+                body_len: from.u32("length")?,
+                body_crc: from.u32("checksum of the body")?,
+            };
+            from.literal(&crc32fast::hash(covered).to_be_bytes(), "checksum")?;
+            Ok::<_, BytesError>(header)
         };
+        let header = read().ok()?;
         let count = u64::from(header.count);
         let fits_bundle = (1..=BUNDLE).contains(&count) && header.first.get() % BUNDLE + count <= BUNDLE;
         let fits_body = usize::try_from(header.body_len).is_ok_and(|len| len <= BODY_LEN_MAX);
@@ -137,16 +142,11 @@ pub(crate) fn push(
 }
 
 /// The entries of a body, sharing its memory, or nothing if it is not exactly `count` entries.
-pub(crate) fn entries(mut body: Bytes, count: u16) -> Option<Vec<Bytes>> {
-    let mut entries = Vec::with_capacity(count.into());
-    for _ in 0..count {
-        let len = body.try_get_u16().ok()?.into();
-        if body.len() < len {
-            return None;
-        }
-        entries.push(body.split_to(len));
-    }
-    body.is_empty().then_some(entries)
+pub(crate) fn entries(body: &Bytes, count: u16) -> Option<Vec<Bytes>> {
+    let mut from = Reader::new(body);
+    let entries = (0..count).map(|_| Some(body.slice_ref(from.short_bytes("entry").ok()?)));
+    let entries = entries.collect::<Option<_>>()?;
+    from.is_empty().then_some(entries)
 }
 
 #[cfg(test)]
@@ -178,7 +178,7 @@ mod tests {
         #[test]
         fn any_bytes_decode_or_do_not(bytes in prop::collection::vec(any::<u8>(), 0..100), count: u16) {
             let _ = Header::decode(&bytes, MARK);
-            let _ = entries(Bytes::from(bytes), count);
+            let _ = entries(&Bytes::from(bytes), count);
         }
     }
 
@@ -189,7 +189,10 @@ mod tests {
         assert_eq!(buffer.len(), usize::try_from(header.frame_len()).unwrap());
         let body = Bytes::from(buffer).split_off(HEADER_LEN);
         assert!(header.matches(&body));
-        assert_eq!(entries(body, header.count).unwrap(), [&b"one"[..], b"", b"three"]);
+        assert_eq!(
+            entries(&body, header.count).unwrap(),
+            [&b"one"[..], b"", b"three"]
+        );
         assert_eq!(header.end(), 10);
     }
 

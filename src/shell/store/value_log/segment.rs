@@ -24,10 +24,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
-use bytes::{Buf as _, BufMut as _};
-
 use super::frame::Mark;
 use crate::{
+    bytes::{BytesError, Reader, Writer},
     id::LeafIndex,
     port::StoreError,
     shell::store::files::{failed, sync_folder},
@@ -55,33 +54,36 @@ pub(crate) struct Segment {
 
 impl Segment {
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(size_of::<HeaderBytes>());
-        bytes.put_slice(&MAGIC);
-        bytes.put_u32(VERSION);
-        bytes.put_u32(self.number);
-        bytes.put_u64(self.first.get());
-        bytes.put_slice(&self.mark);
-        bytes.put_u32(crc32fast::hash(&bytes));
-        bytes
+        let mut bytes = Writer::with_capacity(size_of::<HeaderBytes>());
+        bytes.raw(&MAGIC);
+        bytes.u32(VERSION);
+        bytes.u32(self.number);
+        bytes.u64(self.first.get());
+        bytes.raw(&self.mark);
+        bytes.u32(crc32fast::hash(bytes.as_slice()));
+        bytes.into_vec()
     }
 
     fn decode(bytes: &HeaderBytes) -> Result<Self, &'static str> {
-        let (covered, mut crc) = bytes.split_at(size_of::<HeaderBytes>() - 4);
-        if crc.get_u32() != crc32fast::hash(covered) {
+        let (covered, crc) = bytes.split_at(size_of::<HeaderBytes>() - 4);
+        if crc != crc32fast::hash(covered).to_be_bytes() {
             return Err("the segment's header does not match its checksum");
         }
-        let Some(mut fields) = covered.strip_prefix(&MAGIC) else {
+        let mut from = Reader::new(covered);
+        if from.literal(&MAGIC, "mark").is_err() {
             return Err("the file is no value log segment");
-        };
-        if fields.get_u32() != VERSION {
+        }
+        if from.u32("version") != Ok(VERSION) {
             return Err("the segment has a version that this program does not know");
         }
-        let number = fields.get_u32();
-        let first = LeafIndex::new(fields.get_u64());
-        let mark = fields
-            .try_into()
-            .map_err(|_| "the segment's header has another length")?;
-        Ok(Self { number, first, mark })
+        let mut read = || {
+            Ok::<_, BytesError>(Self {
+                number: from.u32("number")?,
+                first: LeafIndex::new(from.u64("first entry")?),
+                mark: from.array("mark")?,
+            })
+        };
+        read().map_err(|_| "the segment's header has another length")
     }
 }
 

@@ -38,7 +38,7 @@ fn check(log: &ValueLog) {
     let mut frames = Frames::from_segment_of(log.segments(), LeafIndex::GENESIS, log.size(), 100).unwrap();
     let mut index = 0;
     while let Some(Frame { header, body, .. }) = frames.next().unwrap() {
-        for found in frame::entries(body, header.count).unwrap() {
+        for found in frame::entries(&body, header.count).unwrap() {
             assert_eq!(found, entry(index), "entry {index}");
             index += 1;
         }
