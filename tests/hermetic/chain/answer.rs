@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use lotproof::{
     policy::{Context, Mode, Outcome, Question, evaluate, load_pack, view::Purpose},
-    provenance::{Amount, Anomaly, Bounds, Direction, Projection},
+    provenance::{Amount, Anomaly, AnomalyKind, Bounds, Direction, Projection},
 };
 
 use super::{Chain, short};
@@ -57,6 +57,11 @@ impl Chain {
             let last = anomaly.last.as_ref().map(|last| format!("..{last}")).unwrap_or_default();
             let kind = anomaly.kind.as_str();
             let (lot, signer, detail) = (&anomaly.lot, &anomaly.signer, &anomaly.detail);
+            let detail = match anomaly.kind {
+                AnomalyKind::VoidedAfterUse => "contested",
+                AnomalyKind::OwnAncestor => "nothing entered the circle",
+                _ => detail,
+            };
             format!("{lot}{last} {kind} by {signer}: {detail}")
         }))
     }
@@ -86,7 +91,7 @@ impl Chain {
 }
 
 fn list(rows: impl IntoIterator<Item = String>) -> String {
-    let mut rows: Vec<String> = rows.into_iter().collect();
+    let mut rows: Vec<String> = rows.into_iter().map(|row| short::shorten(&row)).collect();
     rows.sort();
     if rows.is_empty() { "none".into() } else { rows.join(" | ") }
 }
@@ -103,7 +108,7 @@ fn walk(projection: &Projection, lot: &str, direction: Direction) -> String {
     let nodes = walk.nodes.iter().filter(|node| node.depth > 0).map(|node| {
         let last = node.last.as_ref().map(|last| format!("..{last}")).unwrap_or_default();
         let possible = if node.possible { "?" } else { "" };
-        format!("{}{last}{possible}", node.lot)
+        short::shorten(&format!("{}{last}{possible}", node.lot))
     });
     let mut names: Vec<String> = nodes.collect();
     names.sort();

@@ -74,6 +74,7 @@ fn native(party: &str, key: &str, text: &str) -> Value {
         "quantity" | "mass_per_piece" => quantity(text),
         "inputs_complete" | "titles_complete" | "ownership_complete" | "destructive" => json!(text == "true"),
         "owners" => json!([]),
+        "corrective_ids" => json!([text]),
         "started_at" => json!(instant(text)),
         "facility" | "from_facility" | "to_facility" => json!(short::facility(text)),
         "facilities" => json!([short::facility(text)]),
@@ -92,7 +93,8 @@ fn native(party: &str, key: &str, text: &str) -> Value {
 /// `A`, `A:10`, `A:10KGM`, and `@3USD` behind for what it cost.
 fn item(text: &str) -> Value {
     let (text, cost) = text.split_once('@').map_or((text, None), |(text, cost)| (text, Some(cost)));
-    let (lot, amount) = text.split_once(':').map_or((text, None), |(lot, amount)| (lot, Some(amount)));
+    let amount = text.rsplit_once(':').filter(|(_, amount)| amount.starts_with(|it: char| it.is_ascii_digit()));
+    let (lot, amount) = amount.map_or((text, None), |(lot, amount)| (lot, Some(amount)));
     let mut item = Map::new();
     item.insert("lot".into(), json!(short::thing(lot)));
     if let Some(amount) = amount {

@@ -45,6 +45,9 @@ pub(super) fn facility(name: &str) -> String {
 
 /// A product, lot or serial: `cam1`, `cam1/A`, `cam1#S`.
 pub(super) fn thing(name: &str) -> String {
+    if name.starts_with("urn:") {
+        return name.to_owned();
+    }
     let end = name.find(['/', '#']).unwrap_or(name.len());
     let (class, rest) = name.split_at(end);
     let (party, item) = class.split_at(class.len() - 1);
@@ -81,7 +84,8 @@ pub(super) fn shorten(text: &str) -> String {
     while let Some(start) = rest.find(GS1) {
         let (before, from) = rest.split_at(start);
         out.push_str(before);
-        let end = from.find("..").into_iter().chain(from.find([' ', ';', ',', '"', '>', '?'])).min().unwrap_or(from.len());
+        let is_end = |at: &usize| from[*at..].starts_with([' ', ';', ',', '"', '>', '?', ':', '|']) || from[*at..].starts_with("..");
+        let end = (GS1.len()..from.len()).find(is_end).unwrap_or(from.len());
         let (identifier, after) = from.split_at(end);
         out.push_str(&shortened(identifier));
         rest = after;
