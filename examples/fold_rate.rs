@@ -64,7 +64,7 @@ fn log(simulation: &Simulation) -> Result<(Vec<Bytes>, usize), Box<dyn Error>> {
         authority_keys: vec![authority.feed().as_bytes().to_vec()],
         threshold: 1,
         log_key: SigningKey::from_seed(&[8; 32]).feed().as_bytes().to_vec(),
-        rules_version: 1,
+        rules_version: lotproof::register::RULES_VERSION,
         parameters: Some(v1::Parameters {
             clock_skew_ms: 300_000,
             clock_jump_ms_max: 60_000,

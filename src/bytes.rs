@@ -1,11 +1,12 @@
 //! One reader and one writer of bytes, for every layout that is ours.
 //!
-//! A [`Reader`] stands somewhere in bytes from outside. Each read names its field, and fails if the bytes do not
+//! A `Reader` stands somewhere in bytes from outside. Each read names its field, and fails if the bytes do not
 //! suffice or say what the field cannot be: the first fault is returned, never a panic, and nothing is allocated
-//! for what is not there. [`Reader::whole`] is the one place where bytes left over are refused. Numbers are
-//! unsigned and big-endian unless they say otherwise. A [`Writer`] writes the same.
+//! for what is not there. `Reader::whole` is the one place where bytes left over are refused. Numbers are
+//! unsigned and big-endian unless they say otherwise. A `Writer` writes the same.
 //!
-//! Not here: protobuf, whose one accepted encoding is `wire::shape`'s, and numbers of a digest's input.
+//! Of protobuf only what walks over fields that were checked before: the one accepted encoding is
+//! `wire::shape`'s.
 
 use crate::id::{FeedId, Hash};
 
@@ -40,6 +41,15 @@ pub enum BytesError {
         /// How many.
         left: usize,
     },
+}
+
+/// The value of a protobuf field, of one of the two wire types that our messages have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WireValue<'a> {
+    /// Wire type 0.
+    Number(u64),
+    /// Wire type 2: bytes, text or a message.
+    Bytes(&'a [u8]),
 }
 
 /// A result of reading.
@@ -178,6 +188,44 @@ impl<'a> Reader<'a> {
     /// A length in four bytes and a protobuf message of so many, as its own decoder takes it.
     pub(crate) fn message<M: prost::Message + Default>(&mut self, field: &'static str) -> Read<M> {
         M::decode(self.bytes(field)?).map_err(|_| BytesError::Malformed { field })
+    }
+
+    /// A protobuf varint of up to ten bytes in its shortest form.
+    pub(crate) fn varint(&mut self, field: &'static str) -> Read<u64> {
+        let mut number = 0;
+        for shift in (0..70).step_by(7) {
+            let byte = self.u8(field)?;
+            let bits = u64::from(byte & 0x7F);
+            if shift == 63 && bits > 1 {
+                break;
+            }
+            number |= bits << shift;
+            if byte & 0x80 == 0 {
+                let is_shortest = byte != 0 || shift == 0;
+                return is_shortest
+                    .then_some(number)
+                    .ok_or(BytesError::Malformed { field });
+            }
+        }
+        Err(BytesError::Malformed { field })
+    }
+
+    /// The next field of a protobuf message: its number and its value.
+    pub(crate) fn message_field(&mut self) -> Read<(u32, WireValue<'a>)> {
+        let tag = self.varint("tag")?;
+        let field = "tag";
+        let number = u32::try_from(tag >> 3).map_err(|_| BytesError::Value { field, got: tag })?;
+        let value = self.varint("value")?;
+        let value = match tag & 7 {
+            0 => WireValue::Number(value),
+            2 => {
+                let field = "value";
+                let len = usize::try_from(value).map_err(|_| BytesError::Short { field })?;
+                WireValue::Bytes(self.raw(len, field)?)
+            }
+            _ => return Err(BytesError::Value { field, got: tag }),
+        };
+        Ok((number, value))
     }
 
     pub(crate) fn hash(&mut self, field: &'static str) -> Read<Hash> {
@@ -361,5 +409,35 @@ mod tests {
         assert_eq!(from.short_bytes("text"), Ok(&b"xyz"[..]));
         assert!(!from.is_empty());
         assert_eq!((from.rest(), from.is_empty()), (&b"!"[..], true));
+    }
+
+    #[test]
+    fn varints_have_one_form_and_fields_two_wire_types() {
+        let varint = |bytes: &[u8]| Reader::whole(bytes, "number", |from| from.varint("number"));
+        assert_eq!(varint(&[0]), Ok(0));
+        assert_eq!(varint(&[0xAC, 2]), Ok(300));
+        let most = [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1];
+        assert_eq!(varint(&most), Ok(u64::MAX));
+        let field = "number";
+        let mut beyond = most;
+        beyond[9] = 2;
+        for malformed in [&[0x80, 0][..], &beyond, &[0x80; 11]] {
+            assert_eq!(
+                varint(malformed),
+                Err(BytesError::Malformed { field }),
+                "{malformed:?}"
+            );
+        }
+        assert_eq!(varint(&[0x80]), Err(BytesError::Short { field }));
+        let mut from = Reader::new(b"\x08\x07\x12\x02ab\x1D\0\0\0\0");
+        assert_eq!(from.message_field(), Ok((1, WireValue::Number(7))));
+        assert_eq!(from.message_field(), Ok((2, WireValue::Bytes(b"ab"))));
+        assert_eq!(
+            from.message_field(),
+            Err(BytesError::Value {
+                field: "tag",
+                got: 0x1D
+            })
+        );
     }
 }

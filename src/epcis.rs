@@ -32,6 +32,7 @@ mod fields;
 mod finding;
 mod header;
 mod import;
+mod link;
 mod members;
 mod normal;
 mod read;

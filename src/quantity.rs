@@ -4,6 +4,8 @@
 //! without trailing zeros; no sign, no exponent; at most 28 digits. A unit is a UN/CEFACT Recommendation 20
 //! code; pieces have none. Spec: `proto/README.md`, "Forms".
 
+pub mod units;
+
 use std::{fmt, str::FromStr};
 
 use rust_decimal::Decimal;
@@ -39,19 +41,12 @@ pub fn normal_decimal(value: Decimal) -> String {
     value.normalize().to_string()
 }
 
-/// The base unit of a unit's dimension (KGM, LTR, MTR, KWH, or pieces) and the exact factor to it; a unit of
-/// another dimension is its own.
+/// The base unit of a unit's dimension and the exact factor to it; a unit that is not in the table ([`units`])
+/// is its own.
 pub(crate) fn base_unit(unit: &str) -> (&str, Decimal) {
-    match unit {
-        "GRM" => ("KGM", Decimal::new(1, 3)),
-        "MGM" => ("KGM", Decimal::new(1, 6)),
-        "TNE" => ("KGM", Decimal::new(1_000, 0)),
-        "LBR" => ("KGM", Decimal::new(45_359_237, 8)),
-        "MLT" => ("LTR", Decimal::new(1, 3)),
-        "MTQ" => ("LTR", Decimal::new(1_000, 0)),
-        "WHR" => ("KWH", Decimal::new(1, 3)),
-        "C62" | "H87" | "EA" => ("", Decimal::ONE),
-        other => (other, Decimal::ONE),
+    match units::unit(unit) {
+        Some(known) => (known.dimension.base(), known.factor),
+        None => (unit, Decimal::ONE),
     }
 }
 
@@ -92,17 +87,6 @@ impl Quantity {
     /// The Rec 20 code, empty for pieces.
     pub fn unit(&self) -> &str {
         &self.unit
-    }
-
-    /// The same amount in the base unit of its dimension (KGM, LTR, MTR, KWH, or pieces), if the unit is
-    /// one of those whose factor is exact; units of other dimensions stay as they are.
-    #[must_use]
-    pub fn in_base_unit(&self) -> Self {
-        let (unit, factor) = base_unit(&self.unit);
-        match self.value.checked_mul(factor) {
-            Some(value) => Self::new(value, unit),
-            None => self.clone(),
-        }
     }
 }
 
@@ -165,21 +149,5 @@ mod tests {
         ] {
             assert!(!is_normal_decimal(bad), "{bad}");
         }
-    }
-
-    #[test]
-    fn units_of_one_dimension_meet_exactly() {
-        let pounds = Quantity::new(Decimal::new(1, 0), "LBR").in_base_unit();
-        assert_eq!(pounds.to_string(), "0.45359237 KGM");
-        assert_eq!(
-            Quantity::new(Decimal::new(5, 1), "TNE")
-                .in_base_unit()
-                .to_string(),
-            "500 KGM"
-        );
-        assert_eq!(
-            Quantity::new(Decimal::new(5, 0), "AMH").in_base_unit().unit(),
-            "AMH"
-        );
     }
 }

@@ -115,6 +115,10 @@ struct Act {
     effective: bool,
 }
 
+/// The version of the rules that this code applies, and the only one: it stands in the genesis and in
+/// `parameters_changed`. Spec: `proto/README.md`, "Versions and evolution".
+pub const RULES_VERSION: u32 = 2;
+
 /// Parties, keys, facilities, authority and parameters at one position of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Register {
@@ -139,7 +143,7 @@ impl Register {
         if purpose == v1::Purpose::Unspecified {
             return Err(GenesisError::Purpose);
         }
-        if genesis.rules_version != 1 {
+        if genesis.rules_version != RULES_VERSION {
             return Err(GenesisError::RulesVersion(genesis.rules_version));
         }
         Origin::new(&genesis.origin).map_err(|_| GenesisError::Origin)?;
@@ -339,7 +343,7 @@ impl Register {
                 let Some(parameters) = parse_parameters(&act.parameters) else {
                     return false;
                 };
-                if act.rules_version != 1 {
+                if act.rules_version != RULES_VERSION {
                     return false;
                 }
                 self.parameters = parameters;

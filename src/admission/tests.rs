@@ -44,7 +44,7 @@ fn genesis() -> v1::Genesis {
             .collect(),
         threshold: 2,
         log_key: key(200).feed().as_bytes().to_vec(),
-        rules_version: 1,
+        rules_version: crate::register::RULES_VERSION,
         parameters: Some(v1::Parameters {
             clock_skew_ms: 1_000,
             clock_jump_ms_max: 60_000,
@@ -328,6 +328,16 @@ fn every_refusal_has_its_row() {
             1,
             "lot by its EPC URN",
             event("x", commission("urn:epc:class:lgtin:9521231.010001.A1")),
+            "refused(identifier_not_normal)",
+        ),
+        (
+            ALICE,
+            1,
+            "serial with its lot in the link",
+            event(
+                "x",
+                commission("https://id.gs1.org/01/09521231100013/10/A1/21/S1"),
+            ),
             "refused(identifier_not_normal)",
         ),
         (
@@ -711,7 +721,7 @@ fn parameters_change_from_the_next_index_on() {
     parameters.statement_events_max = 1;
     let change = v1::ParametersChanged {
         parameters: parameters.encode_to_vec(),
-        rules_version: 1,
+        rules_version: crate::register::RULES_VERSION,
     };
     world.act(&[event("p", Kind::ParametersChanged(change))]);
     let two = [event("a", commission(LOT)), event("b", commission(LOT))];
@@ -752,7 +762,7 @@ fn a_lowered_limit_blocks_no_feed() {
         lower(&mut parameters);
         let change = v1::ParametersChanged {
             parameters: parameters.encode_to_vec(),
-            rules_version: 1,
+            rules_version: crate::register::RULES_VERSION,
         };
         world.act(&[event("p", Kind::ParametersChanged(change))]);
         assert_eq!(world.submit(long.clone()), "refused(over_limit)");
@@ -783,7 +793,8 @@ fn a_genesis_that_contradicts_itself_makes_no_ledger() {
     assert!(broken(|genesis| genesis.threshold = 4));
     assert!(broken(|genesis| genesis.authority_keys.reverse()));
     assert!(broken(|genesis| genesis.authority_keys.clear()));
-    assert!(broken(|genesis| genesis.rules_version = 2));
+    assert!(broken(|genesis| genesis.rules_version = 1));
+    assert!(broken(|genesis| genesis.rules_version = 3));
     assert!(broken(|genesis| genesis.parameters = None));
     assert!(broken(|genesis| genesis
         .parameters

@@ -9,9 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use self::table::{
-    FAMILIAR_UNITS, Holds, LISTS, MEMBERS, SENSOR_NUMBERS, SENSOR_OTHERS, SENSOR_TIMES, SENSOR_URIS, Type,
-};
+use self::table::{Holds, LISTS, MEMBERS, SENSOR_NUMBERS, SENSOR_OTHERS, SENSOR_TIMES, SENSOR_URIS, Type};
 use super::{
     context::Context,
     finding::{Code, Findings},
@@ -432,11 +430,7 @@ impl Check<'_> {
     }
 
     fn check_digit(&mut self, path: &str, normal: &str, keys: &mut BTreeSet<String>) {
-        let Some(key) = checked_key(normal) else {
-            return;
-        };
-        if let Some((digits, check)) = key.split_at_checked(key.len() - 1)
-            && identifier::check_digit(digits).to_string() != check
+        if let Some(key) = identifier::wrong_check_digit(normal)
             && keys.insert(key.to_owned())
         {
             self.findings.add(Code::CheckDigit, path, key);
@@ -472,7 +466,7 @@ impl Check<'_> {
                         check.unexpected(Code::BadUnit, path, "a code of Rec 20, as KGM", unit);
                     } else if normal::means_pieces(unit) {
                         check.findings.add(Code::PieceUnit, path, unit);
-                    } else if !FAMILIAR_UNITS.contains(&unit) {
+                    } else if quantity::units::unit(unit).is_none() {
                         check.findings.add(Code::UnfamiliarUnit, path, unit);
                     }
                 }
@@ -544,24 +538,13 @@ impl Check<'_> {
 
 /// Whether a normal identifier is a GTIN without serial: a kind of thing, or a lot of it.
 pub(super) fn is_class(normal: &str) -> bool {
-    normal
-        .strip_prefix("https://id.gs1.org/01/")
-        .is_some_and(|rest| !rest.split('/').skip(1).step_by(2).any(|ai| ai == "21"))
-}
-
-/// The digits of a GS1 key that end with a check digit.
-fn checked_key(normal: &str) -> Option<&str> {
-    let rest = normal.strip_prefix("https://id.gs1.org/")?;
-    let (ai, rest) = rest.split_once('/')?;
-    let len = match ai {
-        "00" | "8006" | "8017" | "8018" => 18,
-        "01" => 14,
-        "253" | "255" | "414" | "415" | "417" => 13,
-        "402" => 17,
-        _ => return None,
-    };
-    rest.get(..len)
-        .filter(|key| key.bytes().all(|byte| byte.is_ascii_digit()))
+    normal.strip_prefix("https://id.gs1.org/01/").is_some_and(|rest| {
+        !rest
+            .split('/')
+            .skip(1)
+            .step_by(2)
+            .any(|ai| matches!(ai, "21" | "235"))
+    })
 }
 
 /// `+09:00` as minutes east of UTC.

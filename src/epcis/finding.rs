@@ -55,11 +55,14 @@ codes! {
         ErrorDeclared "error_declared",
         /// A GS1 key whose check digit is wrong.
         CheckDigit "check_digit",
+        /// The link of a serial or lot names a lot or variant that no field of the event holds; it stays in the
+        /// spelling alone.
+        FactInLink "fact_in_link",
         /// A quantity of a kind of thing without its lot: genealogy ends there.
         ClassWithoutLot "class_without_lot",
         /// A unit that means pieces; a count has no unit.
         PieceUnit "piece_unit",
-        /// A unit that no quantity rule of ours knows.
+        /// A unit that is not in our table: its amounts are compared with no other unit's.
         UnfamiliarUnit "unfamiliar_unit",
         /// Two spellings of one identifier in one event; exports in the sender's spelling use the first.
         Respelled "respelled",
@@ -127,6 +130,8 @@ codes! {
         TimeOutOfRange "time_out_of_range",
         /// Not an offset as `+09:00`.
         BadOffset "bad_offset",
+        /// The links of serials name another lot than the event's own lot number.
+        LotMismatch "lot_mismatch",
         /// Not an identifier that the ledger can hold.
         BadIdentifier "bad_identifier",
         /// Not a decimal that the ledger can hold: not negative, at most 28 digits.

@@ -10,7 +10,7 @@ use super::{
     context::Context,
     document, event_hash, fields,
     finding::{Code, Finding, Findings, Weight},
-    header, members, normal, read, render,
+    header, link, members, normal, read, render,
     residue::Residue,
     view,
 };
@@ -268,6 +268,7 @@ impl Importer<'_> {
         };
         let mut mended = members.clone();
         check::check(&mut mended, context, findings);
+        link::take_facts(&mut mended, context, findings);
         if findings.worst() == Some(Weight::Fault) {
             return None;
         }

@@ -7,7 +7,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::{context::Context, document, vocabulary::Family};
+use super::{context::Context, document, finding::Findings, link, vocabulary::Family};
 use crate::{identifier, time};
 
 /// Told of each identifier: as it came, and in normal form.
@@ -26,7 +26,9 @@ pub fn normal_form(document: &Value) -> Value {
                 .iter()
                 .map(|(_, value, context)| match value.as_object() {
                     Some(members) => {
-                        let mut normal = event(members, context, &mut |_, _| {});
+                        let mut members = members.clone();
+                        link::take_facts(&mut members, context, &mut Findings::default());
+                        let mut normal = event(&members, context, &mut |_, _| {});
                         sort(&mut normal);
                         Value::Object(normal)
                     }

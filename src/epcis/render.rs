@@ -274,12 +274,10 @@ fn put_recalled(members: &mut Map<String, Value>, key: &str) {
 fn put_master_data(members: &mut Map<String, Value>, runs: &[v1::SerialRun], class_lot: &str, country: &str) {
     let mut ilmd = Map::new();
     put(&mut ilmd, &format!("{MASTER_DATA}countryOfOrigin"), country);
-    if let Some((_, lot)) = class_lot.rsplit_once("/10/")
-        && !lot.contains('%')
-    {
+    if let Some(lot) = crate::identifier::gs1_lot(class_lot) {
         let all: Vec<String> = serials::expand(runs).collect();
-        if members::class_lot(&all, lot).as_deref() == Some(class_lot) {
-            put(&mut ilmd, &format!("{MASTER_DATA}lotNumber"), lot);
+        if members::class_lot(&all, &lot).as_deref() == Some(class_lot) {
+            put(&mut ilmd, &format!("{MASTER_DATA}lotNumber"), &lot);
         }
     }
     if !ilmd.is_empty() {

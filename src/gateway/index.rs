@@ -17,6 +17,7 @@ use prost::Message as _;
 use serde::Serialize;
 
 use crate::{
+    bytes::{Reader, WireValue},
     code::{Outcome, Refusal},
     envelope::Envelope,
     epcis,
@@ -498,18 +499,15 @@ pub(super) fn unopened(bytes: &[u8], content: Hash) -> Hash {
 }
 
 /// An encoded event's id and part number (zero if it is whole), without decoding the rest.
-fn outline(mut bytes: &[u8]) -> Option<(&str, u32)> {
+fn outline(bytes: &[u8]) -> Option<(&str, u32)> {
     let mut id = None;
     let mut part = 0;
-    while !bytes.is_empty() {
-        let tag = prost::encoding::decode_varint(&mut bytes).ok()?;
-        let number = prost::encoding::decode_varint(&mut bytes).ok()?;
-        if tag.is_multiple_of(8) {
+    let mut from = Reader::new(bytes);
+    while !from.is_empty() {
+        let (number, WireValue::Bytes(content)) = from.message_field().ok()? else {
             continue;
-        }
-        let (content, rest) = bytes.split_at_checked(usize::try_from(number).ok()?)?;
-        bytes = rest;
-        match tag >> 3 {
+        };
+        match number {
             1 => id = Some(std::str::from_utf8(content).ok()?),
             5 => part = v1::Part::decode(content).ok()?.number,
             // Fields ascend.

@@ -73,6 +73,8 @@ pub struct Placed {
     pub path: String,
     /// What is asked.
     pub order: Order,
+    /// What there is to say about the event.
+    pub findings: Vec<Finding>,
 }
 
 impl Order {
@@ -113,13 +115,20 @@ pub fn events(
             String::new()
         };
         let read = json::read(value, &path, || ids(position)).map_err(Fault::of_fields);
-        let order = read.and_then(|read| order(read.event, read.error_declaration, service, &path));
+        let order = read.and_then(|read| {
+            let order = order(read.event, read.error_declaration, service, &path)?;
+            Ok((order, read.findings))
+        });
         match order {
-            Ok(order) => {
+            Ok((order, findings)) => {
                 if !seen.insert((order.id().to_owned(), matches!(order, Order::Declare { .. }))) {
                     faults.push(field(&format!("{path}/id"), "twice in this request"));
                 }
-                orders.push(Placed { path, order });
+                orders.push(Placed {
+                    path,
+                    order,
+                    findings,
+                });
             }
             Err(fault) => {
                 if fault.code == FaultCode::KindNotTaken {

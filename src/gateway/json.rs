@@ -5,7 +5,8 @@
 //!
 //! time         RFC 3339; the zone of `event_time` is its utc_offset_minutes, unless that is given
 //! decimal      string, "1200.50"; made normal
-//! identifier   any spelling; made normal, and the one sent is kept with the event
+//! identifier   any spelling; made normal, and the one sent is kept with the event; the lot that the links of
+//!              serials name is their `class_lot`
 //! serials      list of identifiers; compressed
 //! bytes        hexadecimal
 //! yes or no    true, false         numbers   1, or "1"
@@ -21,7 +22,7 @@ use serde_json::Value;
 
 use super::fault::{FIELDS_MAX, FieldFault};
 use crate::{
-    epcis::{EpcisError, ErrorDeclaration, keep_spellings, parse_json},
+    epcis::{EpcisError, ErrorDeclaration, Finding, keep_spellings, parse_json},
     time,
     wire::v1,
 };
@@ -38,6 +39,8 @@ pub struct ReadEvent {
     pub event: v1::Event,
     /// The event is reported again, as wrong.
     pub error_declaration: Option<ErrorDeclaration>,
+    /// What there is to say about values that are taken as they are, by JSON pointers of the request.
+    pub findings: Vec<Finding>,
 }
 
 /// Parses JSON, numbers as they are written; objects that name a member twice are refused.
@@ -62,18 +65,20 @@ pub fn read(value: &Value, path: &str, id: impl FnOnce() -> String) -> Result<Re
     let event = reader.event(members, path, id);
     let error_declaration = declaration
         .map(|value| error_declaration(&value, &format!("{path}/{ERROR_DECLARATION}"), &mut reader));
-    let (mut faults, spellings) = reader.finish();
-    if let (Some(mut event), true) = (event, faults.is_empty()) {
+    let mut beside = reader.finish();
+    if let (Some(mut event), true) = (event, beside.faults.is_empty()) {
+        let spellings = &beside.spellings;
         if spellings.iter().any(|(sent, normal)| sent != normal) {
-            keep_spellings(&mut event, &spellings);
+            keep_spellings(&mut event, spellings);
         }
         return Ok(ReadEvent {
             event,
             error_declaration,
+            findings: beside.findings,
         });
     }
-    faults.truncate(FIELDS_MAX);
-    Err(faults)
+    beside.faults.truncate(FIELDS_MAX);
+    Err(beside.faults)
 }
 
 fn fault(path: &str, message: impl Into<String>) -> FieldFault {

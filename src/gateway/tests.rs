@@ -23,6 +23,7 @@ use crate::{
 
 mod faults;
 mod folding;
+mod names;
 
 const LOT: &str = "https://id.gs1.org/01/09521231100013/10/A1";
 

@@ -1,21 +1,23 @@
-//! Exact sums of quantities: integers in units of 10^-40 of a base unit, so that no sum is ever rounded.
+//! Exact sums of quantities: integers in units of 10^-56 of a base unit, so that no sum is ever rounded.
 //!
-//! A decimal has at most 28 digits behind the point and the finest factor to a base unit adds eight
-//! (`quantity`), so every quantity that the wire can carry is a whole number here. Those that need no more than
+//! A decimal has at most 28 digits behind the point, and so has the factor to a base unit (`quantity::units`), so every quantity that the wire can carry is a whole number here. Those that need no more than
 //! twelve digits behind the point, which is the bulk, are kept in a machine word.
 
 use std::{borrow::Cow, cmp::Ordering, collections::BTreeMap, fmt, sync::LazyLock};
 
 use num_bigint::BigInt;
 use num_rational::{BigRational, Ratio};
-use num_traits::{Signed as _, Zero as _};
+use num_traits::{Signed as _, ToPrimitive as _, Zero as _};
 use rust_decimal::Decimal;
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use crate::quantity::base_unit;
+use crate::quantity::{
+    base_unit,
+    units::{self, JOULE},
+};
 
 /// Digits behind the point.
-const SCALE: u32 = 40;
+const SCALE: u32 = 56;
 
 /// Digits behind the point of a short number.
 const SHORT_SCALE: u32 = 12;
@@ -32,7 +34,7 @@ pub struct Exact(Number);
 enum Number {
     /// In units of 10^-12: the bulk of all quantities, without a heap.
     Short(i128),
-    /// In units of 10^-40.
+    /// In units of 10^-56.
     Long(BigInt),
 }
 
@@ -49,7 +51,7 @@ impl Exact {
         Self(Short(i128::from(number) * SHORT_ONE))
     }
 
-    /// A number in units of 10^-40.
+    /// A number in units of 10^-56.
     fn from_long(number: BigInt) -> Self {
         let scale = power_of_ten(SCALE - SHORT_SCALE);
         if (&number % scale).is_zero()
@@ -60,7 +62,7 @@ impl Exact {
         Self(Long(number))
     }
 
-    /// In units of 10^-40.
+    /// In units of 10^-56.
     fn to_long(&self) -> Cow<'_, BigInt> {
         match &self.0 {
             Short(short) => Cow::Owned(BigInt::from(*short) * power_of_ten(SCALE - SHORT_SCALE)),
@@ -107,7 +109,7 @@ impl Exact {
     }
 
     /// This number times another. Exact as long as the other has few digits behind the point, as counts of
-    /// pieces have; digits beyond the fortieth are cut off.
+    /// pieces have; digits beyond the 56th are cut off.
     #[must_use]
     pub fn multiplied(&self, other: &Self) -> Self {
         let short = |a: i128, b: i128| {
@@ -115,6 +117,13 @@ impl Exact {
             (product % SHORT_ONE == 0).then_some(product / SHORT_ONE)
         };
         self.combine(other, short, |a, b| a * b / power_of_ten(SCALE))
+    }
+
+    /// This number divided by a whole one, if that is exact.
+    fn divided(&self, by: Decimal) -> Option<Self> {
+        let by = BigInt::from(by.to_i128()?);
+        let long = self.to_long();
+        (&*long % &by).is_zero().then(|| Self::from_long(&*long / &by))
     }
 
     /// Whether it is below zero.
@@ -209,7 +218,7 @@ impl fmt::Debug for Exact {
 pub enum Unit {
     /// Things.
     Pieces,
-    /// A Rec 20 code of a base unit, never empty: `KGM`, `LTR`, `KWH` ...
+    /// A Rec 20 code of a base unit, never empty: `KGM`, `LTR`, `JOU` ...
     Measure(String),
 }
 
@@ -237,9 +246,10 @@ impl Unit {
     }
 }
 
-/// An exact amount of a base unit: `KGM`, `LTR`, `KWH`, or pieces (empty).
+/// An exact amount of a base unit: `KGM`, `LTR`, `MTR`, `MTK`, `JOU`, or pieces (empty).
 ///
-/// Serialises as `{"value": "797.5", "unit": "KGM"}`.
+/// Serialises as `{"value": "797.5", "unit": "KGM"}`. Energy is told in kilowatt hours where these are a finite
+/// decimal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount {
     /// The number.
@@ -258,6 +268,15 @@ impl Amount {
         }
     }
 
+    /// The number and unit in which it is told.
+    fn told(&self) -> (Exact, &str) {
+        let unit = self.unit.code();
+        let kilowatt_hour = (unit == JOULE).then(|| units::unit("KWH")).flatten();
+        kilowatt_hour
+            .and_then(|unit| Some((self.value.divided(unit.factor)?, unit.code)))
+            .unwrap_or_else(|| (self.value.clone(), unit))
+    }
+
     /// So many pieces.
     pub fn pieces(count: u64) -> Self {
         Self {
@@ -270,24 +289,28 @@ impl Amount {
 /// For people: `797.5 kg`, `1 piece`; a unit that has no common sign by its code.
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = match self.unit.code() {
-            "" if self.value == Exact::whole(1) => "piece",
+        let (value, unit) = self.told();
+        let unit = match unit {
+            "" if value == Exact::whole(1) => "piece",
             "" => "pieces",
             "KGM" => "kg",
             "LTR" => "l",
             "MTK" => "m2",
+            "MTR" => "m",
             "KWH" => "kWh",
+            JOULE => "J",
             code => code,
         };
-        write!(f, "{} {unit}", self.value)
+        write!(f, "{value} {unit}")
     }
 }
 
 impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut object = serializer.serialize_struct("Amount", 2)?;
-        object.serialize_field("value", &self.value.to_string())?;
-        object.serialize_field("unit", self.unit.code())?;
+        let (value, unit) = self.told();
+        object.serialize_field("value", &value.to_string())?;
+        object.serialize_field("unit", unit)?;
         object.end()
     }
 }
@@ -345,13 +368,55 @@ mod tests {
         let mut tally = Tally::default();
         let huge = crate::quantity::parse_decimal("1234567890123456789012345678").unwrap();
         let tiny = crate::quantity::parse_decimal("0.000000000000000000000000001").unwrap();
-        for (value, unit) in [(huge, "KGM"), (tiny, "LBR"), (Decimal::ONE, "MGM")] {
+        for (value, unit) in [(huge, "KGM"), (tiny, "LBR"), (tiny, "DRI"), (Decimal::ONE, "MGM")] {
             tally.add(Some(&Amount::of(value, unit)));
         }
         assert_eq!(
             tally.amounts()[0].to_string(),
-            "1234567890123456789012345678.00000100000000000000000000045359237 kg"
+            "1234567890123456789012345678.0000010000000000000000000004553642151953125 kg"
         );
+    }
+
+    #[test]
+    fn every_value_in_every_unit_is_exact() {
+        let values = [
+            "0.1234567890123456789012345679",
+            "9999999999999999999999999999",
+            "1",
+            "0.5",
+        ];
+        let codes = [
+            "STN", "LBR", "DRI", "A53", "KWH", "JOU", "OZA", "INH", "MIK", "DZN", "TRL", "AMH",
+        ];
+        for value in values.map(|value| Decimal::from_str_exact(value).unwrap()) {
+            for code in codes {
+                let (_, factor) = base_unit(code);
+                let exact = |value: Decimal| {
+                    BigRational::new(value.mantissa().into(), BigInt::from(10).pow(value.scale()))
+                };
+                let amount = Amount::of(value, code);
+                assert_eq!(
+                    amount.value.to_rational(),
+                    exact(value) * exact(factor),
+                    "{value} {code}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn units_of_one_dimension_meet_and_energy_is_told_in_kilowatt_hours() {
+        let amount = |value: &str, unit: &str| Amount::of(Decimal::from_str_exact(value).unwrap(), unit);
+        assert!(amount("1", "STN") < amount("5000", "KGM"));
+        assert_eq!(amount("2000", "LBR"), amount("1", "STN"));
+        assert_eq!(amount("2", "DZN"), Amount::pieces(24));
+        assert_eq!(amount("1", "KWH"), amount("3600000", "JOU"));
+        assert_eq!(amount("0.075", "MWH").to_string(), "75 kWh");
+        assert_eq!(amount("1", "BTU").to_string(), "1055.05585262 J");
+        assert_eq!(amount("1", "STN").to_string(), "907.18474 kg");
+        assert_eq!(amount("5", "AMH").to_string(), "5 AMH");
+        let json = serde_json::to_string(&amount("90", "3B")).unwrap();
+        assert_eq!(json, r#"{"value":"25","unit":"KWH"}"#);
     }
 
     #[test]

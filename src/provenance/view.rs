@@ -37,6 +37,7 @@ use crate::{
         Amounts, Assurance, Attribute, Evidence, Fact, ListEdition, LotFacts, PartyFacts, Purpose, Stated,
         View, WaiverFacts,
     },
+    quantity::units::JOULE,
     time::utc_date,
     wire::v1::{self, event::Kind},
 };
@@ -106,16 +107,26 @@ fn number(text: &str) -> Option<BigRational> {
     Some(Amount::of(value, "").value.to_rational())
 }
 
+/// What policies see of an amount: energy in kilowatt hours, everything else in its base unit.
+fn seen(amount: &Amount) -> BigRational {
+    let value = amount.value.to_rational();
+    if amount.unit.is(JOULE) {
+        value / BigRational::from_integer(3_600_000.into())
+    } else {
+        value
+    }
+}
+
 /// Puts an amount where it belongs by its unit; others are not asked for.
 fn put(amounts: &mut Amounts, amount: &Amount, assurance: Assurance) {
     let place = match amount.unit.code() {
         "KGM" => &mut amounts.mass,
-        "KWH" => &mut amounts.energy,
+        JOULE => &mut amounts.energy,
         "LTR" => &mut amounts.volume,
         "" => &mut amounts.count,
         _ => return,
     };
-    *place = Some(Fact::new(amount.value.to_rational(), assurance));
+    *place = Some(Fact::new(seen(amount), assurance));
 }
 
 /// Mass, energy and pieces follow from each other through the declared product.
@@ -133,12 +144,12 @@ fn complete(amounts: &mut Amounts, product: Option<&Product>) {
     };
     for (place, each, unit) in [
         (&mut amounts.mass, &product.mass, "KGM"),
-        (&mut amounts.energy, &product.energy, "KWH"),
+        (&mut amounts.energy, &product.energy, JOULE),
     ] {
         if place.is_none()
             && let Some(each) = each.as_ref().filter(|each| each.unit.is(unit))
         {
-            let total = &count.value * each.value.to_rational();
+            let total = &count.value * seen(each);
             *place = Some(Fact::new(total, count.assurance.min(product.assurance)));
         }
     }

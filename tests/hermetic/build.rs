@@ -43,7 +43,7 @@ pub(crate) fn genesis() -> v1::Genesis {
         authority_keys: sorted(&[201, 202, 203]).into_iter().map(public).collect(),
         threshold: 2,
         log_key: public(LOG_SEED),
-        rules_version: 1,
+        rules_version: lotproof::register::RULES_VERSION,
         parameters: Some(parameters()),
         follows: None,
     }

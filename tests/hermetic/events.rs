@@ -214,6 +214,94 @@ pub(crate) fn event_rows() -> Vec<Value> {
             }),
         ),
         (
+            "a lot with its mark escaped",
+            encoded(event(
+                "x",
+                commission("https://id.gs1.org/01/09521231100013/10/A%211"),
+            )),
+        ),
+        (
+            "a lot with its mark unescaped",
+            encoded(event(
+                "x",
+                commission("https://id.gs1.org/01/09521231100013/10/A!1"),
+            )),
+        ),
+        (
+            "a lot with a lower-case escape",
+            encoded(event(
+                "x",
+                commission("https://id.gs1.org/01/09521231100013/10/A%2f1"),
+            )),
+        ),
+        (
+            "a serial by its GTIN",
+            encoded(event(
+                "x",
+                commission("https://id.gs1.org/01/09521231100013/21/S1"),
+            )),
+        ),
+        (
+            "a serial with its lot in the link",
+            encoded(event(
+                "x",
+                commission("https://id.gs1.org/01/09521231100013/10/A1/21/S1"),
+            )),
+        ),
+        (
+            "a lot with its variant in the link",
+            encoded(event(
+                "x",
+                commission("https://id.gs1.org/01/09521231100013/22/2A/10/A1"),
+            )),
+        ),
+        (
+            "a variant",
+            encoded(event(
+                "x",
+                commission("https://id.gs1.org/01/09521231100013/22/2A"),
+            )),
+        ),
+        (
+            "a lot of 21 characters",
+            encoded(event(
+                "x",
+                commission("https://id.gs1.org/01/09521231100013/10/ABCDEFGHIJKLMNOPQRSTU"),
+            )),
+        ),
+        (
+            "a GTIN of 13 digits",
+            encoded(event("x", commission("https://id.gs1.org/01/9521231100013"))),
+        ),
+        (
+            "a GTIN of 15 digits",
+            encoded(event("x", commission("https://id.gs1.org/01/095212311000133"))),
+        ),
+        (
+            "a GTIN with a slash behind it",
+            encoded(event("x", commission("https://id.gs1.org/01/09521231100013/"))),
+        ),
+        (
+            "a place with extension 0",
+            encoded(event(
+                "x",
+                commission("https://id.gs1.org/414/9521230010016/254/0"),
+            )),
+        ),
+        (
+            "a GTIN with a wrong check digit",
+            encoded(event("x", commission("https://id.gs1.org/01/09521231100014"))),
+        ),
+        (
+            "serials whose links name their lot",
+            commissioned(&|it| {
+                it.serials = vec![v1::SerialRun {
+                    prefix: "https://id.gs1.org/01/09521231100013/10/A1/21/".into(),
+                    suffixes: vec!["S1".into()],
+                }];
+            }),
+        ),
+        (
             "serials without a prefix",
             commissioned(&|it| {
                 it.serials = vec![v1::SerialRun {

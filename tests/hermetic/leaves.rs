@@ -100,7 +100,7 @@ pub(crate) fn entry_rejects() -> Vec<Value> {
 
 pub(crate) fn genesis_rows() -> Vec<Value> {
     type Row = (&'static str, fn(&mut v1::Genesis));
-    let rows: [Row; 13] = [
+    let rows: [Row; 14] = [
         ("as it should be", |_| {}),
         ("no purpose", |genesis| genesis.purpose = 0),
         ("threshold 0", |genesis| genesis.threshold = 0),
@@ -112,7 +112,8 @@ pub(crate) fn genesis_rows() -> Vec<Value> {
             genesis.authority_keys[1] = genesis.authority_keys[0].clone();
         }),
         ("no keys", |genesis| genesis.authority_keys.clear()),
-        ("rules version 2", |genesis| genesis.rules_version = 2),
+        ("rules version 1", |genesis| genesis.rules_version = 1),
+        ("rules version 3", |genesis| genesis.rules_version = 3),
         ("no parameters", |genesis| genesis.parameters = None),
         ("statements of 64,001 bytes", |genesis| {
             genesis.parameters = Some(v1::Parameters {

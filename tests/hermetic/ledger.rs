@@ -582,7 +582,7 @@ fn answers(world: &mut World) {
             ..parameters()
         }
         .encode_to_vec(),
-        rules_version: 1,
+        rules_version: lotproof::register::RULES_VERSION,
     };
     world.act(
         "shorter statements",
@@ -592,7 +592,7 @@ fn answers(world: &mut World) {
     world.say("a short one", BOB, 2, &many[..1], "admitted");
     let changed = v1::ParametersChanged {
         parameters: parameters().encode_to_vec(),
-        rules_version: 1,
+        rules_version: lotproof::register::RULES_VERSION,
     };
     world.act(
         "as long as before",

@@ -29,7 +29,6 @@ pub(crate) fn vectors() -> Value {
         "content": events::content(),
         "parts": events::parts(),
         "sealed": events::sealed_fields(),
-        "identifiers": names::identifiers(),
         "decimals": names::decimals(),
         "entries": leaves::entries(),
         "entry_rejects": leaves::entry_rejects(),

@@ -1,8 +1,8 @@
 """A second implementation of the wire format, written from proto/README.md and the .proto files alone.
 
 It shares no code with the library, needs nothing but Python's standard library, is slow, and checks
-tests/vectors/v1/wire.json, log-small.json and damage.json: `python3 tests/vectors/verify.py`. Exit 0 and "all
-agree", or the first vectors that do not.
+tests/vectors/v1/wire.json, names.json, units.json, log-small.json and damage.json: `python3
+tests/vectors/verify.py`. Exit 0 and "all agree", or the first vectors that do not.
 
 Of the damaged copies it makes every file, and judges what needs no accounts beside each other: copies of which
 either the tiles or the bundles lead to the root, and of changed logs the first entry that is wrong.
@@ -15,12 +15,14 @@ import json
 import pathlib
 import re
 import sys
+from fractions import Fraction
 
 HERE = pathlib.Path(__file__).resolve().parent
 PROTO = HERE.parent.parent / "proto/lotproof/v1"
 STATEMENT = "application/vnd.lotproof.statement.v1+protobuf"
 ANSWER = "application/vnd.lotproof.answer.v1+protobuf"
 HEAD = "application/vnd.lotproof.head.v1+protobuf"
+RULES_VERSION = 2
 REFUSALS = {
     101: "malformed_event", 102: "unknown_event", 103: "identifier_not_normal", 104: "sealed_and_present",
     105: "wrong_party", 106: "part_out_of_place", 107: "over_limit", 201: "unauthorised", 202: "unknown_facility",
@@ -130,42 +132,81 @@ def pae(payload_type, payload):
 
 # ---- Identifiers ----
 
-UNRESERVED = re.compile(rb"[A-Za-z0-9._~-]")
+UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 GS1 = "https://id.gs1.org/"
+SETS = {
+    "N": b"0123456789",
+    "Y": b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ#-/",
+    "X": UNRESERVED[:-1] + b"!\"%&'()*+,/:;<=>?",
+}
+# AI: name of old, digits that lead, longest, set of what follows them, rows of qualifiers.
 KEYS = {
-    "00": (18, 18, []), "01": (14, 14, ["22", "10", "21"]), "253": (13, 30, []), "255": (13, 25, []),
-    "401": (0, 30, []), "402": (17, 17, []), "414": (13, 13, ["254"]), "415": (13, 13, ["8020"]),
-    "417": (13, 13, ["7040"]), "8003": (14, 30, []), "8004": (0, 30, []), "8006": (18, 18, ["22", "10", "21"]),
-    "8010": (0, 30, ["8011"]), "8013": (0, 25, []), "8017": (18, 18, ["8019"]), "8018": (18, 18, ["8019"]),
+    "00": ("sscc", 18, 18, "N", []), "01": ("gtin", 14, 14, "N", [["22", "10", "21"], ["235"]]),
+    "253": ("gdti", 13, 30, "X", []), "255": ("gcn", 13, 25, "N", []), "401": ("ginc", 4, 30, "X", []),
+    "402": ("gsin", 17, 17, "N", []), "414": ("gln", 13, 13, "N", [["254"], ["7040"]]),
+    "415": ("payto", 13, 13, "N", [["8020"]]), "417": ("party", 13, 13, "N", [["7040"]]),
+    "8003": ("grai", 14, 30, "X", []), "8004": ("giai", 4, 30, "X", [["7040"]]),
+    "8006": ("itip", 18, 18, "N", [["22", "10", "21"]]), "8010": ("cpid", 4, 30, "Y", [["8011"]]),
+    "8013": ("gmn", 4, 25, "X", []), "8017": ("gsrnp", 18, 18, "N", [["8019"]]),
+    "8018": ("gsrn", 18, 18, "N", [["8019"]]),
+}
+QUALIFIERS = {
+    "22": ("cpv", 0, 20, "X"), "10": ("lot", 0, 20, "X"), "21": ("ser", 0, 20, "X"), "235": ("tpx", 0, 28, "X"),
+    "254": ("glnx", 0, 20, "X"), "7040": (None, 1, 4, "X"), "8011": ("cpsn", 0, 12, "N"), "8019": ("srin", 0, 10, "N"),
+    "8020": ("refno", 0, 25, "X"),
 }
 
 
+class NoName(Exception):
+    """Why a text is no identifier, and the AI at fault."""
+
+    def __init__(self, code, ai=None):
+        super().__init__(code)
+        self.code, self.ai = code, ai
+
+
 def normalise(text):
-    """The normal form, or None; what would change once more has none."""
-    normal = normalise_once(text)
-    return normal if normal is not None and normalise_once(normal) == normal else None
-
-
-def normalise_once(text):
-    if len(text.encode()) > 256 or ":" not in text:
+    """The normal form, or None."""
+    try:
+        return read_name(text)[0]
+    except NoName:
         return None
-    scheme, rest = text.split(":", 1)
+
+
+def read_name(text):
+    """The normal form, and the class lot and variant beside it; what would change once more has no normal form."""
+    name = read_once(text)
+    if read_once(name[0])[0] != name[0]:
+        raise NoName("not_uri")
+    return name
+
+
+def read_once(text):
+    if len(text.encode()) > 256:
+        raise NoName("too_long")
+    scheme, colon, rest = text.partition(":")
     scheme = ascii_lower(scheme)
-    if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or not rest:
-        return None
+    if not colon or not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or not rest:
+        raise NoName("not_uri")
     rest = escapes(rest)
-    if rest is None:
-        return None
     if scheme == "urn":
-        normal = urn(rest)
+        name = urn(rest)
     elif scheme in ("http", "https"):
-        normal = web(scheme, rest)
+        name = web(scheme, rest)
     elif rest.startswith("//"):
         authority, path, tail = split_authority(rest)
-        normal = f"{scheme}://{ascii_lower(authority)}{without_dots(path)}{tail}" if authority or path else None
+        if not authority and not path:
+            raise NoName("not_uri")
+        name = bare(f"{scheme}://{ascii_lower(authority)}{without_dots(path)}{tail}")
     else:
-        normal = f"{scheme}:{rest}"
-    return normal if normal is not None and len(normal.encode()) <= 256 else None
+        name = bare(f"{scheme}:{rest}")
+    if len(name[0].encode()) > 256:
+        raise NoName("too_long")
+    return name
+
+
+def bare(name):
+    return name, None, None
 
 
 def ascii_lower(text):
@@ -173,16 +214,18 @@ def ascii_lower(text):
 
 
 def escapes(text):
-    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
-        return None
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text) or not re.fullmatch(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%\"<>-]*", text):
+        raise NoName("not_uri")
+    text = re.sub('["<>]', lambda mark: f"%{ord(mark[0]):02X}", text)
+    return re.sub(r"%(..)", lambda found: escaped(bytes([int(found[1], 16)])), text)
 
-    def escape(found):
-        byte = bytes([int(found[1], 16)])
-        return byte.decode() if UNRESERVED.match(byte) else f"%{found[1].upper()}"
 
-    if not re.fullmatch(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*", text):
-        return None
-    return re.sub(r"%(..)", escape, text)
+def escaped(value):
+    return "".join(chr(byte) if byte in UNRESERVED else f"%{byte:02X}" for byte in value)
+
+
+def unescaped(text):
+    return re.sub(rb"%(..)", lambda found: bytes([int(found[1], 16)]), text.encode())
 
 
 def split_authority(rest):
@@ -191,7 +234,7 @@ def split_authority(rest):
 
 def web(scheme, rest):
     if not rest.startswith("//"):
-        return None
+        raise NoName("not_uri")
     authority, path, tail = split_authority(rest)
     authority = ascii_lower(authority)
     port = {"http": ":80", "https": ":443"}[scheme]
@@ -200,31 +243,97 @@ def web(scheme, rest):
             authority = authority[: -len(end)]
             break
     if not authority or "@" in authority:
-        return None
-    segments = path.split("/")[1:]
-    for start in range(len(segments)):
-        key = gs1_key(segments[start:])
-        if key:
-            return GS1 + key
-    return f"{scheme}://{authority}{without_dots(path) if path else '/'}{tail}"
+        raise NoName("not_uri")
+    name = gs1_link(re.sub(":[0-9]*$", "", authority), path, tail)
+    return name or bare(f"{scheme}://{authority}{without_dots(path) if path else '/'}{tail}")
 
 
-def gs1_key(segments):
-    if len(segments) < 2 or segments[0] not in KEYS or len(segments) % 2:
-        return None
-    ai, value = segments[:2]
-    lead, longest, qualifiers = KEYS[ai]
-    length = lambda text: len(text) - 2 * text.count("%")
-    if ai == "01" and len(value) in (8, 12, 13):
-        value = value.rjust(14, "0")
-    if not re.match(r"[0-9]{%d}" % max(lead, 1), value) or length(value) > longest:
-        return None
-    at = 0
-    for name, qualifier in zip(segments[2::2], segments[3::2]):
-        if name not in qualifiers[at:] or not 1 <= length(qualifier) <= 20:
-            return None
-        at = qualifiers.index(name, at) + 1
-    return "/".join([ai, value, *segments[2:]])
+def ai_of(segment, table):
+    """The AI that a segment names, by number or by name."""
+    for ai, row in table.items():
+        if segment == ai.encode() or row[0] and segment.lower() == row[0].encode():
+            return ai
+    return None
+
+
+def fits(ai, value):
+    """Whether an AI takes a decoded value."""
+    _, lead, longest, characters = (KEYS.get(ai) or QUALIFIERS.get(ai))[:4]
+    shortest = longest if ai == "7040" else max(lead, 1)
+    return (
+        shortest <= len(value) <= longest
+        and all(byte in SETS["N"] for byte in value[:lead])
+        and all(byte in SETS[characters] for byte in value[lead:])
+        and not (ai == "8003" and value[:1] != b"0")
+        and not (ai == "8011" and len(value) > 1 and value[:1] == b"0")
+        and value not in (b".", b"..")
+    )
+
+
+def padded(ai, value):
+    return value.rjust(14, b"0") if ai == "01" and len(value) in (8, 12, 13) else value
+
+
+def gs1_link(host, path, tail):
+    """The name in the first place where the path means a key."""
+    segments = [unescaped(segment) for segment in path.removesuffix("/").split("/")[1:]]
+    for start, segment in enumerate(segments):
+        ai = ai_of(segment, KEYS)
+        if ai is None:
+            continue
+        value = padded(ai, (segments[start + 1 :] or [b""])[0])
+        is_numbered = segment == ai.encode() and re.match(b"[0-9]{8}", value)
+        if host == "id.gs1.org" or fits(ai, value) or is_numbered:
+            return gs1_link_at(ai, value, segments[:start], segments[start + 2 :], tail)
+    if host == "id.gs1.org":
+        raise NoName("no_key")
+    return None
+
+
+def gs1_link_at(ai, value, before, after, tail):
+    own = [qualifier for row in KEYS[ai][4] for qualifier in row]
+    if len(before) >= 2 and ai_of(before[-2], QUALIFIERS) in own:
+        raise NoName("key_not_first", ai)
+    if not fits(ai, value):
+        raise NoName("ai_value", ai)
+    pairs = []
+    for at in range(0, len(after), 2):
+        qualifier = ai_of(after[at], QUALIFIERS)
+        if qualifier is None and ai_of(after[at], KEYS):
+            raise NoName("key_not_first", ai_of(after[at], KEYS))
+        if qualifier not in own:
+            raise NoName("ai_qualifier", ai)
+        content = (after[at + 1 :] or [b""])[0]
+        if not fits(qualifier, content):
+            raise NoName("ai_value", qualifier)
+        pairs.append((qualifier, content))
+    if tail.startswith("?"):
+        for parameter in re.split("[&;]", tail[1:].split("#")[0]):
+            name = unescaped(parameter.split("=")[0]).decode("latin-1")
+            if name in own:
+                raise NoName("ai_in_query", name)
+    return gs1_name(ai, value, pairs)
+
+
+def gs1_name(ai, value, pairs):
+    value = padded(ai, value)
+    for named, content in [(ai, value), *pairs]:
+        if not fits(named, content):
+            raise NoName("ai_value", named)
+    if pairs:
+        row = next((row for row in KEYS[ai][4] if pairs[0][0] in row), [])
+        names = [named for named, _ in pairs]
+        if not set(names) <= set(row) or len(set(names)) < len(names):
+            raise NoName("ai_qualifier", ai)
+        pairs = sorted(pairs, key=lambda pair: row.index(pair[0]))
+    key = f"{GS1}{ai}/{escaped(value)}"
+    parts = {named: f"/{named}/{escaped(content)}" for named, content in pairs if (named, content) != ("254", b"0")}
+    variant, lot = (key + parts[named] if named in parts else None for named in ("22", "10"))
+    if "21" in parts:
+        return key + parts["21"], lot, variant
+    if lot:
+        return lot, None, variant
+    return bare(key + "".join(parts.values()))
 
 
 def without_dots(path):
@@ -243,49 +352,84 @@ def urn(rest):
     nid, colon, nss = rest.partition(":")
     nid = ascii_lower(nid)
     if not colon or not nid or not nss:
-        return None
+        raise NoName("not_uri")
     if nid == "epc":
         return epc(nss)
-    return f"urn:{nid}:{ascii_lower(nss) if nid == 'uuid' else nss}"
+    return bare(f"urn:{nid}:{ascii_lower(nss) if nid == 'uuid' else nss}")
+
+
+# Scheme: how many fields; form and tail that fit, AI, what leads the digits, their number, qualifier of the tail.
+EPC = {
+    "sgtin": (3, [("id", "tail", "01", "rotated", 13, "21"), ("idpat", "*", "01", "rotated", 13, None)]),
+    "lgtin": (3, [("class", "tail", "01", "rotated", 13, "10")]),
+    "upui": (3, [("id", "tail", "01", "rotated", 13, "235"), ("idpat", "*", "01", "rotated", 13, None)]),
+    "itip": (5, [("id", "tail", "8006", "rotated", 13, "21"), ("idpat", "*", "8006", "rotated", 13, None)]),
+    "sscc": (3, [("id", "none", "00", "rotated", 17, None)]),
+    "sgln": (3, [("id", "none", "414", "straight", 12, None), ("id", "tail", "414", "straight", 12, "254")]),
+    "pgln": (3, [("id", "none", "417", "straight", 12, None)]),
+    "gsin": (3, [("id", "none", "402", "straight", 16, None)]),
+    "gsrn": (3, [("id", "none", "8018", "straight", 17, None)]),
+    "gsrnp": (3, [("id", "none", "8017", "straight", 17, None)]),
+    "gdti": (3, [("id", "append", "253", "straight", 12, None), ("idpat", "*", "253", "straight", 12, None)]),
+    "sgcn": (3, [("id", "append", "255", "straight", 12, None), ("idpat", "*", "255", "straight", 12, None)]),
+    "grai": (3, [("id", "append", "8003", "straight", 12, None), ("idpat", "*", "8003", "straight", 12, None)]),
+    "cpi": (3, [("id", "tail", "8010", "free", 0, "8011"), ("idpat", "*", "8010", "free", 0, None)]),
+    "giai": (2, [("id", "none", "8004", "free", 0, None)]),
+    "ginc": (2, [("id", "none", "401", "free", 0, None)]),
+}
 
 
 def epc(nss):
     parts = nss.split(":", 2)
-    fields = parts[2].split(".", 2) if len(parts) == 3 else []
-    if len(fields) < 2 or not re.fullmatch("[0-9]{6,12}", fields[0]):
-        return None
-    prefix, reference = fields[:2]
-    tail = fields[2] if len(fields) == 3 else ""
-    scheme = ":".join(parts[:2])
+    if len(parts) < 3:
+        raise NoName("bad_epc")
+    form, scheme, body = ascii_lower(parts[0]), ascii_lower(parts[1]), parts[2]
+    if form not in ("id", "class", "idpat"):
+        raise NoName("bad_epc")
+    if scheme not in EPC:
+        if not body:
+            raise NoName("bad_epc")
+        return bare(f"urn:epc:{form}:{scheme}:{body}")
+    count, rows = EPC[scheme]
+    prefix, *fields = body.split(".", count - 1)
+    if not re.fullmatch("[0-9]{6,12}", prefix) or not fields or scheme == "itip" and len(fields) != 4:
+        raise NoName("bad_epc")
+    reference, *middle = fields[: max(1, len(fields) - 1)]
+    if any(len(part) != 2 for part in middle):
+        raise NoName("bad_epc")
+    tail = fields[-1] if len(fields) > 1 else None
+    for named, wanted, ai, digits, length, qualifier in rows:
+        has_tail = wanted == "append" or tail is not None
+        if named != form or not {"none": not tail, "*": tail == "*"}.get(wanted, has_tail):
+            continue
+        value = prefix + reference
+        if digits == "rotated":
+            if not reference:
+                raise NoName("bad_epc")
+            value = reference[0] + prefix + reference[1:]
+        if digits != "free":
+            if not re.fullmatch("[0-9]{%d}" % length, value):
+                raise NoName("bad_epc")
+            value += check_digit(value)
+        value = ("0" if ai == "8003" else "") + value + "".join(middle) + (tail or "" if wanted == "append" else "")
+        return gs1_name(ai, unescaped(value), [(qualifier, unescaped(tail))] if qualifier else [])
+    raise NoName("bad_epc")
 
-    def checked(digits, count):
-        if not re.fullmatch("[0-9]{%d}" % count, digits):
-            return None
-        weights = sum(int(digit) * (3, 1)[at % 2] for at, digit in enumerate(reversed(digits)))
-        return digits + str(-weights % 10)
 
-    rotated = reference[:1] + prefix + reference[1:]
-    straight = prefix + reference
-    rows = [
-        ("id:sgtin", tail, rotated, 13, "01/{0}/21/{1}"),
-        ("class:lgtin", tail, rotated, 13, "01/{0}/10/{1}"),
-        ("idpat:sgtin", tail == "*", rotated, 13, "01/{0}"),
-        ("id:sscc", not tail, rotated, 17, "00/{0}"),
-        ("id:sgln", tail in ("", "0"), straight, 12, "414/{0}"),
-        ("id:sgln", tail not in ("", "0"), straight, 12, "414/{0}/254/{1}"),
-        ("id:pgln", not tail, straight, 12, "417/{0}"),
-        ("id:gdti", tail, straight, 12, "253/{0}{1}"),
-        ("id:grai", tail, straight, 12, "8003/0{0}{1}"),
-        ("id:gsin", not tail, straight, 16, "402/{0}"),
-    ]
-    for name, fits, digits, count, form in rows:
-        if name == scheme and fits:
-            key = checked(digits, count) if reference or digits is straight else None
-            return GS1 + form.format(key, tail) if key else None
-    if scheme in ("id:giai", "id:ginc"):
-        ai = {"id:giai": "8004", "id:ginc": "401"}[scheme]
-        return f"{GS1}{ai}/{straight}" + (f".{tail}" if tail else "")
-    return f"urn:epc:{nss}"
+def check_digit(digits):
+    return str(-sum(int(digit) * (3, 1)[at % 2] for at, digit in enumerate(reversed(digits))) % 10)
+
+
+CHECKED = {"00": 18, "8017": 18, "8018": 18, "01": 14, "8003": 14, "8006": 14, "402": 17}
+CHECKED |= dict.fromkeys(("253", "255", "414", "415", "417"), 13)
+
+
+def has_right_check_digit(name):
+    ai, _, rest = name.removeprefix(GS1).partition("/")
+    if not name.startswith(GS1) or ai not in CHECKED:
+        return True
+    key = rest[: CHECKED[ai]]
+    return check_digit(key[:-1]) == key[-1]
 
 
 # ---- Forms ----
@@ -723,7 +867,7 @@ class Ledger:
     def __init__(self, entry):
         kind, _, self.recorded_at, body = read_entry(entry)
         genesis = body.genesis if kind == 2 else None
-        if genesis is None or not 1 <= genesis.purpose <= 4 or genesis.rules_version != 1:
+        if genesis is None or not 1 <= genesis.purpose <= 4 or genesis.rules_version != RULES_VERSION:
             raise Refused("genesis")
         if not key_set(genesis.authority_keys) or not 1 <= genesis.threshold <= len(genesis.authority_keys):
             raise Refused("genesis")
@@ -901,7 +1045,7 @@ class Ledger:
                 record.closed, record.compromised_since = True, body.since
         elif kind == 22 and is_open:
             record.closed = True
-        elif kind == 30 and body.rules_version == 1:
+        elif kind == 30 and body.rules_version == RULES_VERSION:
             try:
                 parameters = check("Parameters", body.parameters)
             except Fault:
@@ -993,8 +1137,6 @@ def check_wire(vectors):
         same("part", [event.part.number, event.part.count], [row["number"], row["count"]])
         same("part digest", event.part_digest().hex(), row["part_digest"])
     check_sealed(vectors["sealed"])
-    for row in vectors["identifiers"]:
-        same(f"identifier {row['sent']!r}", normalise(row["sent"]), row["normal"])
     for row in vectors["decimals"]:
         same(f"decimal {row['text']!r}", is_decimal(row["text"]), row["normal"])
     for row in vectors["entries"]:
@@ -1014,6 +1156,38 @@ def check_wire(vectors):
         valid = verify_strict(bytes.fromhex(answers["log_key"]), pae(payload_type, payload), signature)
         same(name, valid, True)
         check(kind, payload)
+
+
+def check_names(vectors):
+    for row in vectors["identifiers"]:
+        what = f"identifier {row['sent']!r}"
+        try:
+            name = read_name(row["sent"])
+        except NoName as fault:
+            same(what, (None, fault.code, fault.ai), (row["normal"], row.get("refused"), row.get("ai")))
+            continue
+        same(what, name, (row["normal"], row.get("class_lot"), row.get("variant")))
+        same(f"{what}: check digit", has_right_check_digit(name[0]), row["check_digit"])
+
+
+# So many of one unit are one of another, by definition.
+DEFINITIONS = """STN 2000 LBR, LTN 2240 LBR, LBR 16 ONZ, LBR 7000 GRN, APZ 480 GRN, TNE 1000 KGM, GLL 231 INQ,
+    FTQ 1728 INQ, GLI 160 OZI, BLL 42 GLL, BUA 2150.42 INQ, MTQ 1000 LTR, YRD 0.9144 MTR, YRD 36 INH, SMI 1760 YRD,
+    FTK 144 INK, HAR 10000 MTK, KWH 3600000 JOU, E14 4186.8 JOU, DZN 12 EA, GRO 12 DZN, T3 1000 H87"""
+
+
+def check_units(vectors):
+    factors = {row["code"]: (row["base"], Fraction(row["factor"])) for row in vectors["units"]}
+    same("units", len(factors), len(vectors["units"]))
+    for row in DEFINITIONS.split(","):
+        one, many, other = row.split()
+        base, factor = factors[other]
+        same(f"unit {one}", factors[one], (base, Fraction(many) * factor))
+    pound, inch = factors["LBR"][1], factors["INH"][1]
+    same("pound", pound, Fraction("0.45359237"))
+    same("cubic inch", factors["INQ"][1], inch**3 * 1000)
+    same("square inch", factors["INK"][1], inch**2)
+    same("foot pound-force", factors["85"][1], 12 * inch * pound * Fraction("9.80665"))
 
 
 def to_varint(number):
@@ -1402,6 +1576,8 @@ ENTRY_KINDS = {"invalid_entry", "invalid_signature", "no_place", "feed_broken", 
 
 def main():
     check_wire(json.loads((HERE / "v1/wire.json").read_text()))
+    check_names(json.loads((HERE / "v1/names.json").read_text()))
+    check_units(json.loads((HERE / "v1/units.json").read_text()))
     check_ledger(json.loads((HERE / "v1/log-small.json").read_text()))
     vectors = json.loads((HERE / "v1/damage.json").read_text())
     judged = check_damage(vectors)

@@ -112,6 +112,7 @@ fn own_json(bytes: &[u8]) -> Result<Statements> {
     ensure!(!events.is_empty(), "the list has no events");
     let mut stated = Vec::with_capacity(events.len());
     let mut faults = Vec::new();
+    let mut notes = Vec::new();
     for (position, value) in events.iter().enumerate() {
         let path = if is_list {
             format!("/{position}")
@@ -120,11 +121,17 @@ fn own_json(bytes: &[u8]) -> Result<Statements> {
         };
         let id = || format!("urn:lotproof:file:{document}:{position}");
         match json::read(value, &path, id) {
-            Ok(read) => stated.push(Stated {
-                position,
-                event: read.event,
-                declaration: read.error_declaration,
-            }),
+            Ok(read) => {
+                notes.extend(read.findings.into_iter().map(|finding| Finding {
+                    position: Some(position),
+                    ..finding
+                }));
+                stated.push(Stated {
+                    position,
+                    event: read.event,
+                    declaration: read.error_declaration,
+                });
+            }
             Err(found) => faults.extend(found),
         }
     }
@@ -134,6 +141,7 @@ fn own_json(bytes: &[u8]) -> Result<Statements> {
         }
         bail!("{} fields are at fault; nothing was published", faults.len());
     }
+    print_notes(notes.iter());
     println!("{} events taken, 0 refused", stated.len());
     Ok(Statements {
         events: stated,

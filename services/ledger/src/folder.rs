@@ -249,7 +249,7 @@ pub fn init(folder: &Folder, options: &InitOptions) -> Result<Identity> {
         authority_keys,
         threshold: options.threshold,
         log_key: key.dsse.feed().as_bytes().to_vec(),
-        rules_version: 1,
+        rules_version: lotproof::register::RULES_VERSION,
         parameters: Some(options.parameters),
         follows: options.follows.clone(),
     };

@@ -130,7 +130,7 @@ impl World {
                 .collect(),
             threshold: 2,
             log_key: SigningKey::from_seed(&LOG_SEED).feed().as_bytes().to_vec(),
-            rules_version: 1,
+            rules_version: crate::register::RULES_VERSION,
             parameters: Some(v1::Parameters {
                 clock_skew_ms: 1_000,
                 clock_jump_ms_max: 60_000,

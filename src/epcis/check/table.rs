@@ -109,12 +109,6 @@ pub(super) const LISTS: &[(&str, &str)] = &[
     ("outputEPCList", "outputQuantityList"),
 ];
 
-/// Units whose meaning the rules know.
-pub(super) const FAMILIAR_UNITS: &[&str] = &[
-    "AMH", "C62", "EA", "GRM", "H87", "KGM", "KWH", "LBR", "LTR", "MGM", "MLT", "MTK", "MTQ", "MTR", "TNE",
-    "WHR",
-];
-
 /// Members of sensor reports and metadata that hold numbers, times and URIs.
 pub(super) const SENSOR_NUMBERS: &[&str] = &[
     "maxValue",

@@ -1,13 +1,17 @@
 //! From JSON to the canonical encoding, field by field in the order of the shape.
 
+use std::collections::BTreeSet;
+
 use prost::Message as _;
 use serde_json::{Map, Value};
 
 use super::{FieldFault, fault};
 use crate::{
-    epcis::{decimal_text, means_pieces, serials},
+    epcis::{Code, Finding, decimal_text, means_pieces, serials},
     gateway::fault::FIELDS_MAX,
-    identifier, time,
+    identifier::{self, Normal},
+    quantity::units,
+    time,
     wire::{
         form::{self, Form},
         shape::{self, Field, Kind, Presence, Shape},
@@ -18,12 +22,27 @@ use crate::{
 /// Lowest field number of `Event.kind`.
 const KIND_MIN: u32 = 16;
 
+/// The field for the lot that serials are members of, and the lists whose serials are.
+const CLASS_LOT: &str = "class_lot";
+const MEMBERS: [&str; 2] = ["serials", "output_serials"];
+
 /// What came up while reading one event.
 #[derive(Default)]
 pub(super) struct Reader {
     faults: Vec<FieldFault>,
     /// Identifiers as sent and in normal form.
     spellings: Vec<(String, String)>,
+    findings: Vec<Finding>,
+    /// What a finding is about already: a key is named once, however many serials have it.
+    found: BTreeSet<String>,
+}
+
+/// What was read, beside the event.
+pub(super) struct Beside {
+    pub(super) faults: Vec<FieldFault>,
+    /// Identifiers as sent and in normal form.
+    pub(super) spellings: Vec<(String, String)>,
+    pub(super) findings: Vec<Finding>,
 }
 
 impl Reader {
@@ -33,8 +52,24 @@ impl Reader {
         }
     }
 
-    pub(super) fn finish(self) -> (Vec<FieldFault>, Vec<(String, String)>) {
-        (self.faults, self.spellings)
+    /// Something to know about a value that is taken as it is; each `about` once.
+    fn find(&mut self, code: Code, path: &str, about: &str, detail: String) {
+        if self.findings.len() < FIELDS_MAX && self.found.insert(format!("{code} {about}")) {
+            self.findings.push(Finding {
+                position: None,
+                path: path.to_owned(),
+                code,
+                detail,
+            });
+        }
+    }
+
+    pub(super) fn finish(self) -> Beside {
+        Beside {
+            faults: self.faults,
+            spellings: self.spellings,
+            findings: self.findings,
+        }
     }
 
     /// The event, or nothing and a fault.
@@ -96,13 +131,30 @@ impl Reader {
         for key in members.keys().filter(|key| !known(key)) {
             self.fault(&pointer(path, key), format!("{} has no such field", shape.name));
         }
+        // Serials stand before the class lot that they are members of.
+        let has_class_lot = shape.fields.iter().any(|field| field.name == CLASS_LOT);
+        let mut linked = None;
         for field in shape.fields {
             let path = || pointer(path, field.name);
             match (members.get(field.name), field.presence) {
+                (None, _) if field.name == CLASS_LOT => {
+                    if let Some(lot) = linked.take() {
+                        put_bytes(field, String::as_bytes(&lot), out);
+                    }
+                }
                 (None, _) if field.required => self.fault(&path(), "missing"),
                 (None, _) => {}
                 (Some(Value::Null), _) => self.fault(&path(), "null says nothing: leave the field out"),
-                (Some(value), _) if field.sliced => self.serials(field, value, &path(), out),
+                (Some(value), _) if field.sliced => {
+                    let lots = self.serials(field, value, &path(), out);
+                    if has_class_lot && MEMBERS.contains(&field.name) {
+                        linked = self.class_lot(lots, members.get(CLASS_LOT), &path());
+                    } else {
+                        for lot in lots.into_iter().flatten() {
+                            self.unheld(&path(), &lot);
+                        }
+                    }
+                }
                 (Some(Value::Array(values)), Presence::Repeated) => {
                     for (position, value) in values.iter().enumerate() {
                         self.field(field, value, &format!("{}/{position}", path()), out);
@@ -157,7 +209,13 @@ impl Reader {
     fn text(&mut self, field: &Field, text: &str, path: &str) -> Option<String> {
         let normal = match field.form {
             Form::Identifier if text.is_empty() => Some(String::new()),
-            Form::Identifier => return self.identifier(text, path),
+            Form::Identifier => {
+                let normal = self.identifier(text, path)?;
+                if let Some(lot) = &normal.class_lot {
+                    self.unheld(path, lot);
+                }
+                return Some(normal.id);
+            }
             Form::Decimal => decimal_text(text),
             Form::Unit if means_pieces(text) => Some(String::new()),
             _ => Some(text.to_owned()),
@@ -167,16 +225,27 @@ impl Reader {
                 || form::text_fits(field.form, text)
         };
         let normal = normal.filter(fits);
-        if normal.is_none() {
-            self.fault(path, format!("not {}", field.form.wants()));
+        match &normal {
+            None => self.fault(path, format!("not {}", field.form.wants())),
+            Some(unit) if field.form == Form::Unit && !unit.is_empty() && units::unit(unit).is_none() => {
+                let detail = format!("{unit}: not in the table of units, so it is compared with no other");
+                self.find(Code::UnfamiliarUnit, path, unit, detail);
+            }
+            Some(_) => {}
         }
         normal
     }
 
-    fn identifier(&mut self, text: &str, path: &str) -> Option<String> {
-        match identifier::normalise(text) {
+    fn identifier(&mut self, text: &str, path: &str) -> Option<Normal> {
+        match identifier::read(text) {
             Ok(normal) => {
-                self.spellings.push((text.to_owned(), normal.clone()));
+                self.spellings.push((text.to_owned(), normal.id.clone()));
+                if let Some(key) = identifier::wrong_check_digit(&normal.id) {
+                    self.find(Code::CheckDigit, path, key, key.to_owned());
+                }
+                if let Some(variant) = &normal.variant {
+                    self.unheld(path, variant);
+                }
                 Some(normal)
             }
             Err(error) => {
@@ -186,22 +255,74 @@ impl Reader {
         }
     }
 
-    fn serials(&mut self, field: &'static Field, value: &Value, path: &str, out: &mut Vec<u8>) {
+    /// A lot or variant in a link that the event has no field for.
+    fn unheld(&mut self, path: &str, fact: &str) {
+        let detail = format!("{fact}: no field here holds it, so it stays in the spelling alone");
+        self.find(Code::FactInLink, path, fact, detail);
+    }
+
+    /// The class lots that the links of the serials name, nothing for those that name none.
+    fn serials(
+        &mut self,
+        field: &'static Field,
+        value: &Value,
+        path: &str,
+        out: &mut Vec<u8>,
+    ) -> BTreeSet<Option<String>> {
+        let mut lots = BTreeSet::new();
         let Some(values) = value.as_array() else {
             self.fault(path, "expected a list of identifiers");
-            return;
+            return lots;
         };
-        let mut normal = Vec::with_capacity(values.len());
+        let mut all = Vec::with_capacity(values.len());
         for (position, value) in values.iter().enumerate() {
             let path = format!("{path}/{position}");
             match value.as_str() {
-                Some(text) => normal.extend(self.identifier(text, &path)),
+                Some(text) => {
+                    if let Some(normal) = self.identifier(text, &path) {
+                        all.push(normal.id);
+                        lots.insert(normal.class_lot);
+                    }
+                }
                 None => self.fault(&path, "expected an identifier, as a string"),
             }
         }
-        for run in serials::compress(normal) {
+        for run in serials::compress(all) {
             put_bytes(field, &run.encode_to_vec(), out);
         }
+        lots
+    }
+
+    /// The class lot that all serials of a list name in their links, if the event states no other.
+    fn class_lot(
+        &mut self,
+        lots: BTreeSet<Option<String>>,
+        stated: Option<&Value>,
+        path: &str,
+    ) -> Option<String> {
+        let some_name_none = lots.contains(&None);
+        let mut named = lots.into_iter().flatten();
+        let lot = named.next()?;
+        if let Some(other) = named.next() {
+            let message = format!("serials of several class lots, {lot} and {other}: one event for each");
+            self.fault(path, message);
+            return None;
+        }
+        match stated.and_then(Value::as_str) {
+            Some(stated) if identifier::normalise(stated).as_ref() == Ok(&lot) => {}
+            Some(stated) => self.fault(
+                path,
+                format!("links name class lot {lot}, `class_lot` is {stated}"),
+            ),
+            None if some_name_none => {
+                let message = format!(
+                    "only some links name class lot {lot}: state `class_lot`, or make two events of it"
+                );
+                self.fault(path, message);
+            }
+            None => return Some(lot),
+        }
+        None
     }
 }
 

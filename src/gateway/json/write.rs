@@ -5,6 +5,7 @@ use prost::Message as _;
 use serde_json::{Map, Value};
 
 use crate::{
+    bytes::{Reader, WireValue},
     epcis::serials,
     time,
     wire::{
@@ -39,39 +40,39 @@ fn in_zone(nanos: i64, offset_minutes: i32) -> String {
     text.unwrap_or_else(|| time::rfc3339(nanos))
 }
 
-fn message(shape: &'static Shape, mut bytes: &[u8]) -> Option<Map<String, Value>> {
+fn message(shape: &'static Shape, bytes: &[u8]) -> Option<Map<String, Value>> {
     let mut members = Map::new();
-    while !bytes.is_empty() {
-        let tag = prost::encoding::decode_varint(&mut bytes).ok()?;
-        let field = shape.field(u32::try_from(tag >> 3).ok()?)?;
-        let number = prost::encoding::decode_varint(&mut bytes).ok()?;
-        let value = match field.kind {
-            Kind::Bool => Value::Bool(number == 1),
-            Kind::Uint32 | Kind::Uint64 | Kind::Enum(_) => number.into(),
-            Kind::Int64 if field.form == Form::Time => Value::String(time::rfc3339(number.cast_signed())),
-            Kind::Int64 => number.cast_signed().into(),
-            Kind::Sint32 => {
+    let mut from = Reader::new(bytes);
+    while !from.is_empty() {
+        let (number, value) = from.message_field().ok()?;
+        let field = shape.field(number)?;
+        let value = match (value, &field.kind) {
+            (WireValue::Number(number), Kind::Bool) => Value::Bool(number == 1),
+            (WireValue::Number(number), Kind::Uint32 | Kind::Uint64 | Kind::Enum(_)) => number.into(),
+            (WireValue::Number(number), Kind::Int64) if field.form == Form::Time => {
+                Value::String(time::rfc3339(number.cast_signed()))
+            }
+            (WireValue::Number(number), Kind::Int64) => number.cast_signed().into(),
+            (WireValue::Number(number), Kind::Sint32) => {
                 let zigzag = u32::try_from(number).ok()?;
                 (i64::from(zigzag >> 1) ^ -i64::from(zigzag & 1)).into()
             }
-            Kind::Text | Kind::Bytes | Kind::Message(_) => {
-                let (content, rest) = bytes.split_at_checked(usize::try_from(number).ok()?)?;
-                bytes = rest;
-                match field.kind {
-                    _ if field.sliced => {
-                        let run = v1::SerialRun::decode(content).ok()?;
-                        let list = members
-                            .entry(field.name)
-                            .or_insert_with(|| Value::Array(Vec::new()));
-                        list.as_array_mut()?
-                            .extend(serials::expand(&[run]).map(Value::String));
-                        continue;
-                    }
-                    Kind::Text => Value::String(std::str::from_utf8(content).ok()?.to_owned()),
-                    Kind::Message(inner) => Value::Object(message(inner, content)?),
-                    _ => Value::String(hex::encode(content)),
-                }
+            (WireValue::Bytes(content), _) if field.sliced => {
+                let run = v1::SerialRun::decode(content).ok()?;
+                let list = members
+                    .entry(field.name)
+                    .or_insert_with(|| Value::Array(Vec::new()));
+                list.as_array_mut()?
+                    .extend(serials::expand(&[run]).map(Value::String));
+                continue;
             }
+            (WireValue::Bytes(content), Kind::Text) => {
+                Value::String(std::str::from_utf8(content).ok()?.to_owned())
+            }
+            (WireValue::Bytes(content), Kind::Message(inner)) => Value::Object(message(inner, content)?),
+            (WireValue::Bytes(content), Kind::Bytes) => Value::String(hex::encode(content)),
+            // Not of the type that the field has.
+            (WireValue::Number(_) | WireValue::Bytes(_), _) => return None,
         };
         if field.presence == Presence::Repeated {
             let list = members

@@ -397,7 +397,12 @@ impl Walk<'_> {
                     > gate.fact(entry).event_time.saturating_add(CLOCK_SLACK);
                 let source = history::of(gate, input.piece.key());
                 let behind = origins_of(gate, &source).behind(input.fact);
-                self.enter(input.piece, Some(behind), depth, unsure || late);
+                if !behind.surely.is_empty() || behind.possibly.is_empty() {
+                    self.enter(input.piece, Some(behind.surely), depth, unsure || late);
+                }
+                if !behind.possibly.is_empty() {
+                    self.enter(input.piece, Some(behind.possibly), depth, true);
+                }
             }
         }
         // A serial that was only commissioned comes from wherever its class lot does.
@@ -443,7 +448,8 @@ impl Walk<'_> {
                 continue;
             }
             let behind = origins.behind(fact);
-            let meets = origins.entries.is_empty() || !behind.is_disjoint(entries);
+            let meets = origins.entries.is_empty() || behind.meets(entries);
+            let unsure = unsure || meets && !origins.entries.is_empty() && behind.surely.is_disjoint(entries);
             let fresh = self
                 .met
                 .get_mut(&piece)

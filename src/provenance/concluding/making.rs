@@ -71,20 +71,13 @@ pub(super) fn of(gate: Gate<'_>, history: &History, measure: &Measure) -> Made {
 /// One piece each time that the thing came to be while it was not there: gone for more than clocks differ.
 fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
     let mut entries = Vec::new();
-    let goes =
-        |moment: &&Moment| moment.via.is_none() && (moment.role.uses() || moment.role == Role::Consumed);
     for making in &history.makings {
         let fact = making.touch.fact;
         if making.role == Role::Class || entries.iter().any(|known: &MadeEntry| known.fact == fact) {
             continue;
         }
         let time = gate.fact(fact).event_time.saturating_sub(CLOCK_SLACK);
-        let gone = history
-            .moments
-            .iter()
-            .filter(goes)
-            .filter(|moment| gate.fact(moment.touch.fact).event_time <= time)
-            .count();
+        let gone = gone_by(gate, &history.moments, time);
         let reworked = gate.run_of(fact).iter().any(|member| {
             let legs = &gate.fact(*member).reading.legs;
             legs.iter()
@@ -105,6 +98,23 @@ fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
         });
     }
     entries
+}
+
+/// How often a thing had been used and not taken out again up to a time.
+fn gone_by<'m>(gate: Gate<'_>, moments: impl IntoIterator<Item = &'m Moment>, time: i64) -> usize {
+    let (mut gone, mut back) = (0_usize, 0_usize);
+    for moment in moments {
+        if gate.fact(moment.touch.fact).event_time > time {
+            continue;
+        }
+        match moment.role {
+            Role::Dismantled if moment.via.is_some() => back += 1,
+            Role::Removed if moment.via.is_none() => back += 1,
+            role if moment.via.is_none() && (role.uses() || role == Role::Consumed) => gone += 1,
+            _ => {}
+        }
+    }
+    gone.saturating_sub(back)
 }
 
 /// Makings that name the lot itself.
@@ -174,14 +184,6 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
     let mut fresh: HashMap<Symbol, (u64, u32), BySymbol> = HashMap::default();
     for (member, moments) in pieces.values() {
         let mut here = 0_usize;
-        let gone_by = |time: i64| {
-            moments
-                .iter()
-                .filter(|moment| moment.via.is_none())
-                .filter(|moment| moment.role.uses() || moment.role == Role::Consumed)
-                .filter(|moment| gate.fact(moment.touch.fact).event_time <= time.saturating_sub(CLOCK_SLACK))
-                .count()
-        };
         for moment in moments {
             if moment.via.is_some() || !moment.role.makes() {
                 continue;
@@ -195,7 +197,12 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
             if reworked {
                 here += 1;
                 push_members(gate, measure, entries, moment, member.count());
-            } else if gone_by(gate.fact(fact).event_time) >= here {
+            } else if gone_by(
+                gate,
+                moments.iter().copied(),
+                gate.fact(fact).event_time.saturating_sub(CLOCK_SLACK),
+            ) >= here
+            {
                 here += 1;
                 let row = fresh.entry(gate.actor(fact)).or_insert((0, fact));
                 row.0 += member.count();

@@ -31,13 +31,49 @@ const HOLDERS_MAX: usize = 256;
 /// Positions in [`Origins::entries`], ascending.
 pub(in crate::provenance) type Entries = BTreeSet<usize>;
 
+/// The makings that something comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::provenance) struct Behind {
+    /// As everything said puts it.
+    pub(in crate::provenance) surely: Entries,
+    /// As far as the log says: bookings whose claimed times and whose order in their feed disagree, receipts that
+    /// do not say of which shipment they are.
+    pub(in crate::provenance) possibly: Entries,
+}
+
+impl Behind {
+    fn surely(entries: Entries) -> Self {
+        Self {
+            surely: entries,
+            possibly: Entries::new(),
+        }
+    }
+
+    fn possibly(entries: Entries) -> Self {
+        Self {
+            surely: Entries::new(),
+            possibly: entries,
+        }
+    }
+
+    fn extend(&mut self, other: &Self) {
+        self.surely.extend(&other.surely);
+        self.possibly.extend(&other.possibly);
+    }
+
+    /// Whether any of these entries is behind it.
+    pub(in crate::provenance) fn meets(&self, entries: &Entries) -> bool {
+        !(self.surely.is_disjoint(entries) && self.possibly.is_disjoint(entries))
+    }
+}
+
 /// The makings of one lot in order, and which of them each draw comes from.
 #[derive(Debug)]
 pub(in crate::provenance) struct Origins {
     /// The facts that made some of the lot, in order.
     pub(in crate::provenance) entries: Vec<u32>,
     /// By what took some out of an account.
-    draws: HashMap<u32, Entries>,
+    draws: HashMap<u32, Behind>,
     /// Makings that brought no new amount: they tell again, or add parts to, what another one made.
     again: Entries,
 }
@@ -90,19 +126,23 @@ impl Origins {
         for (draw, from) in &mut self.draws {
             let until = gate.fact(*draw).event_time.saturating_add(CLOCK_SLACK);
             let since = from
+                .surely
                 .first()
                 .map_or(i64::MIN, |first| time(*first).saturating_sub(CLOCK_SLACK));
             let told = self.again.iter().copied();
-            from.extend(told.filter(|entry| (since..=until).contains(&time(*entry))));
+            from.surely
+                .extend(told.filter(|entry| (since..=until).contains(&time(*entry))));
         }
     }
 
     /// The entries that a draw comes from.
-    pub(in crate::provenance) fn behind(&self, draw: u32) -> Entries {
-        self.draws
-            .get(&draw)
-            .cloned()
-            .unwrap_or_else(|| (0..self.entries.len()).collect())
+    pub(in crate::provenance) fn behind(&self, draw: u32) -> Behind {
+        let all = || (0..self.entries.len()).collect();
+        match self.draws.get(&draw) {
+            Some(behind) => behind.clone(),
+            None if self.entries.len() <= 1 => Behind::surely(all()),
+            None => Behind::possibly(all()),
+        }
     }
 
     /// The entries up to a time, at least the first.
@@ -118,8 +158,8 @@ impl Origins {
 /// What one entry on a line brings in.
 #[derive(Clone, Debug)]
 struct Filling {
-    /// The makings that it comes from.
-    from: Entries,
+    fact: u32,
+    from: Behind,
     /// None: not stated.
     amount: Option<Exact>,
 }
@@ -135,7 +175,7 @@ struct Lines<'a> {
     feeds_itself: HashSet<u32>,
     followed: HashMap<Symbol, bool, BySymbol>,
     under_way: usize,
-    draws: HashMap<u32, Entries>,
+    draws: HashMap<u32, Behind>,
 }
 
 impl<'a> Lines<'a> {
@@ -190,11 +230,12 @@ impl<'a> Lines<'a> {
         let mut fillings: BTreeMap<usize, Filling> = BTreeMap::new();
         for (at, entry) in account.inflow.iter().enumerate() {
             let from = match self.position.get(&entry.fact) {
-                Some(position) if entry.role != Role::Taken => Entries::from([*position]),
+                Some(position) if entry.role != Role::Taken => Behind::surely(Entries::from([*position])),
                 _ => self.received(party, entry.fact),
             };
             let amount = entry.amount.clone();
-            fillings.insert(at, Filling { from, amount });
+            let fact = entry.fact;
+            fillings.insert(at, Filling { fact, from, amount });
         }
         self.draw(account, &fillings);
         self.under_way -= 1;
@@ -202,7 +243,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The makings that a receipt comes from: those behind the shipments that it can be of.
-    fn received(&mut self, party: Symbol, receipt: u32) -> Entries {
+    fn received(&mut self, party: Symbol, receipt: u32) -> Behind {
         let gate = self.gate;
         let reference = gate.fact(receipt).reading.reference;
         let until = gate.fact(receipt).event_time.saturating_add(CLOCK_SLACK);
@@ -217,19 +258,29 @@ impl<'a> Lines<'a> {
         if shipments.iter().any(numbered) {
             shipments.retain(numbered);
         }
-        let mut from = Entries::new();
+        let mut each: Vec<Behind> = Vec::new();
         for sent in &shipments {
             let sender = self.account_behind(*sent);
             if self.followed.get(&sender) != Some(&false) {
                 self.follow(sender);
             }
             match self.draws.get(sent) {
-                Some(drawn) => from.extend(drawn),
-                // Sent round in a circle: by whom it was made is open as far as the log says.
-                None => return self.all(),
+                Some(drawn) => each.push(drawn.clone()),
+                // Sent round in a circle: from which making it comes is open as far as the log says.
+                None => return Behind::possibly(self.all()),
             }
         }
-        if from.is_empty() { self.all() } else { from }
+        let Some(mut from) = each.first().cloned() else {
+            return Behind::possibly(self.all());
+        };
+        // What all shipments have in common is sure, whichever it was.
+        for other in &each {
+            from.surely = &from.surely & &other.surely;
+            from.possibly.extend(other.surely.iter().chain(&other.possibly));
+        }
+        from.possibly.extend(each.iter().flat_map(|one| &one.surely));
+        from.possibly = &from.possibly - &from.surely;
+        from
     }
 
     /// On whose account a shipment was booked.
@@ -309,8 +360,26 @@ impl<'a> Lines<'a> {
             // What is drawn after the account was emptied for good comes from its last filling.
             let first = start.min(end.saturating_sub(1));
             let from = order.get(first..end).unwrap_or_default();
-            let behind = self.draws.entry(*fact).or_default();
-            behind.extend(from.iter().flat_map(|filling| &filling.from));
+            // What claims to have entered later, but was told before in the same feed, may have been there.
+            let until = gate.fact(*fact).event_time.saturating_add(CLOCK_SLACK);
+            let told_before = order
+                .get(end..)
+                .unwrap_or_default()
+                .iter()
+                .take_while(|filling| gate.fact(filling.fact).event_time <= until);
+            let mut behind = self.draws.remove(fact).unwrap_or_default();
+            for filling in from {
+                behind.extend(&filling.from);
+            }
+            for filling in told_before {
+                if gate.precedes_in_feed(filling.fact, *fact) {
+                    behind
+                        .possibly
+                        .extend(filling.from.surely.iter().chain(&filling.from.possibly));
+                }
+            }
+            behind.possibly = &behind.possibly - &behind.surely;
+            self.draws.insert(*fact, behind);
             if filled.is_some() && filled == drawn {
                 start = end;
             }

@@ -13,7 +13,8 @@
 //! state_digest = SHA-256("lotproof/v1/state"  00 || u64be events applied || last step || fact_digest)
 //! ```
 //!
-//! A reference to a position of the log becomes one to (issuer, event id), so that the facts are the same in
+//! Of a reported event the digest of its document and its place there are left out: it is the same event in
+//! whatever document it comes. A reference to a position of the log becomes one to (issuer, event id), so that the facts are the same in
 //! whatever order independent feeds arrived. What one feed said first does matter (a void before or after a
 //! shipment), so the order within each feed of a party is part of the facts; a repeated report in the same feed is not.
 //! The outcome of a step is what the fold did with the event: new,

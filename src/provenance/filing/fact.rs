@@ -226,3 +226,13 @@ pub(in crate::provenance) fn without_reference(event: &v1::Event) -> Option<(Eve
     }?;
     Some((EventPlace::from_wire(&reference), event.encode_to_vec()))
 }
+
+/// The encoding of a reported event without the document that it was found in and its place there, so that the
+/// same event reported from another document is the same. Nothing if it is not reported, or cannot be decoded.
+pub(in crate::provenance) fn without_document(event: &[u8]) -> Option<Vec<u8>> {
+    let mut event = v1::Event::decode(event).ok()?;
+    let reported = event.reported.as_mut()?;
+    reported.document = Vec::new();
+    reported.position = 0;
+    Some(event.encode_to_vec())
+}

@@ -96,9 +96,13 @@ impl Filing {
         let issuer = self.symbols.intern(applied.issuer);
         let reference = event.as_ref().and_then(fact::without_reference);
         let target = reference.as_ref().and_then(|(place, _)| self.at_place(*place));
+        // A document reported again, in another one, says the same.
+        let without_document = outline
+            .reported
+            .and_then(|_| fact::without_document(applied.event));
         let digest = self.digest_of(
             applied.issuer,
-            applied.event,
+            without_document.as_deref().unwrap_or(applied.event),
             reference.as_ref().map(|(_, without)| without.as_slice()),
             target,
         );

@@ -365,7 +365,7 @@ impl Gate<'_> {
                     .entered
                     .is_some_and(|(entered, _)| self.actor(entered) == actor)
                 && self.actor(left) != actor;
-            return shipped_by_packer;
+            return shipped_by_packer || window.late_receipt == Some(moved);
         }
         window.late_receipt == Some(moved)
     }
@@ -373,6 +373,9 @@ impl Gate<'_> {
     /// The receipt of a container that its receiver booked after he had emptied it, until it was filled again;
     /// none if he booked one in time. What one party books itself may come in any order.
     fn late_receipt(&self, outer: LotKey, entered: i64, exit: u32, filled: i64) -> Option<u32> {
+        // Contents that were received by themselves were received without the container.
+        self.leg_in(exit, Role::Emptied)
+            .or_else(|| self.leg_in(exit, Role::Dismantled))?;
         let (receiver, emptied) = (self.actor(exit), self.fact(exit).event_time);
         let mut receipts = Vec::new();
         self.tracks.visit(outer.into(), &mut |_, touch| {

@@ -28,18 +28,23 @@ impl Gate<'_> {
         }
     }
 
-    /// Whether an identifier names one thing: it came in a serial list, is a GS1 serial, or was assembled.
+    /// Whether an identifier names one thing: it is a GS1 serial, or came in a serial list or was assembled, as
+    /// somebody with standing says.
     pub(in crate::provenance) fn is_serial(&self, key: LotKey) -> bool {
-        let id = self.symbols.name(key.stem);
-        let mut serial = id.contains("/21/");
-        if !serial {
-            let mut look = |_, touch| {
-                let leg = self.leg(touch);
-                serial |= leg.serial || leg.role == Role::Parent;
-            };
-            self.tracks.visit(key.into(), &mut look);
+        if self.symbols.name(key.stem).contains("/21/") {
+            return true;
         }
-        serial
+        let mut says_so = Vec::new();
+        self.tracks.visit(key.into(), &mut |_, touch| {
+            let leg = self.leg(touch);
+            if leg.serial || leg.role == Role::Parent {
+                says_so.push(touch.fact);
+            }
+        });
+        !says_so.is_empty() && {
+            let standing = self.standing(key);
+            says_so.iter().any(|fact| standing.admits(*fact))
+        }
     }
 
     /// How much of the lot a moment moves, makes or uses: what the fact says; through a container, what was

@@ -54,6 +54,33 @@ fn more_used_than_made_weighs_on_the_lot_of_a_holder() {
 }
 
 #[test]
+fn short_tons_and_kilograms_are_one_account() {
+    let uses = |amount| {
+        let made = v1::Item {
+            lot: "urn:mine:ore-2".to_owned(),
+            quantity: qty("1", "STN"),
+            ..Default::default()
+        };
+        let makes = v1::Commissioned {
+            items: vec![made],
+            ..Default::default()
+        };
+        let outputs = vec![kg("urn:mine:conc-2", "1")];
+        with([
+            say(MINE, "m8", 30, Kind::Commissioned(makes)),
+            transform(MINE, "m9", 31, vec![kg("urn:mine:ore-2", amount)], outputs),
+        ])
+    };
+    assert_eq!(uses("907.18474").anomalies(), []);
+    let projection = uses("5000");
+    assert_eq!(
+        kinds_at(&projection, "urn:mine:ore-2"),
+        [(Found::ConsumedMoreThanMade, Lot)]
+    );
+    assert_eq!(projection.anomalies()[0].detail, "used 5000 kg of 907.18474 kg");
+}
+
+#[test]
 fn a_holder_cannot_use_more_than_came_to_him() {
     let ships = |amount| with([ship(REFINERY, "r8", 30, kg(SALT, amount), PACKS)]);
     assert_eq!(ships("100").anomalies(), []);

@@ -33,8 +33,8 @@ use tokio::{sync::watch, task::JoinHandle};
 
 use super::{
     GatewayError,
-    http::{aside, take_document},
-    taking::{Gateway, Together, WhenFull},
+    http::{aside, take_document, take_events},
+    taking::{Gateway, WhenFull},
 };
 use crate::{
     epcis::ImportOptions,
@@ -191,12 +191,8 @@ impl DropFolder {
         match content.await? {
             Content::Document(body) => self.take_epcis(body).await,
             Content::Events { document, orders } => {
-                let taken = self
-                    .gateway
-                    .take(orders, Together::AllOrNone, WhenFull::Wait)
-                    .await?;
-                let taken = taken.into_iter().collect::<Result<Vec<_>, _>>()?;
-                if taken.iter().any(|taken| taken.is_declared == Some(false)) {
+                let taken = take_events(&self.gateway, orders, WhenFull::Wait).await?;
+                if taken.iter().any(|event| event.taken.is_declared == Some(false)) {
                     return Err(not_yet());
                 }
                 Ok(("done", json!({ "document": document, "events": taken })))

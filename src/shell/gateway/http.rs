@@ -245,11 +245,42 @@ async fn events(State(desk): Shared, body: Body) -> Result<Response, Fault> {
             })
         })
         .await?;
-        gateway.take(orders, Together::AllOrNone, WhenFull::Refuse).await
+        take_events(&gateway, orders, WhenFull::Refuse).await
     })
     .await?;
-    let taken = taken.into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok((accepted(taken.iter()), Json(json!({ "events": taken }))).into_response())
+    let status = accepted(taken.iter().map(|event| &event.taken));
+    Ok((status, Json(json!({ "events": taken }))).into_response())
+}
+
+/// One event of our own JSON, as it is answered.
+#[derive(Serialize)]
+pub(super) struct EventReply {
+    #[serde(flatten)]
+    pub(super) taken: Taken,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Finding>,
+}
+
+/// Takes all of these events, or none.
+pub(super) async fn take_events(
+    gateway: &Gateway,
+    mut orders: Vec<Placed>,
+    when_full: WhenFull,
+) -> Result<Vec<EventReply>, Fault> {
+    let findings: Vec<_> = orders
+        .iter_mut()
+        .map(|placed| std::mem::take(&mut placed.findings))
+        .collect();
+    let taken = gateway.take(orders, Together::AllOrNone, when_full).await?;
+    let replies = taken.into_iter().zip(findings);
+    replies
+        .map(|(taken, findings)| {
+            Ok(EventReply {
+                taken: taken?,
+                findings,
+            })
+        })
+        .collect()
 }
 
 /// What a document came to, as it is answered and as it lies beside a file of the drop folder.
@@ -300,6 +331,7 @@ pub(super) async fn take_document(
         orders.push(Placed {
             path: String::new(),
             order: event.order,
+            findings: Vec::new(),
         });
     }
     let mut events = Vec::with_capacity(orders.len());

@@ -66,7 +66,7 @@ impl Ledger {
             authority_keys: vec![key(201).feed().as_bytes().to_vec()],
             threshold: 1,
             log_key: SigningKey::from_seed(&LOG_SEED).feed().as_bytes().to_vec(),
-            rules_version: 1,
+            rules_version: lotproof::register::RULES_VERSION,
             parameters: Some(v1::Parameters {
                 clock_skew_ms: 1_000_000_000,
                 clock_jump_ms_max: 60_000,

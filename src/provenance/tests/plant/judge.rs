@@ -48,6 +48,10 @@ impl<'a> Names<'a> {
         )
     }
 
+    pub(super) fn lot(&self, name: &str) -> Option<Lot> {
+        self.0.get(name).copied()
+    }
+
     /// The lots from `first` to `last`; names that no thing has are not in it.
     fn run(&self, first: &str, last: Option<&str>) -> Vec<Lot> {
         let Some(last) = last else {
@@ -62,7 +66,7 @@ impl<'a> Names<'a> {
     }
 
     /// What a walk shows: the lots that are nodes, and the class lots that are mentioned beside them.
-    fn shown(&self, walk: &Provenance) -> (BTreeSet<Lot>, BTreeSet<Lot>) {
+    pub(super) fn shown(&self, walk: &Provenance) -> (BTreeSet<Lot>, BTreeSet<Lot>) {
         let nodes = walk
             .nodes
             .iter()
@@ -93,6 +97,13 @@ pub(super) fn traces(world: &World, projection: &Projection) -> Vec<String> {
                 continue;
             };
             let (nodes, mentioned) = names.shown(&walk);
+            // Where the ledger cannot know it says so.
+            let possible: BTreeSet<Lot> = walk
+                .nodes
+                .iter()
+                .filter(|node| node.possible)
+                .flat_map(|node| names.run(&node.lot, node.last.as_deref()))
+                .collect();
             let list = |lots: Vec<&Lot>| {
                 let names: Vec<&str> = lots.iter().map(|lot| world.things[**lot].name.as_str()).collect();
                 names.join(" ")
@@ -112,6 +123,7 @@ pub(super) fn traces(world: &World, projection: &Projection) -> Vec<String> {
                 .iter()
                 .filter(|node| **node != lot && !known.may[lot].contains(node))
                 .filter(|node| world.form(**node) != Form::Container)
+                .filter(|node| !possible.contains(node))
                 .collect();
             if !beyond.is_empty() {
                 found.push(format!("{direction:?} from {} has {}", thing.name, list(beyond)));
@@ -184,7 +196,7 @@ pub(super) fn stock(world: &World, projection: &Projection) -> Vec<String> {
                 world
                     .things
                     .iter()
-                    .any(|thing| thing.name == parent && thing.assembly)
+                    .any(|thing| thing.name == parent && thing.form == Form::Serial)
             });
             if is_built_in {
                 continue;
@@ -197,10 +209,10 @@ pub(super) fn stock(world: &World, projection: &Projection) -> Vec<String> {
             sum.1 += row.at_most.value.to_rational();
         }
         let held = held(world, lot);
-        let scrapped = |party: Party| -> i64 {
+        let aside = |party: Option<Party>| -> i64 {
             members(world, lot)
                 .iter()
-                .filter_map(|member| world.scrapped.get(&(*member, party)))
+                .filter_map(|member| world.aside.get(&(*member, party)))
                 .sum()
         };
         let uncertain = members(world, lot)
@@ -208,10 +220,10 @@ pub(super) fn stock(world: &World, projection: &Projection) -> Vec<String> {
             .any(|member| world.things[*member].uncertain);
         for (party, company) in world.companies.iter().enumerate() {
             let there = held.get(&Some(party)).copied().unwrap_or(0);
-            let with_scrap = there + scrapped(party);
+            let with_aside = there + aside(Some(party));
             let (low, high) = rows.remove(&Some(company.id.as_str())).unwrap_or_default();
             let exact = |amount: i64| BigRational::new(amount.into(), scale.into());
-            let holds = low <= exact(with_scrap) && high >= exact(there);
+            let holds = low <= exact(with_aside) && high >= exact(there);
             // Where everything was stated there is nothing to be unsure of.
             let sure = uncertain || (low == high);
             if !holds || !sure {
@@ -223,12 +235,18 @@ pub(super) fn stock(world: &World, projection: &Projection) -> Vec<String> {
                 ));
             }
         }
-        let under_way = BigRational::new(held.get(&None).copied().unwrap_or(0).into(), scale.into());
+        let there = held.get(&None).copied().unwrap_or(0);
+        let exact = |amount: i64| BigRational::new(amount.into(), scale.into());
         let (low, high) = rows.remove(&None).unwrap_or_default();
-        if low > under_way || high < under_way {
+        // What will never arrive may or may not be shown as under way.
+        if uncertain {
+            continue;
+        }
+        if low > exact(there) || high < exact(there - aside(None)) {
             found.push(format!(
-                "of {} {low} to {high} are under way, and it is {under_way}",
-                thing.name
+                "of {} {low} to {high} are under way, and it is {}",
+                thing.name,
+                exact(there)
             ));
         }
         for holder in rows.keys() {

@@ -14,9 +14,11 @@
 mod arrival;
 mod dice;
 mod judge;
+mod lies;
 mod operations;
 mod truth;
 mod world;
 
 mod properties;
 mod strangers;
+mod tracker;

@@ -259,14 +259,32 @@ const OF_RULES_5_AND_6: &[&str] = &[
     "TopUp",
     "FillTank",
     "DrawTank",
-    "TakeOut",
     "AddPart",
+    "TakeOut",
     "Scrap",
     "Recycle",
+    "Relabel",
+    "Sample",
     "Ship",
     "Receive",
     "PartialReceipt",
     "LateReceipt",
+    "ReceiveShort",
+    "ReceiveDamaged",
+    "ShipOver",
+    "Refuse",
+    "TakeBack",
+    "Withdraw",
+    "WithdrawByNumber",
+    "Lapse",
+    "BlindReturn",
+    "CarrierNamed",
+    "CarrierReceivesAndShips",
+    "CarrierHandsOver",
+    "CrossDock",
+    "DropShip",
+    "BuyOutside",
+    "LateSupplier",
     "Load",
     "ReusePallet",
     "ShipPallet",
@@ -375,7 +393,7 @@ fn differences(what: &str, one: &BTreeMap<String, String>, other: &BTreeMap<Stri
 
 /// Some of the things of a world, so that a thousand worlds can be asked.
 pub(super) fn some_names(world: &World) -> Vec<&str> {
-    let every = 1 + world.things.len() / 12;
+    let every = 1 + world.things.len() / 5;
     world
         .things
         .iter()

@@ -52,6 +52,11 @@ pub(super) struct Flow {
 }
 
 impl Flow {
+    /// A ledger may think that it comes from this as well.
+    pub(super) fn maybe(&mut self, other: &Flow) {
+        self.possible.extend(other.sure.iter().chain(&other.possible));
+    }
+
     pub(super) fn add(&mut self, other: &Flow) {
         self.sure.extend(&other.sure);
         self.possible.extend(&other.possible);
@@ -163,6 +168,18 @@ impl Truth {
             }
         }
         flow
+    }
+
+    /// What a ledger may think to have come out of an account, of which nothing did.
+    pub(super) fn seen(&self, spot: Spot) -> Flow {
+        let states = self
+            .accounts
+            .get(&spot)
+            .and_then(|account| account.states.last().copied());
+        Flow {
+            sure: vec![],
+            possible: states.into_iter().collect(),
+        }
     }
 
     /// Puts some into an account. Returns the batch.

@@ -88,6 +88,8 @@ pub(super) struct Thing {
     pub(super) assembly: bool,
     /// A ledger knows an interval at best.
     pub(super) uncertain: bool,
+    /// From before the log: what was made later under its number would have to be told apart.
+    pub(super) opened: bool,
     /// Where a container is.
     pub(super) at: Option<Where>,
 }
@@ -104,6 +106,29 @@ pub(super) struct Shipment {
     /// Whether it says which shipment it is.
     pub(super) named: bool,
     pub(super) way: u32,
+    pub(super) state: Going,
+}
+
+impl Shipment {
+    /// Whether it may still arrive.
+    pub(super) fn open(&self) -> bool {
+        self.state == Going::On
+    }
+
+    /// Whether both parties say which shipment it is.
+    pub(super) fn is_told_apart(&self) -> bool {
+        self.way >= 1_000
+    }
+}
+
+/// What has become of a shipment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Going {
+    On,
+    /// The rest of it is its sender's again, who has not taken it back yet.
+    Refused,
+    /// Nobody will see the rest of it.
+    Lost,
 }
 
 /// Something said.
@@ -134,8 +159,11 @@ pub(super) struct World {
     pub(super) quiet: BTreeSet<Lot>,
     /// What the operations say that they made and used up, to be compared with the accounts.
     pub(super) books: BTreeMap<Lot, i64>,
-    /// What is booked as scrap: still there, in a state of its own.
-    pub(super) scrapped: BTreeMap<(Lot, Party), i64>,
+    /// What is in a state of its own, so that it may or may not be shown as stock there: scrap and damaged goods,
+    /// goods refused and not yet taken back; and, of what is under way, goods that will never arrive.
+    pub(super) aside: BTreeMap<(Lot, Option<Party>), i64>,
+    /// How much of a lot one party shipped to another and has not got back.
+    pub(super) sent: BTreeMap<(Lot, Party, Party), i64>,
     at: usize,
 }
 
@@ -165,7 +193,8 @@ impl World {
             counts: BTreeMap::new(),
             quiet: BTreeSet::new(),
             books: BTreeMap::new(),
-            scrapped: BTreeMap::new(),
+            aside: BTreeMap::new(),
+            sent: BTreeMap::new(),
             at: 0,
         }
     }
@@ -198,6 +227,16 @@ impl World {
         }
     }
 
+    /// What a clock that is right says now.
+    pub(super) fn at_exactly(&mut self) -> At {
+        self.pass(1, 40);
+        self.at += 1;
+        At {
+            claimed: self.now,
+            event: self.at,
+        }
+    }
+
     /// The same, booked `hours` later than it happened.
     pub(super) fn at_later(&mut self, party: Party, hours: i64) -> At {
         let mut at = self.at(party);
@@ -216,6 +255,7 @@ impl World {
             owner,
             assembly: false,
             uncertain: false,
+            opened: false,
             at: None,
         });
         lot

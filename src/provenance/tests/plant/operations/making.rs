@@ -6,7 +6,7 @@ use super::super::{
 };
 use crate::wire::v1::{self, event::Kind};
 
-fn held(lot: Lot, party: Party) -> (Lot, Where) {
+pub(super) fn held(lot: Lot, party: Party) -> (Lot, Where) {
     (lot, Where::Held(party))
 }
 
@@ -48,7 +48,7 @@ impl World {
         }
     }
 
-    fn run_id(&mut self, party: Party) -> String {
+    pub(super) fn run_id(&mut self, party: Party) -> String {
         format!("{}order-{}", self.companies[party].namespace, self.told.len())
     }
 
@@ -112,7 +112,7 @@ impl World {
     }
 
     /// What may come out of these inputs: no more bulk than went in, by weight.
-    fn bulk_yield(&mut self, party: Party, inputs: &[(Lot, i64)]) -> Option<i64> {
+    pub(super) fn bulk_yield(&mut self, party: Party, inputs: &[(Lot, i64)]) -> Option<i64> {
         let mass: i64 = inputs
             .iter()
             .filter(|(lot, _)| self.form(*lot) == Form::Bulk)
@@ -138,7 +138,7 @@ pub(super) fn mine(world: &mut World) -> Option<()> {
     Some(())
 }
 
-fn new_from_nothing(world: &mut World, party: Party, lot: Lot, amount: i64) {
+pub(super) fn new_from_nothing(world: &mut World, party: Party, lot: Lot, amount: i64) {
     let at = world.at(party);
     world.put(party, &[(lot, amount)], &[], &Flow::default(), at);
     let item = world.item(party, lot, amount);
@@ -216,7 +216,7 @@ pub(super) fn split(world: &mut World) -> Option<()> {
     Some(())
 }
 
-fn divide(world: &mut World, party: Party, lot: Lot, into: Lot, amount: i64) {
+pub(super) fn divide(world: &mut World, party: Party, lot: Lot, into: Lot, amount: i64) {
     let at = world.at(party);
     let flow = world.take(party, &[(lot, amount)], at);
     world.put(party, &[(into, amount)], &[], &flow, at);
@@ -243,6 +243,7 @@ pub(super) fn put_back(world: &mut World) -> Option<()> {
         .iter()
         .copied()
         .filter(|other| *other != lot && world.form(*other) == form)
+        .filter(|other| !world.things[*other].opened && !world.quiet.contains(other))
         // Whoever never had any of it has nothing to put it back into.
         .filter(|other| world.things[*other].owner == party || world.truth.amount(held(*other, party)) > 0)
         .collect();
@@ -254,7 +255,7 @@ pub(super) fn put_back(world: &mut World) -> Option<()> {
     Some(())
 }
 
-fn unite(world: &mut World, party: Party, from: &[(Lot, i64)], into: Lot) {
+pub(super) fn unite(world: &mut World, party: Party, from: &[(Lot, i64)], into: Lot) {
     let at = world.at(party);
     let flow = world.take(party, from, at);
     let amount = from.iter().map(|(_, amount)| amount).sum();
@@ -280,7 +281,7 @@ pub(super) fn merge(world: &mut World) -> Option<()> {
 
 /// Worked on again, under the same number.
 pub(super) fn rework(world: &mut World) -> Option<()> {
-    let (party, inputs) = world.inputs(1, |_, _| true)?;
+    let (party, inputs) = world.inputs(1, |world, lot| !world.things[lot].opened)?;
     let (lot, amount) = inputs[0];
     let out = if world.form(lot) == Form::Bulk {
         world.bulk_yield(party, &inputs)?
@@ -295,7 +296,13 @@ pub(super) fn rework(world: &mut World) -> Option<()> {
 pub(super) fn top_up(world: &mut World) -> Option<()> {
     let known: Vec<Lot> = (0..world.things.len())
         .filter(|lot| matches!(world.form(*lot), Form::Bulk | Form::Pieces))
-        .filter(|lot| !world.companies[world.things[*lot].owner].silent)
+        .filter(|lot| {
+            world
+                .companies
+                .get(world.things[*lot].owner)
+                .is_some_and(|owner| !owner.silent)
+        })
+        .filter(|lot| !world.things[*lot].opened && !world.quiet.contains(lot))
         .collect();
     if known.is_empty() {
         return None;
@@ -442,7 +449,7 @@ pub(super) fn scrap(world: &mut World) -> Option<()> {
     let at = world.at(party);
     world.take(party, &loads, at);
     for (lot, amount) in &loads {
-        *world.scrapped.entry((*lot, party)).or_default() += amount;
+        *world.aside.entry((*lot, Some(party))).or_default() += amount;
     }
     let (items, serials) = world.words(party, &loads);
     let scrapped = v1::Scrapped {

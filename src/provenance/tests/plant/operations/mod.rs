@@ -2,10 +2,13 @@
 //!
 //! An operation that finds nothing to work on does nothing, so that any of them can be left out of a world.
 
+mod amending;
 mod building;
 mod making;
 mod moving;
+mod outside;
 mod packing;
+mod trading;
 
 use super::{
     dice::Dice,
@@ -31,36 +34,62 @@ macro_rules! operations {
 }
 
 operations! {
-    Mine 6 making::mine,
+    Mine 4 making::mine,
     Make 10 making::make,
     MakePieces 5 making::make_pieces,
-    MakeSerials 6 making::make_serials,
-    Split 4 making::split,
-    PutBack 5 making::put_back,
+    MakeSerials 12 making::make_serials,
+    Split 6 making::split,
+    PutBack 6 making::put_back,
     Merge 3 making::merge,
     Rework 4 making::rework,
     TopUp 4 making::top_up,
     FillTank 6 making::fill_tank,
-    DrawTank 6 making::draw_tank,
+    DrawTank 8 making::draw_tank,
     Run 5 making::run,
     Relabel 3 making::relabel,
-    Recycle 2 making::recycle,
-    Scrap 2 making::scrap,
-    Assemble 8 building::assemble,
-    AddPart 8 building::add_part,
-    TakeOut 7 building::take_out,
-    Ship 14 moving::ship,
-    Receive 22 moving::receive,
-    Load 8 packing::load,
-    ShipPallet 12 packing::ship_pallet,
-    Unload 5 packing::unload,
+    Recycle 9 making::recycle,
+    Scrap 9 making::scrap,
+    Assemble 12 building::assemble,
+    AddPart 26 building::add_part,
+    TakeOut 10 building::take_out,
+    Ship 18 moving::ship,
+    Receive 26 moving::receive,
+    Load 16 packing::load,
+    ShipPallet 21 packing::ship_pallet,
+    Unload 14 packing::unload,
+    Grade 3 building::grade,
+    AssembleUnnamed 9 building::assemble_unnamed,
+    ReceiveShort 6 trading::receive_short,
+    ReceiveDamaged 6 trading::receive_damaged,
+    ShipOver 3 trading::ship_over,
+    Refuse 8 trading::refuse,
+    TakeBack 18 trading::take_back,
+    Withdraw 13 trading::withdraw,
+    Lapse 6 trading::lapse,
+    BlindReturn 5 trading::blind_return,
+    Carry 5 trading::carry,
+    CrossDock 5 trading::cross_dock,
+    DropShip 5 trading::drop_ship,
+    Toll 3 trading::toll,
+    Opening 3 outside::opening,
+    BuyOutside 6 outside::buy_outside,
+    LateSupplier 2 outside::late_supplier,
+    MakeForBrand 1 outside::make_for_brand,
+    Count 3 outside::count,
+    Paper 4 outside::paper,
+    Sample 5 outside::sample,
+    CorrectWrongLot 7 amending::correct_wrong_lot,
+    VoidDouble 4 amending::void_double,
+    VoidPrinted 10 amending::void_printed,
+    CorrectCovered 2 amending::correct_covered,
+    CorrectSeconded 7 amending::correct_seconded,
 }
 
 /// What happens in the world of a seed, in order.
 pub(super) fn plan(seed: u64) -> Vec<Operation> {
     let mut dice = Dice::of(seed, u64::MAX);
     let total: u64 = MIX.iter().map(|(_, weight)| weight).sum();
-    let count = dice.within(25, 75);
+    let count = dice.within(50, 120);
     // Something has to be there first.
     let start = [
         Operation::Mine,
@@ -101,7 +130,10 @@ impl Operation {
             ($($name:ident)*) => { match self { $(Self::$name => stringify!($name),)* } };
         }
         names!(Mine Make MakePieces MakeSerials Split PutBack Merge Rework TopUp FillTank DrawTank Run Relabel
-            Recycle Scrap Assemble AddPart TakeOut Ship Receive Load ShipPallet Unload)
+            Recycle Scrap Assemble AddPart TakeOut Ship Receive Load ShipPallet Unload Grade AssembleUnnamed
+            ReceiveShort ReceiveDamaged ShipOver Refuse TakeBack Withdraw Lapse BlindReturn Carry CrossDock DropShip
+            Toll Opening BuyOutside LateSupplier MakeForBrand Count Paper Sample CorrectWrongLot VoidDouble
+            VoidPrinted CorrectCovered CorrectSeconded)
     }
 }
 

@@ -1,4 +1,6 @@
 //! Pallets, totes and trays: loaded, shipped as one unit, unloaded, used again.
+//!
+//! Their clocks are right: what is on a pallet that is used again depends on the hour, and on nothing else.
 
 use super::super::{
     truth::{Lot, Party, Where},
@@ -45,7 +47,7 @@ pub(super) fn load(world: &mut World) -> Option<()> {
         None => world.new_thing(party, Form::Container, "pallet"),
     };
     world.things[pallet].at = Some(Where::Held(party));
-    let at = world.at(party);
+    let at = world.at_exactly();
     for (lot, amount) in &loads {
         let flow = world.draw((*lot, Where::Held(party)), *amount, at);
         world.truth.enter((*lot, Where::On(pallet)), *amount, &flow, at);
@@ -68,7 +70,7 @@ pub(super) fn ship_pallet(world: &mut World) -> Option<()> {
     let to = world.other(from);
     let mut shipment = world.new_shipment(from, to);
     shipment.units = vec![pallet];
-    let at = world.at(from);
+    let at = world.at_exactly();
     for (lot, amount) in contents(world, pallet) {
         let flow = world.draw((lot, Where::On(pallet)), amount, at);
         let batch = world
@@ -98,7 +100,7 @@ pub(super) fn receive_units(world: &mut World, number: usize) {
     let shipment = world.shipments[number].clone();
     let to = shipment.to;
     let pallet = shipment.units[0];
-    let at = world.at(to);
+    let at = world.at_exactly();
     for (lot, amount, batch) in &shipment.loads {
         let spot = (*lot, Where::Way(shipment.way));
         let flow = world.truth.draw(spot, *amount, Some(*batch), at, &mut world.dice);
@@ -130,7 +132,7 @@ pub(super) fn receive_units(world: &mut World, number: usize) {
 pub(super) fn unload(world: &mut World) -> Option<()> {
     let (pallet, party) = loaded(world)?;
     let loads = contents(world, pallet);
-    let at = world.at(party);
+    let at = world.at_exactly();
     for (lot, amount) in &loads {
         let flow = world.draw((*lot, Where::On(pallet)), *amount, at);
         world.truth.enter((*lot, Where::Held(party)), *amount, &flow, at);

@@ -1,0 +1,232 @@
+//! A tracker of another method: it reads the events alone, walks them once by claimed time, and moves amounts
+//! between heaps. It shares nothing with the projection but the types of the wire.
+//!
+//! ```text
+//! heap = (thing, whose)       an amount, the newest state of what is in it, and what was taken before it came
+//! take = the newest state, and the next ones as far as it was short
+//! put  = a new state: of what comes, and of what was there
+//! ```
+
+mod moves;
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rust_decimal::Decimal;
+
+use crate::wire::v1;
+
+/// Whose heap it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Whose {
+    /// With a party.
+    Party(String),
+    /// Under way, to a party or under a number.
+    Way(String),
+    /// Built into something.
+    In(String),
+}
+
+type Heap = (String, Whose);
+
+#[derive(Clone, Debug, Default)]
+struct Content {
+    amount: Decimal,
+    states: Vec<usize>,
+    /// States that took more than there was, and how much they still lack.
+    short: Vec<(usize, Decimal)>,
+}
+
+/// What a set of events adds up to.
+#[derive(Debug, Default)]
+struct Tracker {
+    heaps: BTreeMap<Heap, Content>,
+    /// Of each state, the thing that it is a state of, if any.
+    labels: Vec<Option<String>>,
+    edges: Vec<(usize, usize)>,
+    /// The lots that serials were of, the last one last.
+    classes: BTreeMap<String, Vec<String>>,
+    runs: BTreeMap<String, usize>,
+    /// Parents that something was built into.
+    built: BTreeSet<String>,
+}
+
+/// One thing and how much of it.
+type Load = (String, Decimal);
+
+impl Tracker {
+    fn state(&mut self, label: Option<&str>) -> usize {
+        self.labels.push(label.map(str::to_owned));
+        self.labels.len() - 1
+    }
+
+    /// Takes from a heap for what `into` is the state of.
+    fn take(&mut self, thing: &str, whose: &Whose, amount: Decimal, into: usize) {
+        let heap = self.heaps.entry((thing.to_owned(), whose.clone())).or_default();
+        if heap.amount > Decimal::ZERO {
+            self.edges.extend(heap.states.last().map(|state| (*state, into)));
+        }
+        if heap.amount < amount {
+            let there = heap.amount.max(Decimal::ZERO);
+            heap.short.push((into, amount - there));
+        }
+        heap.amount -= amount;
+    }
+
+    /// Puts onto a heap what comes from `from`.
+    fn put(&mut self, thing: &str, whose: &Whose, amount: Decimal, from: Option<usize>) {
+        let state = self.state(Some(thing));
+        self.edges.extend(from.map(|from| (from, state)));
+        let heap = self.heaps.entry((thing.to_owned(), whose.clone())).or_default();
+        if heap.amount > Decimal::ZERO {
+            self.edges
+                .extend(heap.states.last().map(|before| (*before, state)));
+        }
+        heap.states.push(state);
+        heap.amount += amount;
+        let mut left = amount;
+        while left > Decimal::ZERO
+            && let Some((into, lacks)) = heap.short.first_mut()
+        {
+            self.edges.push((state, *into));
+            let paid = left.min(*lacks);
+            left -= paid;
+            *lacks -= paid;
+            if lacks.is_zero() {
+                heap.short.remove(0);
+            }
+        }
+    }
+
+    /// From one heap to another.
+    fn carry(&mut self, load: &Load, from: &Whose, to: &Whose) {
+        let between = self.state(Some(&load.0));
+        self.take(&load.0, from, load.1, between);
+        self.put(&load.0, to, load.1, Some(between));
+    }
+
+    /// What was taken by number and never came may be any member that was there.
+    fn settle(&mut self) {
+        let short: Vec<(Heap, Vec<(usize, Decimal)>)> = self
+            .heaps
+            .iter()
+            .filter(|(_, content)| !content.short.is_empty())
+            .map(|(heap, content)| (heap.clone(), content.short.clone()))
+            .collect();
+        for ((lot, whose), short) in short {
+            let members = self.classes.iter().filter(|(_, classes)| classes.contains(&lot));
+            let states: Vec<usize> = members
+                .filter_map(|(serial, _)| self.heaps.get(&(serial.clone(), whose.clone())))
+                .flat_map(|content| content.states.clone())
+                .collect();
+            for (into, _) in short {
+                // A lot is not made of its own members, but what it went into is.
+                let is_lot = self.labels[into].as_deref() == Some(lot.as_str());
+                let after = self
+                    .edges
+                    .iter()
+                    .filter(|(from, _)| is_lot && *from == into)
+                    .map(|(_, to)| *to);
+                let targets: Vec<usize> = if is_lot { after.collect() } else { vec![into] };
+                for target in targets {
+                    self.edges.extend(states.iter().map(|state| (*state, target)));
+                }
+            }
+        }
+    }
+
+    /// How much of a thing, its members included, each party has.
+    fn stock(&self, thing: &str) -> BTreeMap<&str, Decimal> {
+        let mut stock: BTreeMap<&str, Decimal> = BTreeMap::new();
+        for ((held, whose), content) in &self.heaps {
+            let is_member = || {
+                self.classes
+                    .get(held)
+                    .and_then(|classes| classes.last())
+                    .is_some_and(|class| class == thing)
+            };
+            if let Whose::Party(party) = whose
+                && (held == thing || is_member())
+            {
+                *stock.entry(party).or_default() += content.amount;
+            }
+        }
+        stock
+    }
+
+    /// Everything that has a state from which one of the thing's is reached.
+    fn above(&self, thing: &str) -> BTreeSet<&str> {
+        let mut below: Vec<Vec<usize>> = vec![Vec::new(); self.labels.len()];
+        for (from, to) in &self.edges {
+            below[*to].push(*from);
+        }
+        let mut seen = vec![false; self.labels.len()];
+        let mut open: Vec<usize> = (0..self.labels.len())
+            .filter(|state| self.labels[*state].as_deref() == Some(thing))
+            .collect();
+        let mut above = BTreeSet::new();
+        while let Some(state) = open.pop() {
+            if std::mem::replace(&mut seen[state], true) {
+                continue;
+            }
+            above.extend(self.labels[state].as_deref());
+            open.extend(&below[state]);
+        }
+        above
+    }
+
+    /// Heaps of which more was taken than ever came: thing and party.
+    fn overdrafts(&self) -> BTreeSet<(String, String)> {
+        let things: BTreeSet<&String> = self.heaps.keys().map(|(thing, _)| thing).collect();
+        things
+            .into_iter()
+            .flat_map(|thing| {
+                let below = self
+                    .stock(thing)
+                    .into_iter()
+                    .filter(|(_, amount)| amount.is_sign_negative() && !amount.is_zero());
+                below
+                    .map(|(party, _)| (thing.clone(), party.to_owned()))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+}
+
+/// A quantity in kilograms or pieces; none if it is not stated.
+fn amount(quantity: Option<&v1::Quantity>) -> Decimal {
+    let Some(quantity) = quantity else {
+        return Decimal::ZERO;
+    };
+    let value: Decimal = quantity.value.parse().expect("events were checked");
+    let factor = match quantity.unit.as_str() {
+        "GRM" => Decimal::new(1, 3),
+        "TNE" => Decimal::new(1_000, 0),
+        "LBR" => Decimal::new(45_359_237, 8),
+        _ => Decimal::ONE,
+    };
+    (value * factor).normalize()
+}
+
+fn items(items: &[v1::Item]) -> Vec<Load> {
+    items
+        .iter()
+        .map(|item| (item.lot.clone(), amount(item.quantity.as_ref())))
+        .collect()
+}
+
+fn serials(runs: &[v1::SerialRun]) -> Vec<Load> {
+    runs.iter()
+        .flat_map(|run| {
+            run.suffixes
+                .iter()
+                .map(|suffix| (format!("{}{suffix}", run.prefix), Decimal::ONE))
+        })
+        .collect()
+}
+
+fn loads(listed: &[v1::Item], runs: &[v1::SerialRun]) -> Vec<Load> {
+    let mut loads = items(listed);
+    loads.extend(serials(runs));
+    loads
+}
