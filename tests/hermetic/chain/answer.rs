@@ -25,7 +25,7 @@ pub(crate) fn answers(chain: &Chain, questions: &str) -> Vec<String> {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .map(|line| {
-            let question = line.split_once(" = ").map_or(line, |(question, _)| question);
+            let question = line.split_once(" =").map_or(line, |(question, _)| question);
             let words: Vec<&str> = question.split_whitespace().collect();
             format!("{} = {}", words.join(" "), chain.answer(&words))
         })
@@ -34,17 +34,23 @@ pub(crate) fn answers(chain: &Chain, questions: &str) -> Vec<String> {
 
 impl Chain {
     fn answer(&self, question: &[&str]) -> String {
-        let projection = self.projector.projection();
+        let projection = self.projection();
         let lot = question.get(1).map(|name| short::asked(name)).unwrap_or_default();
         let told = match question {
             ["found"] => self.rows(projection.anomalies().iter()),
             ["found", _] => self.rows(projection.anomalies_of(&lot).iter()),
-            ["lineage", _] => projection.lineage(&lot).map_or_else(|| "not known".into(), |behind| behind.total.to_string()),
+            ["lineage", _] => projection
+                .lineage(&lot)
+                .map_or_else(|| "not known".into(), |behind| behind.total.to_string()),
             ["verdict", _] => self.verdict(&lot),
             ["up", _] => walk(projection, &lot, Direction::Up),
             ["down", _] => walk(projection, &lot, Direction::Down),
             ["moves", _] => moves(projection, &lot),
-            ["findings"] => list(self.findings.iter().map(|(_, finding)| format!("{} at {}", finding.code, finding.path))),
+            ["findings"] => list(
+                self.findings
+                    .iter()
+                    .map(|(_, finding)| format!("{} at {}", finding.code, finding.path)),
+            ),
             ["refused"] => self.refused.len().to_string(),
             [what, _] => summary(projection, what, &lot),
             _ => panic!("{question:?} asks nothing"),
@@ -54,7 +60,11 @@ impl Chain {
 
     fn rows<'a>(&self, anomalies: impl Iterator<Item = &'a Anomaly>) -> String {
         list(anomalies.map(|anomaly| {
-            let last = anomaly.last.as_ref().map(|last| format!("..{last}")).unwrap_or_default();
+            let last = anomaly
+                .last
+                .as_ref()
+                .map(|last| format!("..{last}"))
+                .unwrap_or_default();
             let kind = anomaly.kind.as_str();
             let (lot, signer, detail) = (&anomaly.lot, &anomaly.signer, &anomaly.detail);
             let detail = match anomaly.kind {
@@ -74,7 +84,7 @@ impl Chain {
         let pack = load_pack(name, &text, Mode::Lenient).expect("the pack loads");
         let context = br#"{"buyer": {"agency": "US-DOD"}, "obligation_date": "2027-11-01", "end_item_assembler": null}"#;
         let context = Context::from_json(context).expect("a context");
-        let view = self.projector.projection().view(self.state.size(), Purpose::Test);
+        let view = self.projection().view(self.state.size(), Purpose::Test);
         let compliant = ["count", "cost", "mass"].iter().any(|measure| {
             let params = BTreeMap::from([("majority_measure".to_owned(), (*measure).to_owned())]);
             let question = Question {
@@ -93,11 +103,19 @@ impl Chain {
 fn list(rows: impl IntoIterator<Item = String>) -> String {
     let mut rows: Vec<String> = rows.into_iter().map(|row| short::shorten(&row)).collect();
     rows.sort();
-    if rows.is_empty() { "none".into() } else { rows.join(" | ") }
+    if rows.is_empty() {
+        "none".into()
+    } else {
+        rows.join(" | ")
+    }
 }
 
 fn amounts(amounts: &[Amount]) -> String {
-    amounts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ")
+    amounts
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" + ")
 }
 
 fn walk(projection: &Projection, lot: &str, direction: Direction) -> String {
@@ -106,13 +124,21 @@ fn walk(projection: &Projection, lot: &str, direction: Direction) -> String {
     };
     assert!(!walk.truncated, "{:?}", walk.left_out);
     let nodes = walk.nodes.iter().filter(|node| node.depth > 0).map(|node| {
-        let last = node.last.as_ref().map(|last| format!("..{last}")).unwrap_or_default();
+        let last = node
+            .last
+            .as_ref()
+            .map(|last| format!("..{last}"))
+            .unwrap_or_default();
         let possible = if node.possible { "?" } else { "" };
         short::shorten(&format!("{}{last}{possible}", node.lot))
     });
     let mut names: Vec<String> = nodes.collect();
     names.sort();
-    if names.is_empty() { "none".into() } else { names.join(", ") }
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(", ")
+    }
 }
 
 fn moves(projection: &Projection, lot: &str) -> String {
@@ -123,13 +149,29 @@ fn moves(projection: &Projection, lot: &str) -> String {
         .iter()
         .map(|row| {
             let to = row.to.as_ref().map(|to| format!(">{to}")).unwrap_or_default();
-            let at = row.facility.as_ref().map(|at| format!(" at {at}")).unwrap_or_default();
-            let amount = row.quantity.as_ref().map(|amount| format!(" {amount}")).unwrap_or_default();
-            let reported = row.reported_by.as_ref().map(|by| format!(" reported by {by}")).unwrap_or_default();
+            let at = row
+                .facility
+                .as_ref()
+                .map(|at| format!(" at {at}"))
+                .unwrap_or_default();
+            let amount = row
+                .quantity
+                .as_ref()
+                .map(|amount| format!(" {amount}"))
+                .unwrap_or_default();
+            let reported = row
+                .reported_by
+                .as_ref()
+                .map(|by| format!(" reported by {by}"))
+                .unwrap_or_default();
             format!("{} {}{to}{amount}{at}{reported}", row.kind, row.party)
         })
         .collect();
-    if rows.is_empty() { "none".into() } else { rows.join(" | ") }
+    if rows.is_empty() {
+        "none".into()
+    } else {
+        rows.join(" | ")
+    }
 }
 
 fn summary(projection: &Projection, what: &str, lot: &str) -> String {
@@ -138,12 +180,26 @@ fn summary(projection: &Projection, what: &str, lot: &str) -> String {
     };
     match what {
         "made" => {
-            let most = if lot.made_at_most.is_empty() { String::new() } else { format!(" to {}", amounts(&lot.made_at_most)) };
+            let most = if lot.made_at_most.is_empty() {
+                String::new()
+            } else {
+                format!(" to {}", amounts(&lot.made_at_most))
+            };
             let unknown = if lot.made_unknown { " and more" } else { "" };
-            let made = if lot.made.is_empty() { "nothing".into() } else { amounts(&lot.made) };
+            let made = if lot.made.is_empty() {
+                "nothing".into()
+            } else {
+                amounts(&lot.made)
+            };
             format!("{made}{most}{unknown}")
         }
-        "used" => if lot.used.is_empty() { "nothing".into() } else { amounts(&lot.used) },
+        "used" => {
+            if lot.used.is_empty() {
+                "nothing".into()
+            } else {
+                amounts(&lot.used)
+            }
+        }
         "stock" => list(lot.stock.iter().map(|row| {
             let holder = row.holder.clone().unwrap_or_else(|| {
                 let name = |party: &Option<String>| party.clone().unwrap_or_default();
@@ -154,7 +210,11 @@ fn summary(projection: &Projection, what: &str, lot: &str) -> String {
             } else {
                 format!("{} to {}", row.at_least.value, row.at_most)
             };
-            let parent = row.parent.as_ref().map(|parent| format!(" in {parent}")).unwrap_or_default();
+            let parent = row
+                .parent
+                .as_ref()
+                .map(|parent| format!(" in {parent}"))
+                .unwrap_or_default();
             format!("{holder} {amount}{parent}")
         })),
         "state" => list(

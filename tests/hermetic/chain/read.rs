@@ -40,11 +40,14 @@ pub(super) fn line(line: &str, place: &dyn Fn(&str, &str) -> v1::EventReference)
             event.insert("event_time".into(), json!(instant(time)));
             for member in members {
                 if *member == "certified" {
-                    let words = json!({ "scope": ["all"], "clause": "252.225", "under_penalty_of_perjury": false });
+                    let words =
+                        json!({ "scope": ["all"], "clause": "252.225", "under_penalty_of_perjury": false });
                     event.insert("certification".into(), words);
                     continue;
                 }
-                let (key, text) = member.split_once('=').unwrap_or_else(|| panic!("{member} in {line}"));
+                let (key, text) = member
+                    .split_once('=')
+                    .unwrap_or_else(|| panic!("{member} in {line}"));
                 let value = if key == "event" {
                     let (of, id) = text.split_once(':').unwrap_or((&party, text));
                     reference(place(of, id))
@@ -69,7 +72,9 @@ fn instant(text: &str) -> String {
 
 fn native(party: &str, key: &str, text: &str) -> Value {
     match key {
-        "items" | "inputs" | "outputs" | "into" | "from" | "composition" => text.split(',').map(item).collect(),
+        "items" | "inputs" | "outputs" | "into" | "from" | "composition" => {
+            text.split(',').map(item).collect()
+        }
         "serials" | "input_serials" | "output_serials" | "units" => names(text).into(),
         "quantity" | "mass_per_piece" => quantity(text),
         "inputs_complete" | "titles_complete" | "ownership_complete" | "destructive" => json!(text == "true"),
@@ -92,8 +97,12 @@ fn native(party: &str, key: &str, text: &str) -> Value {
 
 /// `A`, `A:10`, `A:10KGM`, and `@3USD` behind for what it cost.
 fn item(text: &str) -> Value {
-    let (text, cost) = text.split_once('@').map_or((text, None), |(text, cost)| (text, Some(cost)));
-    let amount = text.rsplit_once(':').filter(|(_, amount)| amount.starts_with(|it: char| it.is_ascii_digit()));
+    let (text, cost) = text
+        .split_once('@')
+        .map_or((text, None), |(text, cost)| (text, Some(cost)));
+    let amount = text
+        .rsplit_once(':')
+        .filter(|(_, amount)| amount.starts_with(|it: char| it.is_ascii_digit()));
     let (lot, amount) = amount.map_or((text, None), |(lot, amount)| (lot, Some(amount)));
     let mut item = Map::new();
     item.insert("lot".into(), json!(short::thing(lot)));
@@ -102,7 +111,10 @@ fn item(text: &str) -> Value {
     }
     if let Some(cost) = cost {
         let (value, currency) = value_and_unit(cost);
-        item.insert("cost".into(), json!({ "value": value, "currency": currency, "basis": "price" }));
+        item.insert(
+            "cost".into(),
+            json!({ "value": value, "currency": currency, "basis": "price" }),
+        );
     }
     Value::Object(item)
 }
@@ -115,7 +127,9 @@ fn quantity(text: &str) -> Value {
 }
 
 fn value_and_unit(text: &str) -> (&str, &str) {
-    let end = text.find(|letter: char| letter.is_ascii_uppercase()).unwrap_or(text.len());
+    let end = text
+        .find(|letter: char| letter.is_ascii_uppercase())
+        .unwrap_or(text.len());
     text.split_at(end)
 }
 
@@ -143,7 +157,9 @@ fn epcis(party: &str, id: &str, time: &str, kind: &str, members: &[&str]) -> Val
     event.insert("eventTime".into(), json!(time));
     event.insert("eventTimeZoneOffset".into(), json!("+00:00"));
     for member in members {
-        let (key, text) = member.split_once('=').unwrap_or_else(|| panic!("{member} is no member"));
+        let (key, text) = member
+            .split_once('=')
+            .unwrap_or_else(|| panic!("{member} is no member"));
         let (key, value) = match key {
             "quantityList" | "childQuantityList" | "inputQuantityList" | "outputQuantityList" => {
                 (key, text.split(',').map(quantity_element).collect())
@@ -152,15 +168,26 @@ fn epcis(party: &str, id: &str, time: &str, kind: &str, members: &[&str]) -> Val
             "parentID" => (key, json!(short::thing(text))),
             "readPoint" | "bizLocation" => (key, json!({ "id": short::facility(text) })),
             "source" | "destination" => {
-                let list = if key == "source" { "sourceList" } else { "destinationList" };
-                (list, json!([{ "type": "possessing_party", key: short::party(text) }]))
+                let list = if key == "source" {
+                    "sourceList"
+                } else {
+                    "destinationList"
+                };
+                (
+                    list,
+                    json!([{ "type": "possessing_party", key: short::party(text) }]),
+                )
             }
-            "owner" => {
-                ("destinationList", json!([{ "type": "owning_party", "destination": short::party(text) }]))
-            }
+            "owner" => (
+                "destinationList",
+                json!([{ "type": "owning_party", "destination": short::party(text) }]),
+            ),
             "desadv" => {
                 let advice = short::document(party, text);
-                ("bizTransactionList", json!([{ "type": "desadv", "bizTransaction": advice }]))
+                (
+                    "bizTransactionList",
+                    json!([{ "type": "desadv", "bizTransaction": advice }]),
+                )
             }
             "transformationID" => (key, json!(format!("urn:run:{text}"))),
             "wrong" => (

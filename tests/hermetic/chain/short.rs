@@ -40,7 +40,10 @@ pub(super) fn party(name: &str) -> String {
 /// A facility: `cam` for a party's first one, `cam'` for its second.
 pub(super) fn facility(name: &str) -> String {
     let found = FACILITIES.iter().find(|(facility, _)| *facility == name);
-    format!("{GS1}414/{}", found.unwrap_or_else(|| panic!("{name} is no facility")).1)
+    format!(
+        "{GS1}414/{}",
+        found.unwrap_or_else(|| panic!("{name} is no facility")).1
+    )
 }
 
 /// A product, lot or serial: `cam1`, `cam1/A`, `cam1#S`.
@@ -62,7 +65,10 @@ pub(super) fn thing(name: &str) -> String {
 
 /// A despatch advice or recall of the party's.
 pub(super) fn document(party: &str, number: &str) -> String {
-    format!("{GS1}253/{}{number}", with_check(&format!("9521239{}0001", digit(party))))
+    format!(
+        "{GS1}253/{}{number}",
+        with_check(&format!("9521239{}0001", digit(party)))
+    )
 }
 
 fn digit(party: &str) -> usize {
@@ -73,7 +79,9 @@ fn digit(party: &str) -> usize {
 /// The digits with their GS1 check digit.
 fn with_check(digits: &str) -> String {
     let weighted = digits.bytes().rev().zip([3, 1].into_iter().cycle());
-    let sum: u32 = weighted.map(|(digit, weight)| u32::from(digit - b'0') * weight).sum();
+    let sum: u32 = weighted
+        .map(|(digit, weight)| u32::from(digit - b'0') * weight)
+        .sum();
     format!("{digits}{}", (10 - sum % 10) % 10)
 }
 
@@ -84,7 +92,9 @@ pub(super) fn shorten(text: &str) -> String {
     while let Some(start) = rest.find(GS1) {
         let (before, from) = rest.split_at(start);
         out.push_str(before);
-        let is_end = |at: &usize| from[*at..].starts_with([' ', ';', ',', '"', '>', '?', ':', '|']) || from[*at..].starts_with("..");
+        let is_end = |at: &usize| {
+            from[*at..].starts_with([' ', ';', ',', '"', '>', '?', ':', '|']) || from[*at..].starts_with("..")
+        };
         let end = (GS1.len()..from.len()).find(is_end).unwrap_or(from.len());
         let (identifier, after) = from.split_at(end);
         out.push_str(&shortened(identifier));
@@ -115,7 +125,11 @@ fn shortened(identifier: &str) -> String {
         ["01", gtin, rest @ ..] => gtin.get(8..9).and_then(name).map(|party| {
             // A GTIN of the inputs whose check digit is wrong has a mark.
             let wrong = gtin.get(..13).is_some_and(|digits| with_check(digits) != *gtin);
-            let class = format!("{party}{}{}", gtin.get(12..13).unwrap_or_default(), if wrong { "!" } else { "" });
+            let class = format!(
+                "{party}{}{}",
+                gtin.get(12..13).unwrap_or_default(),
+                if wrong { "!" } else { "" }
+            );
             match rest {
                 ["10", lot] => format!("{class}/{lot}"),
                 ["21", serial] => format!("{class}#{serial}"),
@@ -128,7 +142,7 @@ fn shortened(identifier: &str) -> String {
 }
 
 /// The identifier of a short name in a question; a `!` puts back the wrong check digit of the inputs.
-pub(super) fn asked(name: &str) -> String {
+pub(crate) fn asked(name: &str) -> String {
     if name.starts_with("http") || name.starts_with("urn:") {
         return name.to_owned();
     }
@@ -136,7 +150,9 @@ pub(super) fn asked(name: &str) -> String {
         || thing(name),
         |(class, rest)| {
             let right = thing(class);
-            let wrong = WRONG.iter().find(|wrong| right.get(..right.len() - 1) == wrong.get(..wrong.len() - 1));
+            let wrong = WRONG
+                .iter()
+                .find(|wrong| right.get(..right.len() - 1) == wrong.get(..wrong.len() - 1));
             let wrong = wrong.unwrap_or_else(|| panic!("no input has {name}"));
             thing(&format!("{class}{rest}")).replace(&right, wrong)
         },
@@ -144,4 +160,7 @@ pub(super) fn asked(name: &str) -> String {
 }
 
 /// GTINs of the inputs whose check digit is wrong.
-const WRONG: [&str; 2] = ["https://id.gs1.org/01/09521239200014", "https://id.gs1.org/01/09521239200021"];
+const WRONG: [&str; 2] = [
+    "https://id.gs1.org/01/09521239200014",
+    "https://id.gs1.org/01/09521239200021",
+];
