@@ -141,6 +141,12 @@ impl Account {
         total(&self.outflow)
     }
 
+    /// Whether more went out than came in.
+    pub(in crate::provenance) fn is_overdrawn(&self) -> bool {
+        let most = self.total_in().at_most;
+        most.is_some_and(|most| self.total_out().at_least > most)
+    }
+
     /// What is left.
     pub(in crate::provenance) fn on_hand(&self) -> Range {
         let mut left = self.total_in().less(&self.total_out());
@@ -168,6 +174,23 @@ pub(in crate::provenance) struct OverReceipt {
     pub(in crate::provenance) shipped: Exact,
 }
 
+/// More handed on by a carrier than he was given.
+#[derive(Clone, Debug)]
+pub(in crate::provenance) struct OverCarried {
+    pub(in crate::provenance) carrier: Symbol,
+    pub(in crate::provenance) facts: Vec<u32>,
+    pub(in crate::provenance) sent: Exact,
+    pub(in crate::provenance) given: Exact,
+}
+
+/// Withdrawn by the sender, although the receiver had received it.
+#[derive(Clone, Debug)]
+pub(in crate::provenance) struct LateWithdrawal {
+    pub(in crate::provenance) facts: Vec<u32>,
+    /// How much of it had been received.
+    pub(in crate::provenance) beyond: Exact,
+}
+
 /// The books of one lot.
 #[derive(Debug)]
 pub(in crate::provenance) struct Books {
@@ -177,6 +200,8 @@ pub(in crate::provenance) struct Books {
     pub(in crate::provenance) accounts: HashMap<Symbol, Account, BySymbol>,
     pub(in crate::provenance) in_transit: Vec<InTransit>,
     pub(in crate::provenance) over_receipts: Vec<OverReceipt>,
+    pub(in crate::provenance) over_carried: Vec<OverCarried>,
+    pub(in crate::provenance) late_withdrawals: Vec<LateWithdrawal>,
     /// What is built into a parent: by parent, how much and by whom.
     pub(in crate::provenance) built_in: BTreeMap<String, (LotKey, Symbol, Range)>,
     /// What lies in a container: by container, how much and with whom; nobody while it is under way.
@@ -269,14 +294,18 @@ impl Books {
             accounts: HashMap::default(),
             shipments: Vec::new(),
             takings: Vec::new(),
+            relays: Vec::new(),
+            late_withdrawals: Vec::new(),
             built_in: BTreeMap::new(),
             contained: BTreeMap::new(),
         };
         clerk.open(&made);
         clerk.post();
+        let over_carried = clerk.over_carried();
         let (in_transit, over_receipts) = clerk.settle();
         let Clerk {
             accounts,
+            late_withdrawals,
             built_in,
             contained,
             ..
@@ -287,6 +316,8 @@ impl Books {
             accounts,
             in_transit,
             over_receipts,
+            over_carried,
+            late_withdrawals,
             built_in,
             contained,
         }
@@ -302,6 +333,18 @@ struct Shipment {
     amount: Option<Exact>,
     /// What of it came back to the sender: refused, withdrawn, lapsed, received again.
     back: Option<Exact>,
+    /// On whose word it did: facts of the sender alone.
+    withdrawn_by: Vec<u32>,
+}
+
+/// What passed through a carrier's hands.
+#[derive(Clone, Debug)]
+struct Relay {
+    carrier: Symbol,
+    /// To whom it went; none: into the carrier's hands.
+    to: Option<Symbol>,
+    amount: Option<Exact>,
+    fact: u32,
 }
 
 /// One receipt's share of the lot.
@@ -324,6 +367,8 @@ struct Clerk<'a> {
     accounts: HashMap<Symbol, Account, BySymbol>,
     shipments: Vec<Shipment>,
     takings: Vec<Taking>,
+    relays: Vec<Relay>,
+    late_withdrawals: Vec<LateWithdrawal>,
     built_in: BTreeMap<String, (LotKey, Symbol, Range)>,
     contained: BTreeMap<String, (LotKey, Option<Symbol>, Range)>,
 }
@@ -471,6 +516,13 @@ impl Clerk<'_> {
             Role::Dismantled if moment.via.is_some() => self.take_out(moment.via, actor, entry),
             Role::Opening if moment.via.is_none() => self.book_opening(moment, entry),
             Role::Sent | Role::Taken if flow && self.carriers.contains(&actor) => {
+                let to = reading.to.named().filter(|_| moment.role == Role::Sent);
+                self.relays.push(Relay {
+                    carrier: actor,
+                    to,
+                    amount,
+                    fact,
+                });
                 self.move_contents(moment, None);
             }
             Role::Sent if flow => {
@@ -478,11 +530,21 @@ impl Clerk<'_> {
                 if read.not_compared {
                     self.note_incomparable(party);
                 }
+                let withdrawn = gate.came_back_whole(fact);
+                if let Some(carrier) = reading.carrier.named().filter(|one| self.carriers.contains(one)) {
+                    self.relays.push(Relay {
+                        carrier,
+                        to: None,
+                        amount: amount.clone(),
+                        fact,
+                    });
+                }
                 self.shipments.push(Shipment {
                     from: party,
                     to: reading.to.named(),
                     reference: reading.reference,
-                    back: gate.came_back_whole(fact).then(|| amount.clone()).flatten(),
+                    back: withdrawn.and_then(|_| amount.clone()),
+                    withdrawn_by: withdrawn.into_iter().collect(),
                     amount,
                 });
                 self.book(party, false, entry);
@@ -524,6 +586,13 @@ impl Clerk<'_> {
         }
     }
 
+    fn books_receipts(&self, party: Symbol) -> bool {
+        self.history
+            .moments
+            .iter()
+            .any(|moment| moment.role == Role::Taken && self.gate.actor(moment.touch.fact) == party)
+    }
+
     /// A hand-over moves what somebody holds to whoever takes it; of what a carrier carries, it moves nothing but
     /// the load, and the consignee's own word that he took it over is his receipt.
     fn hand_over(&mut self, moment: &Moment, entry: Entry) {
@@ -535,6 +604,14 @@ impl Clerk<'_> {
         let to = reading.to.named().unwrap_or(actor);
         let (given_by_carrier, taken_by_carrier) =
             (self.carriers.contains(&giver), self.carriers.contains(&to));
+        if given_by_carrier {
+            self.relays.push(Relay {
+                carrier: giver,
+                to: (!taken_by_carrier).then_some(to),
+                amount: entry.amount.clone(),
+                fact,
+            });
+        }
         if given_by_carrier && !taken_by_carrier && actor == to {
             self.takings.push(Taking {
                 by: to,
@@ -549,7 +626,19 @@ impl Clerk<'_> {
                 .named()
                 .map_or_else(|| self.charged(fact), |from| self.account_of(from));
             self.book(from, false, entry.clone());
-            self.book(to, true, entry);
+            // Who also books a receipt tells of one arrival twice.
+            if self.books_receipts(to) {
+                self.shipments.push(Shipment {
+                    from,
+                    to: Some(to),
+                    reference: Symbol::NONE,
+                    amount: entry.amount,
+                    back: None,
+                    withdrawn_by: Vec::new(),
+                });
+            } else {
+                self.book(to, true, entry);
+            }
         }
         self.move_contents(moment, (!taken_by_carrier).then_some(to));
     }
@@ -633,6 +722,9 @@ impl Clerk<'_> {
             if !concerns {
                 continue;
             }
+            if shipment.from == actor {
+                shipment.withdrawn_by.push(fact);
+            }
             match (&mut left, &shipment.amount) {
                 (Some(left), Some(sent)) => {
                     let mut room = sent.clone();
@@ -671,8 +763,94 @@ impl Clerk<'_> {
             .into_iter()
             .filter_map(|receiver| self.receive(receiver, &mut arrived))
             .collect();
+        self.keep_what_arrived(&arrived);
         self.book_back();
         (self.in_transit(arrived), over_receipts)
+    }
+
+    /// What its receiver has received cannot be withdrawn: of shipments to one receiver no more comes back than
+    /// did not arrive.
+    fn keep_what_arrived(&mut self, arrived: &HashMap<Symbol, Range, BySymbol>) {
+        let mut receivers: Vec<(&str, Symbol)> = arrived
+            .keys()
+            .map(|receiver| (self.gate.symbols.name(*receiver), *receiver))
+            .collect();
+        receivers.sort_unstable_by_key(|(name, _)| *name);
+        for (_, receiver) in receivers {
+            let (mut sent, mut back) = (Some(Exact::zero()), Exact::zero());
+            for shipment in self.shipments.iter().filter(|one| one.to == Some(receiver)) {
+                match (&mut sent, &shipment.amount) {
+                    (Some(sum), Some(amount)) => *sum += amount,
+                    (sum, _) => *sum = None,
+                }
+                back += shipment.back.as_ref().unwrap_or(&Exact::zero());
+            }
+            let Some(sent) = sent else { continue };
+            let mut gone = back;
+            gone += arrived
+                .get(&receiver)
+                .map_or(&Exact::zero(), |range| &range.at_least);
+            let beyond = difference(&gone, &sent);
+            if beyond.is_zero() || self.measure.is_within_tolerance(&beyond, &sent) {
+                continue;
+            }
+            let mut left = beyond.clone();
+            let mut facts = Vec::new();
+            let withdrawn = |one: &&mut Shipment| one.to == Some(receiver) && !one.withdrawn_by.is_empty();
+            for shipment in self.shipments.iter_mut().filter(withdrawn) {
+                if let Some(back) = &mut shipment.back {
+                    let part = back.clone().min(left.clone());
+                    *back -= &part;
+                    left -= &part;
+                    facts.extend(&shipment.withdrawn_by);
+                }
+            }
+            let kept = difference(&beyond, &left);
+            if !kept.is_zero() {
+                self.late_withdrawals.push(LateWithdrawal { facts, beyond: kept });
+            }
+        }
+    }
+
+    /// Carriers who handed on more than they took over, or than was shipped by them.
+    fn over_carried(&self) -> Vec<OverCarried> {
+        let mut names: Vec<(&str, Symbol)> = self
+            .relays
+            .iter()
+            .map(|relay| (self.gate.symbols.name(relay.carrier), relay.carrier))
+            .collect();
+        names.sort_unstable_by_key(|(name, _)| *name);
+        names.dedup();
+        let mut over = Vec::new();
+        for (_, carrier) in names {
+            let (mut taken, mut shipped, mut sent) = (Range::nothing(), Range::nothing(), Range::nothing());
+            let mut facts = Vec::new();
+            for relay in self.relays.iter().filter(|relay| relay.carrier == carrier) {
+                let own = self.gate.actor(relay.fact) == carrier;
+                match (own, relay.to) {
+                    (_, Some(_)) => {
+                        sent.add(relay.amount.as_ref());
+                        facts.push(relay.fact);
+                    }
+                    (true, None) => taken.add(relay.amount.as_ref()),
+                    (false, None) => shipped.add(relay.amount.as_ref()),
+                }
+            }
+            let (Some(taken), Some(shipped)) = (taken.at_most, shipped.at_most) else {
+                continue;
+            };
+            let given = taken.max(shipped);
+            let more = difference(&sent.at_least, &given);
+            if !given.is_zero() && !more.is_zero() && !self.measure.is_within_tolerance(&more, &given) {
+                over.push(OverCarried {
+                    carrier,
+                    facts,
+                    sent: sent.at_least,
+                    given,
+                });
+            }
+        }
+        over
     }
 
     /// Books one receiver's receipts; says if they exceed what was shipped to him.
@@ -696,6 +874,15 @@ impl Clerk<'_> {
             if shipment.to == Some(receiver) || shipment.to.is_none() && shipment.from != receiver {
                 offered.add(shipment.amount.as_ref());
             }
+        }
+        // What a carrier says that he brought is the carrier's to answer for, not the receiver's.
+        let mut brought = Range::nothing();
+        for relay in self.relays.iter().filter(|relay| relay.to == Some(receiver)) {
+            brought.add(relay.amount.as_ref());
+        }
+        if let (Some(shipped), Some(brought)) = (&offered.at_most, &brought.at_most) {
+            let more = difference(brought, shipped);
+            offered.add(Some(&more));
         }
         // What came beyond what was shipped to him is his own, back from where he sent it, as far as he sent any.
         let beyond = match &offered.at_most {

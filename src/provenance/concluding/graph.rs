@@ -18,7 +18,7 @@ use super::{
         amount::Amount,
         filing::{
             fact::{Leg, Role, Stated},
-            span::{LotKey, Span},
+            span::{LotKey, Span, Touch},
         },
         gate::{Gate, amend::Counted, moments::CLOCK_SLACK},
         memory::Declared,
@@ -403,6 +403,9 @@ impl Walk<'_> {
                 if !behind.possibly.is_empty() {
                     self.enter(input.piece, Some(behind.possibly), depth, true);
                 }
+                if !source.is_serial {
+                    self.may_have_named(&source, depth);
+                }
             }
         }
         // A serial that was only commissioned comes from wherever its class lot does.
@@ -520,13 +523,39 @@ impl Walk<'_> {
         }
         for class in &history.classes {
             let class = history::of(gate, *class);
-            let takes = |role: Role| role.uses() || role == Role::Consumed;
-            if !super::books_of(gate, &class).may_have_taken_named(&class, takes) {
+            if !uses_named(gate, &class) {
                 continue;
             }
             for moment in class.direct() {
                 if moment.role.uses() {
                     self.follow_use(moment.touch.fact, depth, true);
+                }
+            }
+        }
+    }
+
+    /// Pieces drawn by quantity from a class lot may be any of its members of whose use nobody speaks, if it has
+    /// too few without a name.
+    fn may_have_named(&mut self, class: &History, depth: u32) {
+        let gate = self.gate;
+        if !class.moments.iter().any(|moment| moment.member.is_some()) || !uses_named(gate, class) {
+            return;
+        }
+        let mut joined: Vec<Touch> = class
+            .moments
+            .iter()
+            .filter(|moment| moment.role.makes())
+            .filter_map(|moment| moment.joined)
+            .collect();
+        // In order of facts, as moments are, each once.
+        joined.dedup();
+        for join in joined {
+            for part in self.pieces(gate.leg(join).span) {
+                let is_gone = history::of(gate, part.key())
+                    .direct()
+                    .any(|moment| moment.role.uses() || moment.role == Role::Consumed);
+                if !is_gone {
+                    self.enter(part, None, depth, true);
                 }
             }
         }
@@ -666,6 +695,12 @@ impl Walk<'_> {
 struct WentIn {
     fact: u32,
     piece: Span,
+}
+
+/// Whether more of a class lot was used by quantity than it has pieces without a name.
+fn uses_named(gate: Gate<'_>, class: &History) -> bool {
+    let takes = |role: Role| role.uses() || role == Role::Consumed;
+    super::books_of(gate, class).may_have_taken_named(class, takes)
 }
 
 /// A run is complete if one of its events claims it and none denies it.

@@ -45,19 +45,22 @@ pub(in crate::provenance) struct History {
     pub(in crate::provenance) out_of_count: Vec<u32>,
     /// What was said about it by parties without standing, in order.
     pub(in crate::provenance) strangers: Vec<(u32, Role)>,
-    standings: Vec<Arc<Standing>>,
+    /// Standing over the lot itself.
+    standing: Arc<Standing>,
+    /// Standing over the class lots of a serial.
+    class_standings: Vec<Arc<Standing>>,
 }
 
 impl History {
     /// Whether the signer of a fact may speak about the lot.
     pub(in crate::provenance) fn admits(&self, fact: u32) -> bool {
-        self.standings.iter().any(|standing| standing.admits(fact))
+        is_admitted(self.key, &self.standing, &self.class_standings, fact)
     }
 
     /// The party for whose stock another speaks.
     pub(in crate::provenance) fn principal_of(&self, deputy: Symbol) -> Option<Symbol> {
-        self.standings
-            .iter()
+        std::iter::once(&self.standing)
+            .chain(&self.class_standings)
             .find_map(|standing| standing.principal_of(deputy))
     }
 
@@ -86,15 +89,26 @@ fn trace(gate: Gate<'_>, key: LotKey) -> History {
     } else {
         Vec::new()
     };
-    let mut standings: Vec<Arc<Standing>> = classes.iter().map(|class| gate.standing(*class)).collect();
-    let own = gate.standing(key);
-    let owner = own.owner;
-    let mut strangers = own.strangers.clone();
-    standings.push(own);
+    let class_standings: Vec<Arc<Standing>> = classes.iter().map(|class| gate.standing(*class)).collect();
+    let standing = gate.standing(key);
+    let owner = standing.owner;
     let mut moments = gate.moments(key, Pass::Counting);
-    let is_known = |fact: u32| standings.iter().any(|standing| standing.admits(fact));
+    let is_known = |fact: u32| is_admitted(key, &standing, &class_standings, fact);
+    let mut strangers = standing.strangers.clone();
     strangers.retain(|(fact, _)| !is_known(*fact));
-    moments.retain(|moment| is_known(moment.touch.fact));
+    if !class_standings.is_empty() {
+        // Who was given other members of the class lot is a stranger to this one.
+        let others = moments
+            .iter()
+            .filter(|moment| moment.via.is_none() && !is_known(moment.touch.fact))
+            .map(|moment| (moment.touch.fact, moment.role));
+        strangers = others.collect();
+        strangers.dedup();
+    }
+    moments.retain(|moment| match moment.member {
+        Some(_) => standing.admits_moment(moment),
+        None => is_known(moment.touch.fact),
+    });
     moments.retain(|moment| moment.joined.is_none_or(|joined| is_known(joined.fact)));
     let mut out_of_count: Vec<u32> = moments
         .iter()
@@ -135,7 +149,18 @@ fn trace(gate: Gate<'_>, key: LotKey) -> History {
         alternatives,
         out_of_count,
         strangers,
-        standings,
+        standing,
+        class_standings,
+    }
+}
+
+/// Whether a fact is one about a lot. Of a serial with a class lot, the standing over its class lot decides: that
+/// knows who was given the serial, by name or as some of the lot.
+fn is_admitted(key: LotKey, standing: &Standing, class_standings: &[Arc<Standing>], fact: u32) -> bool {
+    if class_standings.is_empty() {
+        standing.admits(fact)
+    } else {
+        class_standings.iter().any(|class| class.admits_member(fact, key))
     }
 }
 

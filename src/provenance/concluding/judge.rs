@@ -35,6 +35,8 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, piece: Span) -> Arc<[Anomaly]> {
         };
         report.balances();
         report.over_receipts();
+        report.over_carried();
+        report.late_withdrawals();
         report.makings();
         report.order();
         report.contested();
@@ -152,13 +154,7 @@ impl Report<'_> {
         };
         let mut uses: Vec<Entry> = Vec::new();
         for (_, account) in accounts.values() {
-            uses.extend(
-                account
-                    .outflow
-                    .iter()
-                    .filter(|entry| entry.role.uses() || entry.role == Role::Consumed)
-                    .cloned(),
-            );
+            uses.extend(account.outflow.iter().filter(|entry| entry.role.uses()).cloned());
             for entry in &account.inflow {
                 if matches!(entry.role, Role::Removed | Role::Dismantled) {
                     had += entry.amount.as_ref().unwrap_or(&Exact::zero());
@@ -184,7 +180,13 @@ impl Report<'_> {
         let mut left = had.clone();
         let mut gone = Exact::zero();
         let mut beyond = Vec::new();
-        let mut ordered: Vec<&Entry> = outflow.iter().collect();
+        // Scrapped is a state: what is shipped, shredded or scrapped again later may be what was scrapped before.
+        let scraps = |entry: &&Entry| entry.role == Role::Consumed;
+        let scrapped_more = |entry: &&Entry| entry.amount.as_ref().is_some_and(|amount| amount > had);
+        let mut ordered: Vec<&Entry> = outflow
+            .iter()
+            .filter(|entry| !scraps(entry) || scrapped_more(entry))
+            .collect();
         ordered.sort_by(|a, b| gate.compare(a.fact, b.fact));
         for entry in ordered {
             let Some(amount) = &entry.amount else { continue };
@@ -249,6 +251,40 @@ impl Report<'_> {
             .filter(|fact| reached.contains(&gate.actor(*fact)))
             .collect();
         self.outputs_of(&facts)
+    }
+
+    /// Carriers who handed on more than they were given.
+    fn over_carried(&mut self) {
+        for over in &self.books.over_carried {
+            let Some(first) = over.facts.first().copied() else {
+                continue;
+            };
+            let carrier = self.gate.symbols.name(over.carrier);
+            let (sent, given) = (
+                self.books.amount(over.sent.clone()),
+                self.books.amount(over.given.clone()),
+            );
+            let detail = format!("{carrier} handed on {sent}, and was given {given} to carry");
+            let mut anomaly = self.anomaly(AnomalyKind::UsedMoreThanHeld, first, over.facts.clone(), detail);
+            anomaly.weighs_on = Weight::Signer;
+            anomaly.outputs = self.outputs_behind(over.carrier);
+            anomaly.amounts = vec![sent, given];
+            self.found.push(anomaly);
+        }
+    }
+
+    /// Shipments withdrawn after they had arrived.
+    fn late_withdrawals(&mut self) {
+        for late in &self.books.late_withdrawals {
+            let Some(first) = late.facts.first().copied() else {
+                continue;
+            };
+            let beyond = self.books.amount(late.beyond.clone());
+            let detail = format!("{beyond} of what was withdrawn had been received: it stays where it is");
+            let mut anomaly = self.anomaly(AnomalyKind::VoidedAfterUse, first, late.facts.clone(), detail);
+            anomaly.amounts = vec![beyond];
+            self.found.push(anomaly);
+        }
     }
 
     /// More received than was shipped.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{
-    super::{filing::span, gate::Gate},
+    super::{FactKey, filing::span, gate::Gate},
     anomaly::{Anomaly, AnomalyKind, Weight},
     circle,
     graph::{self, Bounds, Direction, LeftOut},
@@ -53,12 +53,13 @@ pub(in crate::provenance) fn anomalies_of(gate: Gate<'_>, lot: &str) -> Vec<Anom
         .collect();
     found.extend(circle::own_ancestor(gate, key));
     let class_lots: Vec<String> = history.classes.iter().map(|class| gate.name(*class)).collect();
-    let facts: BTreeSet<u32> = history
+    let runs: BTreeSet<u32> = history
         .makings
         .iter()
         .flat_map(|making| gate.run_of(making.touch.fact))
         .collect();
-    for fact in facts {
+    let told: BTreeSet<FactKey> = runs.iter().map(|fact| gate.key_of(*fact)).collect();
+    for fact in runs {
         for leg in &gate.fact(fact).reading.legs {
             if !leg.role.uses() {
                 continue;
@@ -70,11 +71,15 @@ pub(in crate::provenance) fn anomalies_of(gate: Gate<'_>, lot: &str) -> Vec<Anom
             };
             let pieces = gate.tracks.pieces(leg.span, |_| true);
             for piece in pieces.into_iter().chain(classes.into_iter().map(Into::into)) {
+                // What a stranger says he made of an input concerns what he made, and nobody else's lot of that name.
                 let concerns = |anomaly: &&Anomaly| {
-                    anomaly
-                        .outputs
-                        .iter()
-                        .any(|output| output == lot || class_lots.contains(output))
+                    let of_this_lot =
+                        !anomaly.by_stranger || anomaly.facts.iter().any(|fact| told.contains(fact));
+                    of_this_lot
+                        && anomaly
+                            .outputs
+                            .iter()
+                            .any(|output| output == lot || class_lots.contains(output))
                 };
                 found.extend(judge::of(gate, piece).iter().filter(concerns).cloned());
             }

@@ -34,6 +34,8 @@ pub(super) struct MadeEntry {
     pub(super) role: Role,
     pub(super) maker: Symbol,
     pub(super) amount: Range,
+    /// Whether it is some of the lot that comes back: put back, reworked, sorted.
+    pub(super) comes_back: bool,
     pub(super) not_compared: bool,
 }
 
@@ -55,7 +57,7 @@ pub(super) fn of(gate: Gate<'_>, history: &History, measure: &Measure) -> Made {
         entries
     };
     let mut total = Range::nothing();
-    for entry in &entries {
+    for entry in entries.iter().filter(|entry| !entry.comes_back) {
         total.at_least += &entry.amount.at_least;
         total.at_most = match (total.at_most.take(), &entry.amount.at_most) {
             (Some(mut sum), Some(most)) => {
@@ -76,7 +78,7 @@ fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
         if making.role == Role::Class || entries.iter().any(|known: &MadeEntry| known.fact == fact) {
             continue;
         }
-        let time = gate.fact(fact).event_time.saturating_sub(CLOCK_SLACK);
+        let time = gate.fact(fact).event_time;
         let gone = gone_by(gate, &history.moments, time);
         let reworked = gate.run_of(fact).iter().any(|member| {
             let legs = &gate.fact(*member).reading.legs;
@@ -94,25 +96,27 @@ fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
                 at_least: Exact::whole(1),
                 at_most: Some(Exact::whole(1)),
             },
+            comes_back: reworked,
             not_compared: false,
         });
     }
     entries
 }
 
-/// How often a thing had been used and not taken out again up to a time.
+/// How often a thing had surely been used and not taken out again by a time, whatever clocks differ by.
 fn gone_by<'m>(gate: Gate<'_>, moments: impl IntoIterator<Item = &'m Moment>, time: i64) -> usize {
+    let (surely, perhaps) = (time.saturating_sub(CLOCK_SLACK), time.saturating_add(CLOCK_SLACK));
     let (mut gone, mut back) = (0_usize, 0_usize);
     for moment in moments {
-        if gate.fact(moment.touch.fact).event_time > time {
-            continue;
-        }
-        match moment.role {
-            Role::Dismantled if moment.via.is_some() => back += 1,
-            Role::Removed if moment.via.is_none() => back += 1,
-            role if moment.via.is_none() && (role.uses() || role == Role::Consumed) => gone += 1,
-            _ => {}
-        }
+        let at = gate.fact(moment.touch.fact).event_time;
+        let is_back = match moment.role {
+            Role::Dismantled => moment.via.is_some(),
+            Role::Removed => moment.via.is_none(),
+            _ => false,
+        };
+        let is_gone = moment.via.is_none() && (moment.role.uses() || moment.role == Role::Consumed);
+        back += usize::from(is_back && at <= perhaps);
+        gone += usize::from(is_gone && at <= surely);
     }
     gone.saturating_sub(back)
 }
@@ -133,11 +137,34 @@ fn by_quantity(gate: Gate<'_>, history: &History, measure: &Measure) -> Vec<Made
             role: moment.role,
             maker: gate.actor(moment.touch.fact),
             amount,
+            comes_back: comes_back(gate, history, moment.touch.fact),
             not_compared: read.not_compared,
         });
     }
     told_twice(gate, &mut entries);
     entries
+}
+
+/// Whether all that went into the run is the lot itself, or was taken out of it by one step before.
+fn comes_back(gate: Gate<'_>, history: &History, fact: u32) -> bool {
+    let inputs = |fact: u32| -> Vec<Span> {
+        let run = gate.run_of(fact).into_iter();
+        run.flat_map(|member| &gate.fact(member).reading.legs)
+            .filter(|leg| leg.role.uses())
+            .map(|leg| leg.span)
+            .collect()
+    };
+    let is_of_lot = |span: &Span| {
+        span.contains(history.key)
+            || (span.count() == 1 && gate.class_lots(span.key()).contains(&history.key))
+            || gate.tracks.of(span.key()).iter().any(|touch| {
+                gate.leg(*touch).role == Role::Output
+                    && gate.counts(touch.fact)
+                    && inputs(touch.fact).iter().any(|input| input.contains(history.key))
+            })
+    };
+    let went_in = inputs(fact);
+    !went_in.is_empty() && went_in.iter().all(is_of_lot)
 }
 
 /// Who commissions a lot and also reports the step that made it speaks of one amount, if both say the same
@@ -197,12 +224,7 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
             if reworked {
                 here += 1;
                 push_members(gate, measure, entries, moment, member.count());
-            } else if gone_by(
-                gate,
-                moments.iter().copied(),
-                gate.fact(fact).event_time.saturating_sub(CLOCK_SLACK),
-            ) >= here
-            {
+            } else if gone_by(gate, moments.iter().copied(), gate.fact(fact).event_time) >= here {
                 here += 1;
                 let row = fresh.entry(gate.actor(fact)).or_insert((0, fact));
                 row.0 += member.count();
@@ -227,19 +249,23 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
         if stated && own.is_zero() {
             continue;
         }
-        let mut more = measure.pieces(count);
+        let members = measure.pieces(count);
+        let mut more = members.clone();
         more -= &own;
         if more.is_negative() || more.is_zero() {
             continue;
         }
+        // More members than the stated amount has pieces: the amount may count some of them, or others.
+        let at_most = if own.is_zero() { more.clone() } else { members };
         entries.push(MadeEntry {
             fact,
             role: Role::Class,
             maker,
             amount: Range {
-                at_least: more.clone(),
-                at_most: Some(more),
+                at_least: more,
+                at_most: Some(at_most),
             },
+            comes_back: false,
             not_compared: false,
         });
     }
@@ -261,6 +287,7 @@ fn push_members(
             at_least: amount.clone(),
             at_most: Some(amount),
         },
+        comes_back: true,
         not_compared: false,
     });
 }

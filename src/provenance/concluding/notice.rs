@@ -1,5 +1,8 @@
-//! Held and recalled: a notice about a lot reaches every member that ever was in it, what was split off it, and
-//! whatever holds one of these.
+//! Held and recalled: how far a notice about a lot reaches.
+//!
+//! A notice by the lot's maker or the owner of its identifier reaches every member that ever was in it, what was
+//! split off it, and whatever holds one of these. Anybody else's reaches what he holds of the lot, and what he
+//! made of it.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -7,7 +10,8 @@ use super::{
     super::{
         filing::{
             fact::Role,
-            span::LotKey,
+            span::{LotKey, Span},
+            symbol::Symbol,
             uses::{MERGED, SPLIT},
         },
         gate::Gate,
@@ -17,6 +21,9 @@ use super::{
 
 /// Most lots that are looked at for one.
 const LOTS_MAX: usize = 10_000;
+
+/// `Event.recall_completed` and `Event.recall_lifted`.
+const RECALL_ENDS: [u32; 2] = [114, 115];
 
 /// The notices that stand at a lot.
 #[derive(Debug, Default)]
@@ -29,26 +36,37 @@ pub(super) struct Notices {
     pub(super) truncated: bool,
 }
 
+/// How a lot is in what is asked about.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// It is the lot itself.
+    Itself,
+    /// This is a member of it.
+    Member(LotKey),
+    /// This party split it, merged it or built it in.
+    Taken(Symbol),
+}
+
 /// What stands at a lot.
 pub(super) fn of(gate: Gate<'_>, key: LotKey) -> Notices {
     let mut notices = Notices::default();
     let mut seen = HashSet::from([key]);
-    let mut next = VecDeque::from([key]);
-    while let Some(lot) = next.pop_front() {
+    let mut next = VecDeque::from([(key, Way::Itself)]);
+    while let Some((lot, way)) = next.pop_front() {
         let history = history::of(gate, lot);
-        if stands(gate, &history, Role::Held, Role::Released) {
+        if stands(gate, &history, (Role::Held, Role::Released), way) {
             notices.held.push(gate.name(lot));
         }
-        if stands(gate, &history, Role::Recalled, Role::RecallEnded) {
+        if stands(gate, &history, (Role::Recalled, Role::RecallEnded), way) {
             notices.recalled.push(gate.name(lot));
         }
-        for source in reaching(gate, &history) {
+        for (source, way) in sources(gate, &history) {
             if seen.len() >= LOTS_MAX {
                 notices.truncated = true;
                 break;
             }
             if seen.insert(source) {
-                next.push_back(source);
+                next.push_back((source, way));
             }
         }
     }
@@ -56,10 +74,15 @@ pub(super) fn of(gate: Gate<'_>, key: LotKey) -> Notices {
 }
 
 /// Lots whose notices reach this one: its class lots, what it was split off or merged from, its parts.
-fn reaching(gate: Gate<'_>, history: &History) -> Vec<LotKey> {
-    let mut sources = history.classes.clone();
+fn sources(gate: Gate<'_>, history: &History) -> Vec<(LotKey, Way)> {
+    let mut sources: Vec<(LotKey, Way)> = history
+        .classes
+        .iter()
+        .map(|class| (*class, Way::Member(history.key)))
+        .collect();
     for making in &history.makings {
         let fact = gate.fact(making.touch.fact);
+        let taker = gate.actor(making.touch.fact);
         for leg in &fact.reading.legs {
             let shares = match leg.role {
                 Role::Child => true,
@@ -67,21 +90,56 @@ fn reaching(gate: Gate<'_>, history: &History) -> Vec<LotKey> {
                 _ => false,
             };
             if shares {
-                let pieces = gate
-                    .tracks
-                    .pieces(leg.span, |touch| gate.leg(touch).role != Role::Child);
-                sources.extend(pieces.into_iter().map(super::super::filing::span::Span::key));
+                let pieces = gate.tracks.pieces(leg.span, |touch| {
+                    matches!(
+                        gate.leg(touch).role,
+                        Role::Made
+                            | Role::Output
+                            | Role::Held
+                            | Role::Released
+                            | Role::Recalled
+                            | Role::RecallEnded
+                    )
+                });
+                sources.extend(
+                    pieces
+                        .into_iter()
+                        .map(|piece: Span| (piece.key(), Way::Taken(taker))),
+                );
             }
         }
     }
     sources
 }
 
-/// Whether the latest word about the lot is a notice, and none ends it.
-fn stands(gate: Gate<'_>, history: &History, on: Role, off: Role) -> bool {
+/// Whether the latest word about a lot that reaches what is asked about is a notice, and none ends it.
+fn stands(gate: Gate<'_>, history: &History, (on, off): (Role, Role), way: Way) -> bool {
+    let reaches = |fact: u32| {
+        let signer = gate.actor(fact);
+        let speaks_for_all = history
+            .owner
+            .is_some_and(|owner| gate.is_owners_word(owner, fact))
+            || history
+                .makings
+                .iter()
+                .any(|making| gate.actor(making.touch.fact) == signer && making.role != Role::Class);
+        speaks_for_all
+            || match way {
+                Way::Itself => true,
+                Way::Taken(taker) => taker == signer,
+                Way::Member(member) => {
+                    let member = history::of(gate, member);
+                    let books = super::books_of(gate, &member);
+                    let account = books.accounts.get(&signer);
+                    account.is_some_and(|account| !account.on_hand().is_nothing())
+                        || books.built_in.values().any(|(_, by, _)| *by == signer)
+                }
+            }
+    };
     let Some(latest) = history
         .direct()
-        .rfind(|moment| moment.role == on || moment.role == off)
+        .filter(|moment| moment.role == on || moment.role == off)
+        .rfind(|moment| reaches(moment.touch.fact))
         .filter(|moment| moment.role == on)
     else {
         return false;
@@ -96,7 +154,7 @@ fn stands(gate: Gate<'_>, history: &History, on: Role, off: Role) -> bool {
                 && gate.is_own_word(*other)
                 && gate.actor(*other) == gate.actor(fact)
                 && gate.fact(*other).reading.legs.is_empty()
-                && matches!(gate.fact(*other).kind, 114 | 115)
+                && RECALL_ENDS.contains(&gate.fact(*other).kind)
                 && gate.compare(*other, fact).is_gt()
         });
     !ended

@@ -83,12 +83,17 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History, books: &Books
     for (parent, (key, by, amount)) in &books.built_in {
         if !amount.is_nothing() {
             let holder = holder_of(gate, *key, NESTING_MAX).unwrap_or(*by);
+            // Of what somebody built in beyond what he had, nobody knows how much is there.
+            let mut amount = amount.clone();
+            if books.accounts.get(by).is_some_and(Account::is_overdrawn) {
+                amount.at_least = Exact::zero();
+            }
             rows.push(row(
                 gate,
                 books,
                 (Some(holder), None),
                 Some(parent.clone()),
-                amount,
+                &amount,
             ));
         }
     }
@@ -132,20 +137,21 @@ fn row(
     parent: Option<String>,
     amount: &Range,
 ) -> StockRow {
-    // What nobody bounds is bounded by all that there ever was.
-    let most = amount
-        .at_most
-        .clone()
-        .or_else(|| books.made.total.at_most.clone())
-        .unwrap_or_else(|| amount.at_least.clone());
+    // Nowhere is more than there ever was, whoever says so.
+    let ever = books.made.total.at_most.clone().filter(|ever| !ever.is_zero());
+    let most = match (amount.at_most.clone(), ever) {
+        (Some(most), Some(ever)) => most.min(ever),
+        (Some(most), None) => most,
+        (None, ever) => ever.unwrap_or_else(|| amount.at_least.clone()),
+    };
     StockRow {
         holder: holder.and_then(|holder| gate.text(holder)),
         place: place.and_then(|place| gate.text(place)),
         parent,
         from: None,
         to: None,
-        at_least: books.amount(amount.at_least.clone()),
-        at_most: books.amount(most.max(amount.at_least.clone())),
+        at_least: books.amount(amount.at_least.clone().min(most.clone())),
+        at_most: books.amount(most),
     }
 }
 

@@ -197,7 +197,7 @@ impl Gate<'_> {
                     if roots.insert((root.stem.index(), root.width, root.number)) {
                         let standing = self.standing(root);
                         let mut moments = self.moments(root, Pass::Said(1));
-                        moments.retain(|moment| standing.admits(moment.touch.fact));
+                        moments.retain(|moment| standing.admits_moment(moment));
                         accounts.push((root, moments));
                     }
                 }

@@ -86,11 +86,17 @@ impl Gate<'_> {
         classes
     }
 
-    /// Whether a shipment was withdrawn or lapsed as a whole, by its number alone, on its sender's word.
-    pub(in crate::provenance) fn came_back_whole(&self, sent: u32) -> bool {
+    /// The word of its sender by which a shipment was withdrawn or lapsed as a whole, by its number alone.
+    pub(in crate::provenance) fn came_back_whole(&self, sent: u32) -> Option<u32> {
         let reference = self.fact(sent).reading.reference;
-        reference.is_some()
-            && self.links.referring(reference).iter().any(|other| {
+        if reference == Symbol::NONE {
+            return None;
+        }
+        self.links
+            .referring(reference)
+            .iter()
+            .copied()
+            .filter(|other| {
                 let back = self.fact(*other);
                 matches!(back.kind, SHIPMENT_WITHDRAWN | SHIPMENT_LAPSED)
                     && back.reading.legs.is_empty()
@@ -98,6 +104,7 @@ impl Gate<'_> {
                     && self.actor(*other) == self.actor(sent)
                     && self.counts(*other)
             })
+            .min_by(|a, b| self.compare(*a, *b))
     }
 
     /// What was shipped under a number.

@@ -22,7 +22,7 @@ use std::{
 use super::{
     super::filing::{
         fact::Role,
-        span::LotKey,
+        span::{LotKey, Span},
         symbol::{BySymbol, Symbol},
     },
     Gate,
@@ -39,6 +39,8 @@ pub(in crate::provenance) struct Standing {
     pub(in crate::provenance) owner: Option<Symbol>,
     /// Facts about it whose signer may say so.
     admitted: HashSet<u32>,
+    /// Of a class lot: facts about members whose signer may say so, each with the serials that it concerns.
+    admitted_members: HashMap<u32, Vec<Span>>,
     /// Facts about it whose signer may not, in order.
     pub(in crate::provenance) strangers: Vec<(u32, Role)>,
     /// Parties that speak for another's stock: by having made it for him, or by running the place where it lies.
@@ -51,9 +53,24 @@ impl Standing {
         self.admitted.contains(&fact)
     }
 
+    /// Whether the fact is one about this member.
+    pub(in crate::provenance) fn admits_member(&self, fact: u32, member: LotKey) -> bool {
+        self.admitted_members
+            .get(&fact)
+            .is_some_and(|spans| spans.iter().any(|span| span.contains(member)))
+    }
+
+    /// Whether the fact is one about what a moment concerns.
+    pub(in crate::provenance) fn admits_moment(&self, moment: &Moment) -> bool {
+        match moment.member {
+            Some(member) => self.admits_member(moment.touch.fact, member.key()),
+            None => self.admits(moment.touch.fact),
+        }
+    }
+
     /// How much room it takes, in facts.
     pub(in crate::provenance) fn weight(&self) -> usize {
-        self.admitted.len() + self.strangers.len()
+        self.admitted.len() + self.admitted_members.len() + self.strangers.len()
     }
 
     /// The party for whose stock another speaks.
@@ -105,11 +122,46 @@ impl Gate<'_> {
     }
 }
 
+/// Of a class lot, the serials that a fact concerns; none: the lot as an amount.
+type Part = Option<Span>;
+
+/// Who has, or was offered, what.
+#[derive(Debug, Default)]
+struct Shares {
+    /// Some of the lot, nobody says which.
+    any: HashSet<Symbol, BySymbol>,
+    /// These serials.
+    named: HashSet<(Symbol, Span)>,
+    /// Any of both.
+    all: HashSet<Symbol, BySymbol>,
+}
+
+impl Shares {
+    /// Returns whether that is new.
+    fn add(&mut self, party: Symbol, part: Part) -> bool {
+        let fresh = match part {
+            None => self.any.insert(party),
+            Some(part) => self.named.insert((party, part)),
+        };
+        self.all.insert(party);
+        fresh
+    }
+
+    /// Whether the party has some of what a fact concerns. Who has any of a lot may have any serial of it; who
+    /// has a serial has some of the lot.
+    fn has(&self, party: Symbol, part: Part) -> bool {
+        match part {
+            None => self.all.contains(&party),
+            Some(part) => self.any.contains(&party) || self.named.contains(&(party, part)),
+        }
+    }
+}
+
 /// To whom something was offered, and under which number.
 #[derive(Debug, Default)]
 struct Offers {
     /// By party named as consignee, carrier or taker.
-    named: HashSet<Symbol, BySymbol>,
+    named: Shares,
     /// Shipments that name no consignee, by their number, if they have one.
     open: HashSet<Symbol, BySymbol>,
     /// Parties that shipped or handed over some: what they sent may come back without papers.
@@ -128,7 +180,8 @@ struct Closure<'a> {
     waiting: HashMap<Symbol, Vec<usize>, BySymbol>,
     queue: VecDeque<Symbol>,
     admitted: HashSet<u32>,
-    holders: HashSet<Symbol, BySymbol>,
+    admitted_members: HashMap<u32, Vec<Span>>,
+    holders: Shares,
     titled: HashSet<Symbol, BySymbol>,
     deputies: HashMap<Symbol, Symbol, BySymbol>,
     offers: Offers,
@@ -149,7 +202,8 @@ impl<'a> Closure<'a> {
             waiting,
             queue: VecDeque::new(),
             admitted: HashSet::new(),
-            holders: HashSet::default(),
+            admitted_members: HashMap::new(),
+            holders: Shares::default(),
             titled: HashSet::default(),
             deputies: HashMap::default(),
             offers: Offers::default(),
@@ -166,7 +220,7 @@ impl<'a> Closure<'a> {
             self.admit_packers();
             self.spread();
         }
-        if self.holders.is_empty() {
+        if self.holders.all.is_empty() {
             self.admit_from_outside();
             self.spread();
         }
@@ -185,6 +239,7 @@ impl<'a> Closure<'a> {
         Standing {
             owner: self.owner,
             admitted: self.admitted,
+            admitted_members: self.admitted_members,
             strangers,
             deputies: self.deputies,
         }
@@ -212,7 +267,7 @@ impl<'a> Closure<'a> {
         if let Some(owner) = self.owner
             && (self.is_made || self.moments.iter().any(|moment| self.says(moment, owner)))
         {
-            self.hold(owner);
+            self.hold(owner, None);
         }
     }
 
@@ -261,14 +316,14 @@ impl<'a> Closure<'a> {
                 self.owner.is_none_or(|owner| owner == packer)
             })
             .collect();
-        let first: Vec<&Moment> = if packers.is_empty() && self.holders.is_empty() {
+        let first: Vec<&Moment> = if packers.is_empty() && self.holders.all.is_empty() {
             let moves = |moment: &&Moment| moment.role == Role::Container || moment.role.moves();
             self.moments.iter().filter(own).find(moves).into_iter().collect()
         } else {
             packers
         };
         for moment in first {
-            self.hold(self.gate.actor(moment.touch.fact));
+            self.hold(self.gate.actor(moment.touch.fact), None);
         }
     }
 
@@ -284,7 +339,7 @@ impl<'a> Closure<'a> {
                     self.admit(moment);
                 }
             }
-            if !self.holders.is_empty() {
+            if !self.holders.all.is_empty() {
                 return;
             }
         }
@@ -292,11 +347,11 @@ impl<'a> Closure<'a> {
 
     /// Stage 4: imported events, where the importer has standing or nobody has.
     fn admit_reports(&mut self) {
-        let nobody = self.holders.is_empty();
+        let nobody = self.holders.all.is_empty();
         for moment in self.moments {
             let fact = moment.touch.fact;
             let importer = self.gate.fact(fact).issuer;
-            if !self.gate.is_own_word(fact) && (nobody || self.holders.contains(&importer)) {
+            if !self.gate.is_own_word(fact) && (nobody || self.holders.has(importer, moment.member)) {
                 self.admit(moment);
             }
         }
@@ -330,22 +385,24 @@ impl<'a> Closure<'a> {
         }
         let actor = gate.actor(fact);
         let reading = &gate.fact(fact).reading;
-        let holds = self.holders.contains(&actor);
+        let holds = self.holders.has(actor, moment.member);
         match moment.role {
             Role::Taken => {
-                self.offers.named.contains(&actor)
+                self.offers.named.has(actor, moment.member)
                     || self.offers.senders.contains(&actor)
                     || self.offers.deliverers.contains(&actor)
                     || (!self.offers.open.is_empty()
                         && (self.offers.open.contains(&reading.reference)
                             || self.offers.open.contains(&Symbol::NONE)))
             }
-            Role::Returned => holds || self.offers.named.contains(&actor),
+            Role::Returned => holds || self.offers.named.has(actor, moment.member),
             Role::Sold => holds || self.titled.contains(&actor),
             Role::Sent => holds || self.offers.deliverers.contains(&actor),
             Role::About => holds || gate.is_independent(fact),
             // Whoever a container was shipped to may have received its contents one by one.
-            Role::Container | Role::Emptied if self.is_unit => holds || self.offers.named.contains(&actor),
+            Role::Container | Role::Emptied if self.is_unit => {
+                holds || self.offers.named.has(actor, moment.member)
+            }
             // Who holds some may add to it, name its members, use it; a first making is for stage 1.
             _ => holds,
         }
@@ -361,7 +418,14 @@ impl<'a> Closure<'a> {
 
     fn admit(&mut self, moment: &Moment) {
         let fact = moment.touch.fact;
+        let part = moment.member;
         let newly = self.admitted.insert(fact);
+        if let Some(member) = part {
+            let members = self.admitted_members.entry(fact).or_default();
+            if !members.contains(&member) {
+                members.push(member);
+            }
+        }
         let gate = self.gate;
         let actor = gate.actor(fact);
         let reading = &gate.fact(fact).reading;
@@ -369,36 +433,36 @@ impl<'a> Closure<'a> {
         match moment.role {
             Role::Made | Role::Output | Role::Parent => {
                 self.is_made |= own;
-                self.hold(actor);
-                self.depute(gate.operator(fact), actor);
+                // Who made some of the lot may have any of it.
+                self.hold(actor, None);
+                self.depute(gate.operator(fact), actor, None);
                 if let Some(principal) = reading.principal.named() {
-                    self.hold(principal);
-                    self.depute(principal, actor);
+                    self.depute(principal, actor, None);
                 }
             }
-            Role::Opening | Role::Container => self.hold(actor),
+            Role::Opening | Role::Container => self.hold(actor, part),
             Role::Taken => {
-                self.hold(actor);
-                self.depute(gate.operator(fact), actor);
+                self.hold(actor, part);
+                self.depute(gate.operator(fact), actor, part);
                 if let Some(from) = reading.from.named()
-                    && self.offers.named.contains(&actor)
+                    && self.offers.named.has(actor, part)
                     && self.offers.deliverers.insert(from)
                 {
                     self.queue.push_back(from);
                 }
             }
             Role::Sent => {
-                self.offer(reading.to.named(), reading.reference);
+                self.offer(reading.to.named(), part, reading.reference);
                 if let Some(carrier) = reading.carrier.named() {
-                    self.offer(Some(carrier), reading.reference);
-                    self.hold(carrier);
+                    self.offer(Some(carrier), part, reading.reference);
+                    self.hold(carrier, part);
                 }
                 self.sent_by(actor);
             }
             Role::Handed => {
                 if let Some(to) = reading.to.named() {
-                    self.offer(Some(to), reading.reference);
-                    self.hold(to);
+                    self.offer(Some(to), part, reading.reference);
+                    self.hold(to, part);
                 }
                 self.sent_by(actor);
             }
@@ -410,7 +474,7 @@ impl<'a> Closure<'a> {
                 }
             }
             // Before anybody has standing, whoever used what nobody made is all that is known of it.
-            _ if self.holders.is_empty() => self.hold(actor),
+            _ if self.holders.all.is_empty() => self.hold(actor, part),
             _ => {}
         }
         if newly {
@@ -425,10 +489,10 @@ impl<'a> Closure<'a> {
             moment.role,
             Role::Packed | Role::Child | Role::Class | Role::Made | Role::Output
         ) {
-            let parties: Vec<Symbol> = self.holders.iter().copied().collect();
+            let parties: Vec<Symbol> = self.holders.all.iter().copied().collect();
             if matches!(moment.role, Role::Packed | Role::Child) || moment.role == Role::Class {
                 self.queue.extend(parties);
-                self.queue.extend(self.offers.named.iter().copied());
+                self.queue.extend(self.offers.named.all.iter().copied());
             }
         }
     }
@@ -439,10 +503,10 @@ impl<'a> Closure<'a> {
         }
     }
 
-    fn offer(&mut self, to: Option<Symbol>, reference: Symbol) {
+    fn offer(&mut self, to: Option<Symbol>, part: Part, reference: Symbol) {
         match to {
             Some(to) => {
-                if self.offers.named.insert(to) {
+                if self.offers.named.add(to, part) {
                     self.queue.push_back(to);
                 }
             }
@@ -460,18 +524,18 @@ impl<'a> Closure<'a> {
         }
     }
 
-    fn hold(&mut self, party: Symbol) {
-        if party.is_some() && self.holders.insert(party) {
+    fn hold(&mut self, party: Symbol, part: Part) {
+        if party.is_some() && self.holders.add(party, part) {
             self.titled.insert(party);
             self.queue.push_back(party);
         }
     }
 
     /// `deputy` speaks for the stock of `party`, who named him.
-    fn depute(&mut self, deputy: Symbol, party: Symbol) {
+    fn depute(&mut self, deputy: Symbol, party: Symbol, part: Part) {
         if deputy != party && deputy.is_some() {
             self.deputies.entry(deputy).or_insert(party);
-            self.hold(deputy);
+            self.hold(deputy, part);
         }
     }
 }
