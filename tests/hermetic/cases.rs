@@ -5,10 +5,12 @@
 mod acts;
 mod amends;
 mod books;
+mod containers;
 mod custody;
 mod documents;
 mod inputs;
 mod makers;
+mod members;
 mod recalls;
 mod runs;
 mod strangers;

@@ -171,6 +171,30 @@ fn reported_by_importer_is_not_the_makers_word() {
 }
 
 #[test]
+fn packs_of_a_mix_of_listed_and_clean_cells() {
+    holds(
+        "tnt  p  01-01 product_declared product=tnt1 kind=cell
+         cell p  01-01 product_declared product=cell1 kind=cell certified
+         cell o  01-01 ownership_declared party=cell owners= ownership_complete=true certified
+         pack o  01-02 ownership_declared party=pack owners= ownership_complete=true certified
+         pack p1 01-02 product_declared product=pack1 kind=pack certified
+         pack p2 01-02 product_declared product=pack2 kind=bms certified
+         pack p3 01-02 product_declared product=pack3 kind=cell certified
+         tnt  mk 03-01 commissioned facility=tnt items=tnt1/T:60
+         tnt  sh 03-02 shipped items=tnt1/T:60 from_facility=tnt consignee=pack
+         cell mk 03-01 commissioned facility=cell operator=cell items=cell1/L:90 certified
+         cell sh 03-02 shipped items=cell1/L:90 from_facility=cell consignee=pack
+         pack r1 03-03 received items=tnt1/T:60 facility=pack consignor=tnt
+         pack r2 03-03 received items=cell1/L:90 facility=pack consignor=cell
+         pack mg 03-04 merged from=tnt1/T:60,cell1/L:90 lot=pack3/MIX quantity=150 facility=pack certified
+         pack b  03-04 transformed step=assemble_bms facility=pack operator=pack outputs=pack2/B:15 inputs_complete=true certified
+         pack as 03-05 assembled step=assemble_pack parent=pack1#P items=pack3/MIX:10,pack2/B:1 facility=pack operator=pack inputs_complete=true certified",
+        "up pack1#P = cell1/L, pack2/B, pack3/MIX, tnt1/T
+         verdict pack1#P = not compliant",
+    );
+}
+
+#[test]
 #[ignore = "wrong: rule 9: by cell1/C-1 = pack"]
 fn a_holder_who_splits_is_no_maker() {
     holds(

@@ -131,3 +131,96 @@ fn toll_in_the_toll_makers_namespace() {
          stock cam1/A = none",
     );
 }
+
+#[test]
+fn run_with_three_outputs_over_days() {
+    holds(
+        "cam mk 03-01 commissioned facility=cam items=cam1/A:10KGM,cam1/B:10KGM,cam1/C:10KGM
+         cam r1 03-02 transformed facility=cam operator=cam run=1 inputs=cam1/A:10KGM outputs=cam2/O1:9KGM
+         cam r2 03-05 transformed facility=cam operator=cam run=1 inputs=cam1/B:10KGM outputs=cam2/O2:9KGM
+         cam r3 03-08 transformed facility=cam operator=cam run=1 inputs=cam1/C:10KGM outputs=cam2/O3:9KGM",
+        "found = none
+         up cam2/O1 = cam1/A, cam1/B?, cam1/C?
+         up cam2/O2 = cam1/A, cam1/B, cam1/C?
+         up cam2/O3 = cam1/A, cam1/B, cam1/C",
+    );
+}
+
+#[test]
+fn runs_at_two_facilities_with_one_id() {
+    holds(
+        "cell mk 03-01 commissioned facility=cell items=cell1/A:10KGM,cell1/B:10KGM
+         cell r1 03-02 transformed facility=cell operator=cell run=1 inputs=cell1/A:10KGM outputs=cell2/O1:9KGM
+         cell r2 03-02 transformed facility=cell' operator=cell run=1 inputs=cell1/B:10KGM outputs=cell2/O2:9KGM",
+        "found = none
+         up cell2/O1 = cell1/A
+         up cell2/O2 = cell1/B",
+    );
+}
+
+#[test]
+#[ignore = "wrong: rules 2 and 4: up cam2/O = cam1/B; found cam2/O = none"]
+fn input_event_of_a_run_voided_after_its_output_was_used() {
+    holds(
+        "cam mk 03-01 commissioned facility=cam items=cam1/A:10KGM,cam1/B:10KGM
+         cam r1 03-02 transformed facility=cam operator=cam run=1 inputs=cam1/A:10KGM
+         cam r2 03-02T01 transformed facility=cam operator=cam run=1 inputs=cam1/B:10KGM outputs=cam2/O:9KGM
+         cam sh 03-03 shipped items=cam2/O:9KGM from_facility=cam consignee=cell
+         cell rc 03-04 received items=cam2/O:9KGM facility=cell consignor=cam
+         cam vo 03-02T00:30 voided event=r1 reason=mistake",
+        "up cam2/O = cam1/A, cam1/B
+         found cam2/O = cam1/A voided_after_use by cam: contested",
+    );
+}
+
+#[test]
+fn input_of_a_run_voided_before_anything_left() {
+    holds(
+        "cam mk 03-01 commissioned facility=cam items=cam1/A:10KGM,cam1/B:10KGM
+         cam r1 03-02 transformed facility=cam operator=cam run=1 inputs=cam1/A:10KGM
+         cam r2 03-02T01 transformed facility=cam operator=cam run=1 inputs=cam1/B:10KGM outputs=cam2/O:9KGM
+         cam vo 03-02T05 voided event=r1 reason=mistake
+         cam sh 03-03 shipped items=cam2/O:9KGM from_facility=cam consignee=cell
+         cell rc 03-04 received items=cam2/O:9KGM facility=cell consignor=cam",
+        "found = none
+         up cam2/O = cam1/B
+         stock cam1/A = cam 10 kg",
+    );
+}
+
+#[test]
+#[ignore = "wrong: rules 2 and 4: up pack1#P9 = pack2/B; verdict pack1#P9 = compliant"]
+fn listed_cells_voided_out_of_a_run_after_the_pack_left() {
+    holds(
+        "tnt  p  01-01 product_declared product=tnt1 kind=cell
+         tnt  mk 03-01 commissioned facility=tnt items=tnt1/T9:100
+         tnt  sh 03-02 shipped items=tnt1/T9:100 from_facility=tnt consignee=pack
+         pack o  01-02 ownership_declared party=pack owners= ownership_complete=true certified
+         pack p1 01-02 product_declared product=pack1 kind=pack certified
+         pack p2 01-02 product_declared product=pack2 kind=bms certified
+         pack rc 03-03 received items=tnt1/T9:100 facility=pack consignor=tnt
+         pack b  03-04 transformed step=assemble_bms facility=pack operator=pack outputs=pack2/B:10 inputs_complete=true certified
+         pack a  03-05 transformed facility=pack operator=pack run=9 inputs=tnt1/T9:100
+         pack e  03-05T01 transformed step=assemble_pack facility=pack operator=pack run=9 inputs=pack2/B:1 output_serials=pack1#P9 inputs_complete=true certified
+         pack sp 03-06 shipped serials=pack1#P9 from_facility=pack consignee=rec
+         rec  rp 03-07 received serials=pack1#P9 facility=rec consignor=pack
+         pack vo 03-05T00:30 voided event=a reason=mistake",
+        "up pack1#P9 = pack2/B, tnt1/T9
+         verdict pack1#P9 = not compliant",
+    );
+}
+
+#[test]
+#[ignore = "wrong: rules 2 and 4: up cam2/O = cam1/B"]
+fn input_event_of_a_run_declared_wrong_in_epcis_after_its_output_was_used() {
+    holds(
+        "cam mk 03-01 commissioned facility=cam items=cam1/A:10KGM,cam1/B:10KGM
+         cam r1 03-02 TransformationEvent transformationID=1 bizStep=commissioning inputQuantityList=cam1/A:10KGM readPoint=cam
+         cam r2 03-02T01 TransformationEvent transformationID=1 bizStep=commissioning inputQuantityList=cam1/B:10KGM outputQuantityList=cam2/O:9KGM readPoint=cam
+         cam sh 03-03 shipped items=cam2/O:9KGM from_facility=cam consignee=cell
+         cell rc 03-04 received items=cam2/O:9KGM facility=cell consignor=cam
+         cam r1 03-02 TransformationEvent transformationID=1 bizStep=commissioning inputQuantityList=cam1/A:10KGM readPoint=cam wrong=03-02T00:30",
+        "up cam2/O = cam1/A, cam1/B
+         refused = 0",
+    );
+}

@@ -189,6 +189,7 @@ fn epcis(party: &str, id: &str, time: &str, kind: &str, members: &[&str]) -> Val
                     json!([{ "type": "desadv", "bizTransaction": advice }]),
                 )
             }
+            "persistent" => ("persistentDisposition", json!({ "set": [text] })),
             "transformationID" => (key, json!(format!("urn:run:{text}"))),
             "wrong" => (
                 "errorDeclaration",
