@@ -277,7 +277,7 @@ impl Chain {
             }
             let read = json::read(&value, "", || panic!("every event has an id"))
                 .unwrap_or_else(|faults| panic!("{value}: {faults:?}"));
-            self.publish(party, read.event, read.error_declaration);
+            self.publish(party, &read.event, read.error_declaration);
         }
     }
 
@@ -304,13 +304,13 @@ impl Chain {
             let id = event.event.id.clone();
             self.findings
                 .extend(event.findings.into_iter().map(|finding| (id.clone(), finding)));
-            self.publish(party, event.event, event.error_declaration);
+            self.publish(party, &event.event, event.error_declaration);
         }
     }
 
     /// Publishes an event as a gateway's outbox does: once, whatever document it comes in again; and declares it
     /// wrong if that is asked.
-    fn publish(&mut self, party: &str, event: v1::Event, declaration: Option<ErrorDeclaration>) {
+    fn publish(&mut self, party: &str, event: &v1::Event, declaration: Option<ErrorDeclaration>) {
         let offset = event.utc_offset_minutes;
         let ready = ready(event);
         let outbox = self.outboxes.entry(party.to_owned()).or_default();
@@ -356,7 +356,7 @@ impl Chain {
 }
 
 /// The event as the first service that takes its kind would sign it.
-fn ready(event: v1::Event) -> intake::Ready {
+fn ready(event: &v1::Event) -> intake::Ready {
     let tried = Service::ALL.map(|service| intake::ready(event.clone(), service, ""));
     let said = format!("{tried:?}");
     tried
@@ -438,42 +438,4 @@ fn wanted(expected: &str) -> Vec<String> {
     lines
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
         .collect()
-}
-
-#[test]
-#[ignore = "for trying histories"]
-fn scratch() {
-    let text = std::fs::read_to_string(std::env::var("CASES").unwrap()).unwrap();
-    let only = std::env::var("ONLY").unwrap_or_default();
-    for case in text.split("\n== ").skip(1) {
-        let (name, rest) = case.split_once('\n').unwrap();
-        if !name.contains(&only) {
-            continue;
-        }
-        let (history, expected) = rest.split_once("\n--\n").unwrap();
-        let expected: String = expected
-            .lines()
-            .filter(|line| !line.starts_with('!'))
-            .map(|line| format!("{line}\n"))
-            .collect();
-        let tried = std::panic::catch_unwind(|| {
-            let mut bad = String::new();
-            for (how, got) in told_both_ways(history, &expected) {
-                for (got, wanted) in got.iter().zip(wanted(&expected)) {
-                    if *got != wanted {
-                        bad += &format!("  [{how}]\n    got    {got}\n    wanted {wanted}\n");
-                    }
-                }
-            }
-            bad
-        });
-        match tried {
-            Ok(bad) if bad.is_empty() => println!("ok    {name}"),
-            Ok(bad) => println!("WRONG {name}\n{bad}"),
-            Err(why) => println!(
-                "PANIC {name}: {}",
-                why.downcast_ref::<String>().cloned().unwrap_or_default()
-            ),
-        }
-    }
 }

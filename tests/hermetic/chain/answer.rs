@@ -37,8 +37,8 @@ impl Chain {
         let projection = self.projection();
         let lot = question.get(1).map(|name| short::asked(name)).unwrap_or_default();
         let told = match question {
-            ["found"] => self.rows(projection.anomalies().iter()),
-            ["found", _] => self.rows(projection.anomalies_of(&lot).iter()),
+            ["found"] => rows(projection.anomalies().iter()),
+            ["found", _] => rows(projection.anomalies_of(&lot).iter()),
             ["lineage", _] => projection
                 .lineage(&lot)
                 .map_or_else(|| "not known".into(), |behind| behind.total.to_string()),
@@ -56,24 +56,6 @@ impl Chain {
             _ => panic!("{question:?} asks nothing"),
         };
         short::shorten(&told)
-    }
-
-    fn rows<'a>(&self, anomalies: impl Iterator<Item = &'a Anomaly>) -> String {
-        list(anomalies.map(|anomaly| {
-            let last = anomaly
-                .last
-                .as_ref()
-                .map(|last| format!("..{last}"))
-                .unwrap_or_default();
-            let kind = anomaly.kind.as_str();
-            let (lot, signer, detail) = (&anomaly.lot, &anomaly.signer, &anomaly.detail);
-            let detail = match anomaly.kind {
-                AnomalyKind::VoidedAfterUse => "contested",
-                AnomalyKind::OwnAncestor => "nothing entered the circle",
-                _ => detail,
-            };
-            format!("{lot}{last} {kind} by {signer}: {detail}")
-        }))
     }
 
     /// Section 154, asked by its addressee; two readings of *majority* must both be met.
@@ -98,6 +80,24 @@ impl Chain {
         });
         if compliant { "compliant" } else { "not compliant" }.into()
     }
+}
+
+fn rows<'a>(anomalies: impl Iterator<Item = &'a Anomaly>) -> String {
+    list(anomalies.map(|anomaly| {
+        let last = anomaly
+            .last
+            .as_ref()
+            .map(|last| format!("..{last}"))
+            .unwrap_or_default();
+        let kind = anomaly.kind.as_str();
+        let (lot, signer, detail) = (&anomaly.lot, &anomaly.signer, &anomaly.detail);
+        let detail = match anomaly.kind {
+            AnomalyKind::VoidedAfterUse => "contested",
+            AnomalyKind::OwnAncestor => "nothing entered the circle",
+            _ => detail,
+        };
+        format!("{lot}{last} {kind} by {signer}: {detail}")
+    }))
 }
 
 fn list(rows: impl IntoIterator<Item = String>) -> String {
