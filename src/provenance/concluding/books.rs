@@ -20,7 +20,10 @@ use super::{
             span::{LotKey, Span},
             symbol::{BySymbol, Symbol},
         },
-        gate::{Gate, moments::Moment},
+        gate::{
+            Gate,
+            moments::{CLOCK_SLACK, Moment},
+        },
     },
     history::History,
     making::{self, Made},
@@ -99,6 +102,8 @@ pub(in crate::provenance) struct Entry {
     pub(in crate::provenance) amount: Option<Exact>,
     /// Where it happened, if stated.
     pub(in crate::provenance) place: Symbol,
+    /// Whether it names the pieces.
+    pub(in crate::provenance) named: bool,
 }
 
 /// One holder's account.
@@ -251,25 +256,30 @@ impl Books {
         members.sort_unstable_by_key(|span| (span.stem.index(), span.width, span.first));
         members.dedup();
         let named = Exact::whole(members.iter().map(|span| span.count()).sum());
-        let direct: HashSet<u32> = class
-            .moments
-            .iter()
-            .filter(|moment| moment.member.is_none() && takes(moment.role))
-            .map(|moment| moment.touch.fact)
-            .collect();
-        let mut drawn = Range::nothing();
-        for entry in self.accounts.values().flat_map(|account| &account.outflow) {
-            if direct.contains(&entry.fact) && takes(entry.role) {
-                drawn.add(entry.amount.as_ref());
+        let takes = &takes;
+        // Each holder's own: who was given named pieces alone has no others.
+        self.accounts.values().any(|account| {
+            let is_making =
+                |entry: &&Entry| matches!(entry.role, Role::Made | Role::Output | Role::Class | Role::Parent);
+            let (mut made, mut other, mut gone) = (Range::nothing(), Range::nothing(), Range::nothing());
+            for entry in &account.inflow {
+                if is_making(&entry) {
+                    made.add(entry.amount.as_ref());
+                } else if !entry.named {
+                    other.add(entry.amount.as_ref());
+                }
             }
-        }
-        let Some(made) = &self.made.came_in.at_most else {
-            return true;
-        };
-        match &drawn.at_most {
-            Some(drawn) => *drawn > difference(made, &named),
-            None => true,
-        }
+            let drawn = account
+                .outflow
+                .iter()
+                .filter(|entry| !entry.named && takes(entry.role));
+            for entry in drawn {
+                gone.add(entry.amount.as_ref());
+            }
+            let mut without_name = difference(&made.at_least, &named);
+            without_name += &other.at_least;
+            gone.at_most.is_none_or(|gone| gone > without_name)
+        })
     }
 
     /// Which flows went into something, were built in (and not taken out) or used up.
@@ -339,6 +349,7 @@ impl Books {
 #[derive(Clone, Debug)]
 struct Shipment {
     from: Symbol,
+    member: Option<Span>,
     to: Option<Symbol>,
     reference: Symbol,
     amount: Option<Exact>,
@@ -355,6 +366,7 @@ struct Shipment {
 #[derive(Clone, Debug)]
 struct Return {
     by: Symbol,
+    member: Option<Span>,
     reference: Symbol,
     amount: Option<Exact>,
     fact: u32,
@@ -374,6 +386,7 @@ struct Relay {
 #[derive(Clone, Debug)]
 struct Taking {
     by: Symbol,
+    member: Option<Span>,
     from: Option<Symbol>,
     reference: Symbol,
     amount: Option<Exact>,
@@ -412,6 +425,7 @@ impl Clerk<'_> {
                 role: entry.role,
                 amount: entry.amount.at_most.clone(),
                 place: self.gate.fact(entry.fact).reading.facility,
+                named: false,
             });
         }
         for moment in &self.history.moments {
@@ -544,6 +558,7 @@ impl Clerk<'_> {
             role: moment.role,
             amount: amount.clone(),
             place: reading.facility,
+            named: moment.member.is_some(),
         };
         let flow = self.is_flow(moment);
         match moment.role {
@@ -596,6 +611,7 @@ impl Clerk<'_> {
                 }
                 self.shipments.push(Shipment {
                     from: party,
+                    member: moment.member,
                     to: reading.to.named(),
                     reference: reading.reference,
                     back: withdrawn.and_then(|_| amount.clone()),
@@ -613,6 +629,7 @@ impl Clerk<'_> {
                 }
                 self.takings.push(Taking {
                     by: actor,
+                    member: moment.member,
                     from: reading.from.named(),
                     reference: reading.reference,
                     amount,
@@ -623,6 +640,7 @@ impl Clerk<'_> {
             }
             Role::Returned if flow => self.returns.push(Return {
                 by: actor,
+                member: moment.member,
                 reference: reading.reference,
                 amount,
                 fact,
@@ -678,6 +696,7 @@ impl Clerk<'_> {
         if given_by_carrier && !taken_by_carrier && actor == to {
             self.takings.push(Taking {
                 by: to,
+                member: moment.member,
                 from: Some(giver),
                 reference: Symbol::NONE,
                 amount: entry.amount,
@@ -694,6 +713,7 @@ impl Clerk<'_> {
             if self.books_receipts(to) {
                 self.shipments.push(Shipment {
                     from,
+                    member: moment.member,
                     to: Some(to),
                     reference: Symbol::NONE,
                     amount: entry.amount,
@@ -807,6 +827,9 @@ impl Clerk<'_> {
             let numbered =
                 |shipment: &Shipment| one.reference.is_some() && shipment.reference == one.reference;
             let any_numbered = self.shipments.iter().any(numbered);
+            // Named pieces come back from where they were sent by name.
+            let same = |shipment: &Shipment| one.member.is_some() && shipment.member == one.member;
+            let any_same = self.shipments.iter().any(same);
             let by_carrier = self.carriers.contains(&one.by);
             let mut left = one.amount.clone();
             for not_received in [true, false] {
@@ -815,7 +838,8 @@ impl Clerk<'_> {
                         || shipment.to == Some(one.by)
                         || shipment.to.is_none()
                         || by_carrier)
-                        && (!any_numbered || numbered(shipment));
+                        && (!any_numbered || numbered(shipment))
+                        && (!any_same || same(shipment));
                     if !concerns || left.as_ref().is_some_and(Exact::is_zero) {
                         continue;
                     }
@@ -996,6 +1020,7 @@ impl Clerk<'_> {
                 role: Role::Taken,
                 amount,
                 place: taking.place,
+                named: taking.member.is_some(),
             });
         }
         let mut from_others = received.clone();
@@ -1018,8 +1043,10 @@ impl Clerk<'_> {
 
     /// Whether a receipt says that the receiver's own shipment came home.
     fn comes_home(&self, taking: &Taking) -> bool {
+        let booked = self.gate.fact(taking.fact).event_time.saturating_add(CLOCK_SLACK);
         self.shipments.iter().any(|shipment| {
             shipment.from == taking.by
+                && shipment.time <= booked
                 && (taking.reference.is_some() && shipment.reference == taking.reference
                     || shipment.back.is_some() && taking.from.is_some() && taking.from == shipment.to)
         })

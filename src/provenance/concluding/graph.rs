@@ -551,10 +551,10 @@ impl Walk<'_> {
         if !history.is_serial || !super::books_of(gate, history).is_anywhere() {
             return;
         }
-        for class in &history.classes {
+        if let Some(class) = history.classes.last() {
             let class = history::of(gate, *class);
             if !uses_named(gate, &class) {
-                continue;
+                return;
             }
             for moment in class.direct() {
                 if moment.role.uses() {
@@ -582,7 +582,8 @@ impl Walk<'_> {
         for join in joined {
             for part in self.pieces(gate.leg(join).span) {
                 let member = history::of(gate, part.key());
-                if super::books_of(gate, &member).is_anywhere() {
+                let is_in = member.classes.last() == Some(&class.key);
+                if is_in && super::books_of(gate, &member).is_anywhere() {
                     self.enter(part, None, depth, true);
                 }
             }

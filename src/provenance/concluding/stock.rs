@@ -201,11 +201,11 @@ fn holder_of(gate: Gate<'_>, key: LotKey, depth: u32) -> Option<Symbol> {
     holders.next().is_none().then_some(*holder)
 }
 
-/// Whether a class lot of a serial was moved or used by quantity, so that nobody says whether the serial went
+/// Whether the class lot that a serial is in was moved or used by quantity, so that nobody says whether the serial went
 /// along.
 fn moves_unnamed(gate: Gate<'_>, history: &History) -> bool {
     let takes = |role: Role| role.moves() || role.uses() || role == Role::Consumed;
-    history.classes.iter().any(|class| {
+    history.classes.last().is_some_and(|class| {
         let class = history::of(gate, *class);
         super::books_of(gate, &class).may_have_taken_named(&class, takes)
     })

@@ -13,11 +13,11 @@
 //! Of several reports under one id the first of a feed counts; reports of different keys stand beside each
 //! other, contested.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
     super::{
-        amount::{Exact, Tally},
+        amount::{Amount, Exact, Tally},
         filing::{
             fact::Role,
             span::{LotKey, Span},
@@ -285,6 +285,8 @@ impl Gate<'_> {
         let signer = self.actor(target);
         for (_, moments) in self.said_about(target) {
             let (mut left, mut taken) = (Tally::default(), Tally::default());
+            // Of shipments what their receivers took; what nobody received nobody relies on.
+            let mut shipped: BTreeMap<u32, (Tally, Tally)> = BTreeMap::new();
             let mut left_members: Vec<Span> = Vec::new();
             let mut taken_members: Vec<Span> = Vec::new();
             for moment in &moments {
@@ -298,9 +300,39 @@ impl Gate<'_> {
                     }
                     left_members.extend(moment.member);
                     left.add(self.moment_amount(moment).as_ref());
-                } else if takes(moment.role) && own == made {
+                } else if made && takes(moment.role) && own {
+                    let to = self.fact(fact).reading.to.named();
+                    let amount = self.moment_amount(moment);
+                    match to {
+                        Some(to) => shipped.entry(to.index()).or_default().0.add(amount.as_ref()),
+                        None => taken.add(amount.as_ref()),
+                    }
+                } else if made && moment.role == Role::Taken && !own {
+                    taken_members.extend(moment.member);
+                    let by = self.actor(fact).index();
+                    shipped
+                        .entry(by)
+                        .or_default()
+                        .1
+                        .add(self.moment_amount(moment).as_ref());
+                } else if !made && takes(moment.role) && !own {
                     taken_members.extend(moment.member);
                     taken.add(self.moment_amount(moment).as_ref());
+                }
+            }
+            for (sent, received) in shipped.values() {
+                taken.unknown |= sent.unknown || received.unknown;
+                for amount in sent.amounts() {
+                    let got = received
+                        .sums
+                        .get(&amount.unit)
+                        .cloned()
+                        .unwrap_or_else(Exact::zero);
+                    let value = amount.value.min(got);
+                    taken.add(Some(&Amount {
+                        value,
+                        unit: amount.unit,
+                    }));
                 }
             }
             let named = taken_members.iter().all(|taken| {
