@@ -28,6 +28,7 @@ use super::{
     history::History,
     making::{self, Made},
     measure::Measure,
+    repeated,
 };
 
 /// An amount between two bounds, in the unit of the books.
@@ -322,11 +323,13 @@ impl Books {
             takings: Vec::new(),
             relays: Vec::new(),
             returns: Vec::new(),
+            taken_out: Vec::new(),
             late_withdrawals: Vec::new(),
             built_in: BTreeMap::new(),
             contained: BTreeMap::new(),
         };
         clerk.open(&made);
+        clerk.open_thing_from_outside();
         clerk.post();
         let over_carried = clerk.over_carried();
         let (in_transit, over_receipts) = clerk.settle();
@@ -402,6 +405,15 @@ struct Taking {
     place: Symbol,
 }
 
+/// What came out of a parent.
+#[derive(Clone, Debug)]
+struct TakenOut {
+    parent: Option<LotKey>,
+    party: Symbol,
+    /// Index among what came into the party's account.
+    entry: usize,
+}
+
 /// Keeps the books.
 struct Clerk<'a> {
     gate: Gate<'a>,
@@ -418,6 +430,7 @@ struct Clerk<'a> {
     takings: Vec<Taking>,
     relays: Vec<Relay>,
     returns: Vec<Return>,
+    taken_out: Vec<TakenOut>,
     late_withdrawals: Vec<LateWithdrawal>,
     built_in: BTreeMap<String, (LotKey, Symbol, Range)>,
     contained: BTreeMap<String, (LotKey, Option<Symbol>, Range)>,
@@ -447,6 +460,39 @@ impl Clerk<'_> {
             if self.is_flow(moment) && moment.role == Role::Handed {
                 let to = self.gate.fact(moment.touch.fact).reading.to.named();
                 self.open_for(to.unwrap_or_else(|| self.gate.actor(moment.touch.fact)));
+            }
+        }
+    }
+
+    /// A thing that nobody made here, a tray, was with its sender whenever he ships it, however it came to him.
+    fn open_thing_from_outside(&mut self) {
+        if !self.outside || !self.history.is_serial {
+            return;
+        }
+        let mut holder = None;
+        for moment in &self.history.moments {
+            let reading = &self.gate.fact(moment.touch.fact).reading;
+            let actor = self.gate.actor(moment.touch.fact);
+            if !self.is_flow(moment) || self.carriers.contains(&actor) {
+                continue;
+            }
+            match moment.role {
+                Role::Taken | Role::Opening | Role::Returned => holder = Some(actor),
+                Role::Handed => holder = Some(reading.to.named().unwrap_or(actor)),
+                Role::Sent => {
+                    if holder != Some(actor) {
+                        let had = Entry {
+                            fact: moment.touch.fact,
+                            role: Role::Opening,
+                            amount: Some(Exact::whole(1)),
+                            place: reading.facility,
+                            named: true,
+                        };
+                        self.book(actor, true, had);
+                    }
+                    holder = None;
+                }
+                _ => {}
             }
         }
     }
@@ -550,10 +596,13 @@ impl Clerk<'_> {
 
     /// Posts every moment.
     fn post(&mut self) {
-        // Copies: the history is borrowed, the accounts change.
-        for moment in &self.history.moments {
-            self.post_one(moment);
+        let repeated = repeated::of(self.gate, self.history, self.measure);
+        for (index, moment) in self.history.moments.iter().enumerate() {
+            if !repeated.contains(&index) {
+                self.post_one(moment);
+            }
         }
+        self.bound_what_was_taken_out();
     }
 
     fn post_one(&mut self, moment: &Moment) {
@@ -777,15 +826,63 @@ impl Clerk<'_> {
     }
 
     fn take_out(&mut self, parent: Option<LotKey>, by: Symbol, entry: Entry) {
-        if let Some(parent) = parent
-            && let Some(row) = self.built_in.get_mut(&self.gate.name(parent))
-        {
-            let mut taken = Range::nothing();
-            taken.add(entry.amount.as_ref());
-            row.2 = row.2.less(&taken);
-        }
         let party = self.account_of(by);
+        self.taken_out.push(TakenOut {
+            parent,
+            party,
+            entry: self
+                .accounts
+                .get(&party)
+                .map_or(0, |account| account.inflow.len()),
+        });
         self.book(party, true, entry);
+    }
+
+    /// Of what is taken apart no more comes out than went in: the rest would be out of nothing. Of a parent that
+    /// nobody here says he assembled, nobody knows what was in it.
+    fn bound_what_was_taken_out(&mut self) {
+        let gate = self.gate;
+        for taken in std::mem::take(&mut self.taken_out) {
+            let Some(account) = self.accounts.get_mut(&taken.party) else {
+                continue;
+            };
+            let entry = &mut account.inflow[taken.entry];
+            let Some(parent) = taken.parent else { continue };
+            let name = gate.name(parent);
+            let mut rows: Vec<&mut Range> = match self.built_in.get_mut(&name) {
+                Some((_, _, inside)) => vec![inside],
+                // A serial may be one of those that went in by number.
+                None if self.history.is_serial || !is_assembled(gate, parent) => continue,
+                // It lay deeper: in a part of the parent that names the lot.
+                None => self.built_in.values_mut().map(|(_, _, inside)| inside).collect(),
+            };
+            let mut inside = Range::nothing();
+            for row in &rows {
+                inside.join(row);
+            }
+            if let (Some(out), Some(most)) = (&mut entry.amount, &inside.at_most)
+                && *out > *most
+            {
+                let beyond = difference(out, most);
+                if !self.measure.is_within_tolerance(&beyond, out) {
+                    out.clone_from(most);
+                }
+            }
+            let mut out = entry.amount.clone().unwrap_or_default();
+            if let [row] = rows.as_mut_slice() {
+                let mut taken = Range::nothing();
+                taken.add(entry.amount.as_ref());
+                **row = row.less(&taken);
+                continue;
+            }
+            for row in rows {
+                let part = row.at_least.clone().min(out.clone());
+                let mut taken = Range::nothing();
+                taken.add(Some(&part));
+                *row = row.less(&taken);
+                out -= &part;
+            }
+        }
     }
 
     /// An opening balance is what its holder had of which nothing else is said: what receipts and makings up to
@@ -1236,6 +1333,14 @@ impl Clerk<'_> {
 }
 
 /// How much more one amount is than another; nothing if it is not.
+/// Whether anybody says that he assembled a parent.
+fn is_assembled(gate: Gate<'_>, parent: LotKey) -> bool {
+    let touches = gate.tracks.of(parent);
+    touches
+        .iter()
+        .any(|touch| gate.leg(*touch).role == Role::Parent && gate.counts(touch.fact))
+}
+
 fn difference(one: &Exact, other: &Exact) -> Exact {
     let mut more = one.clone();
     more -= other;

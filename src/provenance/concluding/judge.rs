@@ -204,7 +204,18 @@ impl Report<'_> {
         if measure::is_within_tolerance(&self.books.unit, &over, had) {
             return;
         }
-        let (gone, had) = (self.books.amount(gone), self.books.amount(had.clone()));
+        // What was taken out of a parent again is told as never used.
+        let back = account
+            .inflow
+            .iter()
+            .filter(|entry| matches!(entry.role, Role::Removed | Role::Dismantled))
+            .filter_map(|entry| entry.amount.as_ref());
+        let mut had = had.clone();
+        for amount in back {
+            gone -= amount;
+            had -= amount;
+        }
+        let (gone, had) = (self.books.amount(gone), self.books.amount(had));
         let name = gate.symbols.name(party);
         // The maker's account is the lot's own; another's touches only what he made and passed on.
         let (kind, weighs_on, detail) = if account.makes {

@@ -22,6 +22,7 @@ mod notice;
 mod origin;
 pub(super) mod party;
 pub(super) mod product;
+mod repeated;
 pub(super) mod settled;
 pub(super) mod stock;
 pub(super) mod summary;

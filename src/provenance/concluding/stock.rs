@@ -59,7 +59,17 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History, books: &Books
         let Some(holder) = holder.filter(|_| !amount.is_nothing()) else {
             continue;
         };
+        let mut amount = amount.clone();
         if let Some((_, left)) = loose.get_mut(gate.symbols.name(holder)) {
+            // No more lies in there than its holder has: who used it did not always say that he unpacked it.
+            if let Some(most) = &left.at_most {
+                amount.at_least = amount.at_least.min(most.clone());
+                amount.at_most = Some(
+                    amount
+                        .at_most
+                        .map_or(most.clone(), |inside| inside.min(most.clone())),
+                );
+            }
             left.at_least -= &amount.at_least;
             if left.at_least.is_negative() {
                 left.at_least = Exact::zero();
@@ -71,13 +81,16 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History, books: &Books
                 }
             }
         }
+        if amount.is_nothing() {
+            continue;
+        }
         let place = books.accounts.get(&holder).and_then(place_of);
         rows.push(row(
             gate,
             books,
             (Some(holder), place),
             Some(container.clone()),
-            amount,
+            &amount,
         ));
     }
     for (parent, (key, by, amount)) in &books.built_in {

@@ -460,7 +460,6 @@ fn a_merge_voided_after_it_was_used() {
 }
 
 #[test]
-#[ignore = "wrong: rule 2: stock cell1#S1 = pack 1 piece in cell9#TRAY | pack 1 piece in pack1#P"]
 fn packing_voided_after_the_tray_was_received() {
     holds(
         "cell mk 03-01 commissioned facility=cell serials=cell1#S1..4
