@@ -248,25 +248,28 @@ impl Books {
         class: &History,
         takes: impl Fn(Role) -> bool,
     ) -> HashSet<Symbol, BySymbol> {
-        let mut members: Vec<Span> = class
-            .moments
-            .iter()
-            .filter(|moment| moment.role.makes())
-            .filter_map(|moment| moment.member)
-            .collect();
-        members.sort_unstable_by_key(|span| (span.stem.index(), span.width, span.first));
-        members.dedup();
-        let named = Exact::whole(members.iter().map(|span| span.count()).sum());
-        let takes = &takes;
+        let named = named_members(class);
+        let passed_on = self.took_named(&named, |_| true, &HashSet::default());
+        self.took_named(&named, takes, &passed_on)
+    }
+
+    /// What somebody got by number from one of `passed_on` may be named pieces too.
+    fn took_named(
+        &self,
+        named: &Exact,
+        takes: impl Fn(Role) -> bool,
+        passed_on: &HashSet<Symbol, BySymbol>,
+    ) -> HashSet<Symbol, BySymbol> {
         // Each holder's own: who was given named pieces alone has no others.
-        let took_named = |account: &Account| {
+        let took_named = |party: Symbol, account: &Account| {
             let is_making =
                 |entry: &&Entry| matches!(entry.role, Role::Made | Role::Output | Role::Class | Role::Parent);
+            let from_others = passed_on.iter().any(|other| *other != party);
             let (mut made, mut other, mut gone) = (Range::nothing(), Range::nothing(), Range::nothing());
             for entry in &account.inflow {
                 if is_making(&entry) {
                     made.add(entry.amount.as_ref());
-                } else if !entry.named {
+                } else if !entry.named && !(from_others && entry.role == Role::Taken) {
                     other.add(entry.amount.as_ref());
                 }
             }
@@ -277,15 +280,28 @@ impl Books {
             for entry in drawn {
                 gone.add(entry.amount.as_ref());
             }
-            let mut without_name = difference(&made.at_least, &named);
+            let mut without_name = difference(&made.at_least, named);
             without_name += &other.at_least;
             gone.at_most.is_none_or(|gone| gone > without_name)
         };
         self.accounts
             .iter()
-            .filter(|(_, account)| took_named(account))
+            .filter(|(party, account)| took_named(**party, account))
             .map(|(party, _)| *party)
             .collect()
+    }
+
+    /// Who has, or may have got by number, the one thing that these books are about: somebody has it of whom
+    /// others got pieces of its class by number.
+    pub(in crate::provenance) fn may_be_with(
+        &self,
+        party: Symbol,
+        passed_on: &HashSet<Symbol, BySymbol>,
+    ) -> bool {
+        self.accounts.contains_key(&party)
+            || self.accounts.iter().any(|(holder, account)| {
+                *holder != party && passed_on.contains(holder) && !account.on_hand().is_nothing()
+            })
     }
 
     /// Which flows went into something, were built in (and not taken out) or used up.
@@ -1333,6 +1349,19 @@ impl Clerk<'_> {
 }
 
 /// How much more one amount is than another; nothing if it is not.
+/// How many members of a class lot have names.
+fn named_members(class: &History) -> Exact {
+    let mut members: Vec<Span> = class
+        .moments
+        .iter()
+        .filter(|moment| moment.role.makes())
+        .filter_map(|moment| moment.member)
+        .collect();
+    members.sort_unstable_by_key(|span| (span.stem.index(), span.width, span.first));
+    members.dedup();
+    Exact::whole(members.iter().map(|span| span.count()).sum())
+}
+
 /// Whether anybody says that he assembled a parent.
 fn is_assembled(gate: Gate<'_>, parent: LotKey) -> bool {
     let touches = gate.tracks.of(parent);

@@ -511,7 +511,9 @@ impl Walk<'_> {
                 && let Some(class) = gate.leg_in(other, Role::Class).map(|leg| leg.span)
                 && history::of(gate, class.key()).admits(other)
             {
+                // What these members are, the class lot is too, as far as it came into being by them.
                 self.mention(class, depth, unsure || late);
+                self.enter_by(class, other, depth, unsure || late);
             }
         }
     }
@@ -562,10 +564,11 @@ impl Walk<'_> {
         if let Some(class) = history.classes.last() {
             let class = history::of(gate, *class);
             let took = who_used_named(gate, &class);
+            let passed_on = who_let_go_of_named(gate, &class);
             for moment in class.direct() {
                 let user = gate.actor(moment.touch.fact);
-                // Only who has had the serial can have used it.
-                let had = took.contains(&user) && books.accounts.contains_key(&user);
+                // Only who has had the serial, or may have got it unnamed, can have used it.
+                let had = took.contains(&user) && books.may_be_with(user, &passed_on);
                 if moment.role.uses() && had {
                     self.follow_use(moment.touch.fact, depth, true);
                 }
@@ -589,12 +592,13 @@ impl Walk<'_> {
             .collect();
         // In order of facts, as moments are, each once.
         joined.dedup();
+        let passed_on = who_let_go_of_named(gate, class);
         for join in joined {
             for part in self.pieces(gate.leg(join).span) {
                 let member = history::of(gate, part.key());
                 let is_in = member.classes.last() == Some(&class.key);
                 let books = super::books_of(gate, &member);
-                if is_in && books.is_anywhere() && books.accounts.contains_key(&user) {
+                if is_in && books.is_anywhere() && books.may_be_with(user, &passed_on) {
                     self.enter(part, None, depth, true);
                 }
             }
@@ -741,6 +745,11 @@ struct WentIn {
 fn who_used_named(gate: Gate<'_>, class: &History) -> HashSet<Symbol, BySymbol> {
     let takes = |role: Role| role.uses() || role == Role::Consumed;
     super::books_of(gate, class).holders_who_took_named(class, takes)
+}
+
+/// Who used or gave away more of a class lot by quantity than he had pieces without a name.
+fn who_let_go_of_named(gate: Gate<'_>, class: &History) -> HashSet<Symbol, BySymbol> {
+    super::books_of(gate, class).holders_who_took_named(class, |_| true)
 }
 
 /// A run is complete if one of its events claims it and none denies it.

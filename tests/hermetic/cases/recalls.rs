@@ -95,7 +95,6 @@ fn holder_recall_does_not_reach_the_maker() {
 }
 
 #[test]
-#[ignore = "wrong: rule 3: down cell1/E = cell2#S1..cell2#S4, cell2/L, pack1#P?"]
 fn recall_of_an_input_reaches_a_class_lot_used_by_quantity() {
     holds(
         "cell mk 03-01 commissioned facility=cell items=cell1/E:10KGM
