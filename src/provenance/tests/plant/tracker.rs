@@ -31,10 +31,26 @@ type Heap = (String, Whose);
 
 #[derive(Clone, Debug, Default)]
 struct Content {
-    amount: Decimal,
+    there: Decimal,
     states: Vec<usize>,
-    /// States that took more than there was, and how much they still lack.
-    short: Vec<(usize, Decimal)>,
+    /// What was taken before it came.
+    short: Vec<Short>,
+}
+
+/// A state that took more than there was.
+#[derive(Clone, Debug)]
+struct Short {
+    into: usize,
+    lacks: Decimal,
+    /// The event that took it; what the same event puts back is not what it took.
+    event: usize,
+}
+
+impl Content {
+    /// What came less what was taken.
+    fn amount(&self) -> Decimal {
+        self.there - self.short.iter().map(|short| short.lacks).sum::<Decimal>()
+    }
 }
 
 /// What a set of events adds up to.
@@ -46,6 +62,9 @@ struct Tracker {
     edges: Vec<(usize, usize)>,
     /// The lots that serials were of, the last one last.
     classes: BTreeMap<String, Vec<String>>,
+    /// Serials that count among the members of the lot in which they were made.
+    counted: BTreeSet<String>,
+    event: usize,
     runs: BTreeMap<String, usize>,
     /// Parents that something was built into.
     built: BTreeSet<String>,
@@ -63,14 +82,18 @@ impl Tracker {
     /// Takes from a heap for what `into` is the state of.
     fn take(&mut self, thing: &str, whose: &Whose, amount: Decimal, into: usize) {
         let heap = self.heaps.entry((thing.to_owned(), whose.clone())).or_default();
-        if heap.amount > Decimal::ZERO {
+        if heap.there > Decimal::ZERO {
             self.edges.extend(heap.states.last().map(|state| (*state, into)));
         }
-        if heap.amount < amount {
-            let there = heap.amount.max(Decimal::ZERO);
-            heap.short.push((into, amount - there));
+        let taken = heap.there.min(amount);
+        heap.there -= taken;
+        if taken < amount {
+            heap.short.push(Short {
+                into,
+                lacks: amount - taken,
+                event: self.event,
+            });
         }
-        heap.amount -= amount;
     }
 
     /// Puts onto a heap what comes from `from`.
@@ -78,24 +101,23 @@ impl Tracker {
         let state = self.state(Some(thing));
         self.edges.extend(from.map(|from| (from, state)));
         let heap = self.heaps.entry((thing.to_owned(), whose.clone())).or_default();
-        if heap.amount > Decimal::ZERO {
+        if heap.there > Decimal::ZERO {
             self.edges
                 .extend(heap.states.last().map(|before| (*before, state)));
         }
         heap.states.push(state);
-        heap.amount += amount;
         let mut left = amount;
-        while left > Decimal::ZERO
-            && let Some((into, lacks)) = heap.short.first_mut()
-        {
-            self.edges.push((state, *into));
-            let paid = left.min(*lacks);
-            left -= paid;
-            *lacks -= paid;
-            if lacks.is_zero() {
-                heap.short.remove(0);
+        for short in heap.short.iter_mut().filter(|short| short.event != self.event) {
+            if left.is_zero() {
+                break;
             }
+            self.edges.push((state, short.into));
+            let paid = left.min(short.lacks);
+            left -= paid;
+            short.lacks -= paid;
         }
+        heap.short.retain(|short| !short.lacks.is_zero());
+        heap.there += left;
     }
 
     /// From one heap to another.
@@ -107,11 +129,14 @@ impl Tracker {
 
     /// What was taken by number and never came may be any member that was there.
     fn settle(&mut self) {
-        let short: Vec<(Heap, Vec<(usize, Decimal)>)> = self
+        let short: Vec<(Heap, Vec<usize>)> = self
             .heaps
             .iter()
             .filter(|(_, content)| !content.short.is_empty())
-            .map(|(heap, content)| (heap.clone(), content.short.clone()))
+            .map(|(heap, content)| {
+                let into = content.short.iter().map(|short| short.into).collect();
+                (heap.clone(), into)
+            })
             .collect();
         for ((lot, whose), short) in short {
             let members = self.classes.iter().filter(|(_, classes)| classes.contains(&lot));
@@ -119,17 +144,17 @@ impl Tracker {
                 .filter_map(|(serial, _)| self.heaps.get(&(serial.clone(), whose.clone())))
                 .flat_map(|content| content.states.clone())
                 .collect();
-            for (into, _) in short {
-                // A lot is not made of its own members, but what it went into is.
-                let is_lot = self.labels[into].as_deref() == Some(lot.as_str());
-                let after = self
-                    .edges
-                    .iter()
-                    .filter(|(from, _)| is_lot && *from == into)
-                    .map(|(_, to)| *to);
-                let targets: Vec<usize> = if is_lot { after.collect() } else { vec![into] };
-                for target in targets {
-                    self.edges.extend(states.iter().map(|state| (*state, target)));
+            // A lot is not made of its own members, but what it went into is.
+            let (mut open, mut seen) = (short, BTreeSet::new());
+            while let Some(into) = open.pop() {
+                if !seen.insert(into) {
+                    continue;
+                }
+                if self.labels[into].as_deref() == Some(lot.as_str()) {
+                    let after = self.edges.iter().filter(|(from, _)| *from == into);
+                    open.extend(after.map(|(_, to)| *to));
+                } else {
+                    self.edges.extend(states.iter().map(|state| (*state, into)));
                 }
             }
         }
@@ -148,7 +173,7 @@ impl Tracker {
             if let Whose::Party(party) = whose
                 && (held == thing || is_member())
             {
-                *stock.entry(party).or_default() += content.amount;
+                *stock.entry(party).or_default() += content.amount();
             }
         }
         stock

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message as _;
 use rust_decimal::Decimal;
 
-use super::{super::arrival::Arrived, Load, Tracker, Whose, amount, items, loads, serials};
+use super::{super::arrival::Arrived, Content, Load, Tracker, Whose, amount, items, loads, serials};
 use crate::{
     provenance::tests::HOUR,
     wire::v1::{self, event::Kind},
@@ -66,12 +66,22 @@ impl Words {
                 event,
             })
             .collect();
-        let named = words.iter().filter_map(|word| match word.event.kind.as_ref()? {
-            Kind::Received(received) => Some(&received.shipment),
-            Kind::DeliveryRefused(refused) => Some(&refused.shipment),
-            _ => None,
+        let sent: BTreeSet<(&str, &str)> = words
+            .iter()
+            .filter_map(|word| match word.event.kind.as_ref()? {
+                Kind::Shipped(shipped) => Some((word.issuer.as_str(), shipped.shipment.as_str())),
+                _ => None,
+            })
+            .collect();
+        let named = words.iter().filter_map(|word| {
+            let id = match word.event.kind.as_ref()? {
+                Kind::Received(received) => &received.shipment,
+                Kind::DeliveryRefused(refused) => &refused.shipment,
+                _ => return None,
+            };
+            (!id.is_empty() && !sent.contains(&(word.issuer.as_str(), id.as_str()))).then(|| id.clone())
         });
-        let named = named.filter(|id| !id.is_empty()).cloned().collect();
+        let named = named.collect();
         let mut all = Self {
             said: words,
             named,
@@ -168,11 +178,13 @@ impl Words {
             .or_else(|| of(&|giver, sent| giver == receiver && from(&sent.consignee) && refused(sent)))
             .or_else(|| {
                 // What he could not have sent without this receipt comes from outside.
-                if !self.has_otherwise(receiver, thing, received) {
+                if !consignor.is_empty() || !self.has_otherwise(receiver, thing, received) {
                     return None;
                 }
                 let mine = self.latest(thing, at, &|giver, _| giver == receiver)?;
-                Some(Whose::Party(mine.consignee.clone()))
+                let came = self.got(&mine.consignee, thing);
+                let back = amount_of(&loads(&received.items, &received.serials), thing);
+                (back <= came).then(|| Whose::Party(mine.consignee.clone()))
             })
     }
 
@@ -208,6 +220,23 @@ impl Words {
         })
     }
 
+    /// How much of a thing a party received.
+    fn got(&self, party: &str, thing: &str) -> Decimal {
+        let theirs = self.said.iter().filter(|word| word.issuer == party);
+        theirs
+            .filter_map(|word| match word.event.kind.as_ref()? {
+                Kind::Received(received) => {
+                    let mut all = loads(&received.items, &received.serials);
+                    for unit in &received.units {
+                        all.extend(self.pallets.get(unit).into_iter().flatten().flatten().cloned());
+                    }
+                    Some(amount_of(&all, thing))
+                }
+                _ => None,
+            })
+            .sum()
+    }
+
     /// What of a shipment that both sides name did not arrive.
     fn outstanding(&self, id: &str) -> BTreeMap<String, Decimal> {
         let mut left: BTreeMap<String, Decimal> = BTreeMap::new();
@@ -230,6 +259,10 @@ impl Words {
     }
 }
 
+fn amount_of(loads: &[Load], thing: &str) -> Decimal {
+    loads.iter().filter(|load| load.0 == thing).map(|load| load.1).sum()
+}
+
 /// What a log adds up to.
 pub(super) fn track(log: &[Arrived]) -> Tracker {
     let words = Words::of(log);
@@ -237,6 +270,7 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
     let mut departures: BTreeMap<&str, usize> = BTreeMap::new();
     let mut standing: BTreeMap<&str, Vec<Load>> = BTreeMap::new();
     for word in &words.said {
+        tracker.event += 1;
         let party = Whose::Party(word.issuer.clone());
         let at = word.event.event_time;
         match word.event.kind.as_ref().expect("events were checked") {
@@ -254,7 +288,7 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
                     let here = tracker
                         .heaps
                         .get(&(load.0.clone(), party.clone()))
-                        .map_or(Decimal::ZERO, |heap| heap.amount);
+                        .map_or(Decimal::ZERO, Content::amount);
                     if here < load.1 {
                         tracker.put(&load.0, &party, load.1 - here, None);
                     }
@@ -399,15 +433,15 @@ impl Tracker {
             }
             let state = self.state((!class.is_empty()).then_some(class));
             self.edges.extend(from.map(|from| (from, state)));
-            let first = !self.classes.contains_key(serial);
             if !class.is_empty() {
-                if first {
+                // A lot that is made in the same step, or before, has it among its pieces.
+                let is_counted = from.is_none() || lots.iter().any(|(lot, _)| lot == class);
+                if is_counted && self.counted.insert(serial.clone()) {
                     self.take(class, party, *one, state);
                 }
-                self.classes
-                    .entry(serial.clone())
-                    .or_default()
-                    .push(class.to_owned());
+                let classes = self.classes.entry(serial.clone()).or_default();
+                // Where it was made is the first of its lots, whatever a clock says.
+                classes.insert(if is_counted { 0 } else { classes.len() }, class.to_owned());
             }
             // A number for something that will be built says nothing yet.
             if !class.is_empty() || from.is_some() {
