@@ -74,7 +74,7 @@ impl Range {
     }
 
     /// Adds a range.
-    fn join(&mut self, other: &Self) {
+    pub(super) fn join(&mut self, other: &Self) {
         self.at_least += &other.at_least;
         self.at_most = match (self.at_most.take(), &other.at_most) {
             (Some(mut sum), Some(most)) => {
@@ -217,6 +217,15 @@ impl Books {
         }
     }
 
+    /// Whether anybody still has some of the lot, or it is on its way.
+    pub(in crate::provenance) fn is_anywhere(&self) -> bool {
+        !self.in_transit.is_empty()
+            || self
+                .accounts
+                .values()
+                .any(|account| !account.on_hand().is_nothing())
+    }
+
     /// How much room they take, in entries.
     pub(in crate::provenance) fn weight(&self) -> usize {
         let entries = self
@@ -254,7 +263,7 @@ impl Books {
                 drawn.add(entry.amount.as_ref());
             }
         }
-        let Some(made) = &self.made.total.at_most else {
+        let Some(made) = &self.made.came_in.at_most else {
             return true;
         };
         match &drawn.at_most {
@@ -290,11 +299,13 @@ impl Books {
             gate,
             history,
             measure: &measure,
+            outside: made.is_from_outside(history),
             carriers: carriers(gate, history),
             accounts: HashMap::default(),
             shipments: Vec::new(),
             takings: Vec::new(),
             relays: Vec::new(),
+            returns: Vec::new(),
             late_withdrawals: Vec::new(),
             built_in: BTreeMap::new(),
             contained: BTreeMap::new(),
@@ -331,10 +342,22 @@ struct Shipment {
     to: Option<Symbol>,
     reference: Symbol,
     amount: Option<Exact>,
+    time: i64,
     /// What of it came back to the sender: refused, withdrawn, lapsed, received again.
     back: Option<Exact>,
     /// On whose word it did: facts of the sender alone.
     withdrawn_by: Vec<u32>,
+    /// Withdrawn by its number alone: that means what is still under way.
+    as_a_whole: bool,
+}
+
+/// What was refused at the door, withdrawn or lapsed: the sender's again.
+#[derive(Clone, Debug)]
+struct Return {
+    by: Symbol,
+    reference: Symbol,
+    amount: Option<Exact>,
+    fact: u32,
 }
 
 /// What passed through a carrier's hands.
@@ -351,6 +374,7 @@ struct Relay {
 #[derive(Clone, Debug)]
 struct Taking {
     by: Symbol,
+    from: Option<Symbol>,
     reference: Symbol,
     amount: Option<Exact>,
     fact: u32,
@@ -362,12 +386,15 @@ struct Clerk<'a> {
     gate: Gate<'a>,
     history: &'a History,
     measure: &'a Measure,
+    /// Whether nobody says that he made the lot, but for what was put back into it.
+    outside: bool,
     /// Who carries the lot to others and has none of it himself: his movements are those of what he carries.
     carriers: HashSet<Symbol, BySymbol>,
     accounts: HashMap<Symbol, Account, BySymbol>,
     shipments: Vec<Shipment>,
     takings: Vec<Taking>,
     relays: Vec<Relay>,
+    returns: Vec<Return>,
     late_withdrawals: Vec<LateWithdrawal>,
     built_in: BTreeMap<String, (LotKey, Symbol, Range)>,
     contained: BTreeMap<String, (LotKey, Option<Symbol>, Range)>,
@@ -436,12 +463,13 @@ impl Clerk<'_> {
     }
 
     /// On whose account what a fact took out is booked: who acts, or for whom and where, whoever has some.
-    fn charged(&self, fact: u32) -> Symbol {
+    fn charged(&self, fact: u32, amount: Option<&Exact>) -> Symbol {
         let actor = self.gate.actor(fact);
         let operator = self.gate.operator(fact);
         let principal = self.gate.fact(fact).reading.principal.named();
         let kept_for_actor = operator != actor
             && self.accounts.contains_key(&operator)
+            && amount.is_none_or(|amount| self.available(self.account_of(actor)) < *amount)
             && self.shipments.iter().any(|shipment| {
                 shipment.to == Some(operator)
                     && (shipment.from == actor || shipment.from == self.account_of(actor))
@@ -454,6 +482,33 @@ impl Clerk<'_> {
             .flatten()
             .find(|party| self.accounts.contains_key(party))
             .unwrap_or_else(|| self.account_of(actor))
+    }
+
+    /// What a party has as far as it is booked; what is not stated counts as nothing.
+    fn available(&self, party: Symbol) -> Exact {
+        let mut available = Exact::zero();
+        if let Some(account) = self.accounts.get(&party) {
+            available += &account.total_in().at_least;
+            available -= &account.total_out().at_least;
+        }
+        let nothing = Exact::zero();
+        for taking in self.takings.iter().filter(|taking| taking.by == party) {
+            available += taking.amount.as_ref().unwrap_or(&nothing);
+        }
+        for shipment in self.shipments.iter().filter(|shipment| shipment.from == party) {
+            available += shipment.back.as_ref().unwrap_or(&nothing);
+        }
+        let is_his = |one: &&Return| {
+            one.by == party
+                || self
+                    .shipments
+                    .iter()
+                    .any(|shipment| shipment.from == party && shipment.to == Some(one.by))
+        };
+        for one in self.returns.iter().filter(is_his) {
+            available += one.amount.as_ref().unwrap_or(&nothing);
+        }
+        available
     }
 
     fn book(&mut self, party: Symbol, inward: bool, entry: Entry) {
@@ -493,7 +548,7 @@ impl Clerk<'_> {
         let flow = self.is_flow(moment);
         match moment.role {
             Role::Input | Role::Child | Role::Consumed if moment.via.is_none() => {
-                let party = self.charged(fact);
+                let party = self.charged(fact, amount.as_ref());
                 if read.not_compared {
                     self.note_incomparable(party);
                 }
@@ -526,7 +581,7 @@ impl Clerk<'_> {
                 self.move_contents(moment, None);
             }
             Role::Sent if flow => {
-                let party = self.charged(fact);
+                let party = self.charged(fact, amount.as_ref());
                 if read.not_compared {
                     self.note_incomparable(party);
                 }
@@ -544,6 +599,8 @@ impl Clerk<'_> {
                     to: reading.to.named(),
                     reference: reading.reference,
                     back: withdrawn.and_then(|_| amount.clone()),
+                    time: gate.fact(fact).event_time,
+                    as_a_whole: withdrawn.is_some(),
                     withdrawn_by: withdrawn.into_iter().collect(),
                     amount,
                 });
@@ -556,6 +613,7 @@ impl Clerk<'_> {
                 }
                 self.takings.push(Taking {
                     by: actor,
+                    from: reading.from.named(),
                     reference: reading.reference,
                     amount,
                     fact,
@@ -563,7 +621,12 @@ impl Clerk<'_> {
                 });
                 self.move_contents(moment, Some(actor));
             }
-            Role::Returned if flow => self.give_back(moment, amount),
+            Role::Returned if flow => self.returns.push(Return {
+                by: actor,
+                reference: reading.reference,
+                amount,
+                fact,
+            }),
             Role::Handed if flow => {
                 self.hand_over(moment, entry);
             }
@@ -615,16 +678,17 @@ impl Clerk<'_> {
         if given_by_carrier && !taken_by_carrier && actor == to {
             self.takings.push(Taking {
                 by: to,
+                from: Some(giver),
                 reference: Symbol::NONE,
                 amount: entry.amount,
                 fact,
                 place: entry.place,
             });
         } else if !given_by_carrier && !taken_by_carrier {
-            let from = reading
-                .from
-                .named()
-                .map_or_else(|| self.charged(fact), |from| self.account_of(from));
+            let from = reading.from.named().map_or_else(
+                || self.charged(fact, entry.amount.as_ref()),
+                |from| self.account_of(from),
+            );
             self.book(from, false, entry.clone());
             // Who also books a receipt tells of one arrival twice.
             if self.books_receipts(to) {
@@ -633,7 +697,9 @@ impl Clerk<'_> {
                     to: Some(to),
                     reference: Symbol::NONE,
                     amount: entry.amount,
+                    time: gate.fact(fact).event_time,
                     back: None,
+                    as_a_whole: false,
                     withdrawn_by: Vec::new(),
                 });
             } else {
@@ -703,46 +769,6 @@ impl Clerk<'_> {
         });
         self.book(party, true, entry);
     }
-
-    /// Refused at the door, withdrawn or lapsed: the sender's again.
-    fn give_back(&mut self, moment: &Moment, amount: Option<Exact>) {
-        let gate = self.gate;
-        let fact = moment.touch.fact;
-        let actor = gate.actor(fact);
-        let reference = gate.fact(fact).reading.reference;
-        let mut left = amount;
-        for shipment in &mut self.shipments {
-            let concerns = (shipment.from == actor
-                || shipment.to == Some(actor)
-                || shipment.to.is_none()
-                || self.carriers.contains(&actor))
-                && (reference == Symbol::NONE
-                    || shipment.reference == Symbol::NONE
-                    || shipment.reference == reference);
-            if !concerns {
-                continue;
-            }
-            if shipment.from == actor {
-                shipment.withdrawn_by.push(fact);
-            }
-            match (&mut left, &shipment.amount) {
-                (Some(left), Some(sent)) => {
-                    let mut room = sent.clone();
-                    room -= shipment.back.as_ref().unwrap_or(&Exact::zero());
-                    let part = room.min(left.clone());
-                    let mut back = shipment.back.take().unwrap_or_else(Exact::zero);
-                    back += &part;
-                    *left -= &part;
-                    shipment.back = Some(back);
-                    if left.is_zero() {
-                        return;
-                    }
-                }
-                // Some of it, nobody says how much: all of it may have come back.
-                (None, _) | (_, None) => shipment.back = shipment.amount.clone(),
-            }
-        }
-    }
 }
 
 impl Clerk<'_> {
@@ -758,6 +784,7 @@ impl Clerk<'_> {
             .into_iter()
             .filter_map(|name| self.gate.symbols.get(name))
             .collect();
+        self.give_back();
         let mut arrived: HashMap<Symbol, Range, BySymbol> = HashMap::default();
         let over_receipts = receivers
             .into_iter()
@@ -766,6 +793,58 @@ impl Clerk<'_> {
         self.keep_what_arrived(&arrived);
         self.book_back();
         (self.in_transit(arrived), over_receipts)
+    }
+
+    /// Puts what was refused, withdrawn or lapsed to the shipments that it can be of: of the same number if both
+    /// name one; first to what nobody received.
+    fn give_back(&mut self) {
+        let mut received: HashMap<Symbol, Exact, BySymbol> = HashMap::default();
+        for taking in &self.takings {
+            *received.entry(taking.by).or_insert_with(Exact::zero) +=
+                taking.amount.as_ref().unwrap_or(&Exact::zero());
+        }
+        for one in std::mem::take(&mut self.returns) {
+            let numbered =
+                |shipment: &Shipment| one.reference.is_some() && shipment.reference == one.reference;
+            let any_numbered = self.shipments.iter().any(numbered);
+            let by_carrier = self.carriers.contains(&one.by);
+            let mut left = one.amount.clone();
+            for not_received in [true, false] {
+                for shipment in &mut self.shipments {
+                    let concerns = (shipment.from == one.by
+                        || shipment.to == Some(one.by)
+                        || shipment.to.is_none()
+                        || by_carrier)
+                        && (!any_numbered || numbered(shipment));
+                    if !concerns || left.as_ref().is_some_and(Exact::is_zero) {
+                        continue;
+                    }
+                    let (Some(wanted), Some(sent)) = (&mut left, &shipment.amount) else {
+                        // Some of it, nobody says how much: all of it may have come back.
+                        shipment.back.clone_from(&shipment.amount);
+                        continue;
+                    };
+                    let mut room = difference(sent, shipment.back.as_ref().unwrap_or(&Exact::zero()));
+                    if not_received && let Some(got) = shipment.to.and_then(|to| received.get_mut(&to)) {
+                        // What arrived is of the shipments to its receiver in their order.
+                        let arrived = room.clone().min(got.clone());
+                        *got -= &arrived;
+                        room -= &arrived;
+                    }
+                    let part = room.min(wanted.clone());
+                    if part.is_zero() {
+                        continue;
+                    }
+                    if shipment.from == one.by {
+                        shipment.withdrawn_by.push(one.fact);
+                    }
+                    let mut back = shipment.back.take().unwrap_or_else(Exact::zero);
+                    back += &part;
+                    *wanted -= &part;
+                    shipment.back = Some(back);
+                }
+            }
+        }
     }
 
     /// What its receiver has received cannot be withdrawn: of shipments to one receiver no more comes back than
@@ -802,11 +881,14 @@ impl Clerk<'_> {
                     let part = back.clone().min(left.clone());
                     *back -= &part;
                     left -= &part;
-                    facts.extend(&shipment.withdrawn_by);
+                    // By its number alone what was left of it was withdrawn, of whichever lots.
+                    if !shipment.as_a_whole && !part.is_zero() {
+                        facts.extend(&shipment.withdrawn_by);
+                    }
                 }
             }
             let kept = difference(&beyond, &left);
-            if !kept.is_zero() {
+            if !kept.is_zero() && !facts.is_empty() {
                 self.late_withdrawals.push(LateWithdrawal { facts, beyond: kept });
             }
         }
@@ -884,13 +966,20 @@ impl Clerk<'_> {
             let more = difference(brought, shipped);
             offered.add(Some(&more));
         }
-        // What came beyond what was shipped to him is his own, back from where he sent it, as far as he sent any.
+        // What bears the number of his own shipment, or comes from whom he sent some that came back, is his own;
+        // so is what came beyond what was shipped to him, as far as he sent any.
+        let mut home = Exact::zero();
+        for taking in takings.iter().filter(|taking| self.comes_home(taking)) {
+            home += taking.amount.as_ref().unwrap_or(&Exact::zero());
+        }
+        let mut own = self.take_back(receiver, &home, &takings);
         let beyond = match &offered.at_most {
-            Some(offered) => difference(&received.at_least, offered),
+            Some(offered) => difference(&difference(&received.at_least, &own), offered),
             None => Exact::zero(),
         };
-        let own = self.take_back(receiver, &beyond);
-        let mut beyond = difference(&beyond, &own);
+        let more = self.take_back(receiver, &beyond, &takings);
+        own += &more;
+        let mut beyond = difference(&beyond, &more);
         beyond = beyond.max(self.over_by_number(receiver, &takings));
         let mut left_own = own.clone();
         let account = self.accounts.entry(receiver).or_default();
@@ -915,8 +1004,7 @@ impl Clerk<'_> {
             *most -= &own;
         }
         arrived.insert(receiver, from_others);
-        let outside = !self.history.makings.iter().any(|making| making.own_word);
-        if beyond.is_zero() || outside || self.measure.is_within_tolerance(&beyond, &received.at_least) {
+        if beyond.is_zero() || self.outside || self.measure.is_within_tolerance(&beyond, &received.at_least) {
             return None;
         }
         account.beyond_shipped = beyond.clone();
@@ -925,6 +1013,15 @@ impl Clerk<'_> {
             facts: takings.iter().map(|taking| taking.fact).collect(),
             shipped: difference(&received.at_least, &beyond),
             received: received.at_least,
+        })
+    }
+
+    /// Whether a receipt says that the receiver's own shipment came home.
+    fn comes_home(&self, taking: &Taking) -> bool {
+        self.shipments.iter().any(|shipment| {
+            shipment.from == taking.by
+                && (taking.reference.is_some() && shipment.reference == taking.reference
+                    || shipment.back.is_some() && taking.from.is_some() && taking.from == shipment.to)
         })
     }
 
@@ -960,26 +1057,43 @@ impl Clerk<'_> {
 
     /// Takes back up to `wanted` of what a party shipped: it came home, as refused, withdrawn or without papers.
     /// Returns how much that was.
-    fn take_back(&mut self, party: Symbol, wanted: &Exact) -> Exact {
+    fn take_back(&mut self, party: Symbol, wanted: &Exact, takings: &[Taking]) -> Exact {
+        let booked = |taking: &Taking| self.gate.fact(taking.fact).event_time;
+        // Of a lot that nobody made here a receipt may as well be the first that came in: then it came back only
+        // if it was booked after some was sent.
+        let mut wanted = wanted.clone();
+        let mut last = i64::MAX;
+        if self.outside {
+            let sent = self.shipments.iter().filter(|shipment| shipment.from == party);
+            let first = sent.map(|shipment| shipment.time).min().unwrap_or(i64::MAX);
+            let mut after = Exact::zero();
+            for taking in takings.iter().filter(|taking| booked(taking) >= first) {
+                after += taking.amount.as_ref().unwrap_or(&Exact::zero());
+            }
+            wanted = wanted.min(after);
+            last = takings.iter().map(booked).max().unwrap_or(i64::MIN);
+        }
         let mut left = wanted.clone();
-        for shipment in self
+        // What was refused or withdrawn comes home first.
+        let mut own: Vec<&mut Shipment> = self
             .shipments
             .iter_mut()
-            .filter(|shipment| shipment.from == party)
-        {
+            .filter(|shipment| shipment.from == party && shipment.time <= last)
+            .collect();
+        own.sort_by_key(|shipment| shipment.back.is_none());
+        for shipment in own {
             let Some(sent) = shipment.amount.clone() else {
                 continue;
             };
-            // What was refused or withdrawn is his already; receiving it brings it to his door.
             let back = shipment.back.clone().unwrap_or_else(Exact::zero);
-            let part = sent.min(left.clone());
+            let part = if back.is_zero() { sent } else { back.clone() }.min(left.clone());
             left -= &part;
             shipment.back = Some(back.max(part));
             if left.is_zero() {
                 break;
             }
         }
-        difference(wanted, &left)
+        difference(&wanted, &left)
     }
 
     /// Books what came back of shipments as not gone out.

@@ -293,16 +293,7 @@ impl Walk<'_> {
                 return;
             }
             let node = self.node(&history, piece, depth, possible);
-            self.met.insert(
-                piece,
-                Met {
-                    node: self.nodes.len(),
-                    depth,
-                    followed: vec![false; all],
-                    draws: HashSet::new(),
-                },
-            );
-            self.nodes.push(node);
+            self.add(piece, node, all);
             if entries.is_empty() {
                 self.queue.push_back((piece, entries));
                 return;
@@ -408,22 +399,22 @@ impl Walk<'_> {
                 }
             }
         }
-        // A serial that was only commissioned comes from wherever its class lot does.
-        if !has_inputs {
-            for class in &history.classes {
-                let joined = history
-                    .makings
-                    .iter()
-                    .map(|making| making.touch.fact)
-                    .find(|fact| {
-                        gate.leg_in(*fact, Role::Class)
-                            .is_some_and(|leg| leg.span.key() == *class)
-                    });
-                let source = history::of(gate, *class);
-                let origins = origins_of(gate, &source);
-                let behind = joined.map(|fact| origins.up_to(gate, gate.fact(fact).event_time));
-                self.enter((*class).into(), behind, depth, unsure);
-            }
+        // A serial that was only commissioned comes from wherever its class lot does; one that was sorted comes
+        // from the lots that it was in before, too.
+        let before = history.classes.len().saturating_sub(usize::from(has_inputs));
+        for class in history.classes.iter().take(before) {
+            let joined = history
+                .makings
+                .iter()
+                .map(|making| making.touch.fact)
+                .find(|fact| {
+                    gate.leg_in(*fact, Role::Class)
+                        .is_some_and(|leg| leg.span.key() == *class)
+                });
+            let source = history::of(gate, *class);
+            let origins = origins_of(gate, &source);
+            let behind = joined.map(|fact| origins.up_to(gate, gate.fact(fact).event_time));
+            self.enter((*class).into(), behind, depth, unsure);
         }
     }
 
@@ -442,8 +433,10 @@ impl Walk<'_> {
                 let made = moment
                     .joined
                     .filter(|joined| moment.role.makes() && self.joined_from(&origins, joined.fact, entries));
-                for part in made.map_or_else(Vec::new, |made| self.pieces(gate.leg(made).span)) {
-                    self.enter(part, None, depth, unsure);
+                if let Some(joined) = made {
+                    for part in self.pieces(gate.leg(joined).span) {
+                        self.enter_by(part, joined.fact, depth, unsure);
+                    }
                 }
                 continue;
             }
@@ -498,27 +491,64 @@ impl Walk<'_> {
                     continue;
                 }
                 for piece in self.pieces(leg.span) {
-                    let made = history::of(gate, piece.key());
-                    let origins = origins_of(gate, &made);
-                    // A lot for which the signer has no standing is none that this went into.
-                    let entry = origins.entries.iter().position(|entry| *entry == other);
-                    if let Some(at) = entry {
-                        self.enter(piece, Some(Entries::from([at])), depth, unsure || late);
-                    } else if made.admits(other) {
-                        self.enter(piece, None, depth, unsure || late);
-                    }
+                    self.enter_by(piece, other, depth, unsure || late);
                 }
             }
+            let names_members = |leg: &&Leg| leg.serial && leg.role.makes();
+            if gate
+                .fact(other)
+                .reading
+                .legs
+                .iter()
+                .any(|leg| names_members(&leg))
+                && let Some(class) = gate.leg_in(other, Role::Class).map(|leg| leg.span)
+                && history::of(gate, class.key()).admits(other)
+            {
+                self.mention(class, depth, unsure || late);
+            }
         }
+    }
+
+    /// Meets a lot by the making that a fact is. A lot over which the signer has no standing is none that he made.
+    fn enter_by(&mut self, piece: Span, making: u32, depth: u32, possible: bool) {
+        let made = history::of(self.gate, piece.key());
+        let origins = origins_of(self.gate, &made);
+        let entry = origins.entries.iter().position(|entry| *entry == making);
+        if let Some(at) = entry {
+            self.enter(piece, Some(Entries::from([at])), depth, possible);
+        } else if made.admits(making) {
+            self.enter(piece, None, depth, possible);
+        }
+    }
+
+    /// Meets the class lot of members that were met, without going on to its other members.
+    fn mention(&mut self, class: Span, depth: u32, possible: bool) {
+        let fresh = !self.met.contains_key(&class);
+        if fresh && depth <= self.bounds.depth_max && self.nodes.len() < self.bounds.nodes_max {
+            let history = history::of(self.gate, class.key());
+            let node = self.node(&history, class, depth, possible);
+            let all = origins_of(self.gate, &history).entries.len();
+            self.add(class, node, all);
+        }
+    }
+
+    fn add(&mut self, piece: Span, node: Node, makings: usize) {
+        self.met.insert(
+            piece,
+            Met {
+                node: self.nodes.len(),
+                depth: node.depth,
+                followed: vec![false; makings],
+                draws: HashSet::new(),
+            },
+        );
+        self.nodes.push(node);
     }
 
     /// A serial that nobody names afterwards may be in whatever was drawn from its class lot by quantity.
     fn drawn_unnamed(&mut self, history: &History, depth: u32) {
         let gate = self.gate;
-        let is_gone = history
-            .direct()
-            .any(|moment| moment.role.uses() || moment.role == Role::Consumed);
-        if !history.is_serial || is_gone {
+        if !history.is_serial || !super::books_of(gate, history).is_anywhere() {
             return;
         }
         for class in &history.classes {
@@ -551,10 +581,8 @@ impl Walk<'_> {
         joined.dedup();
         for join in joined {
             for part in self.pieces(gate.leg(join).span) {
-                let is_gone = history::of(gate, part.key())
-                    .direct()
-                    .any(|moment| moment.role.uses() || moment.role == Role::Consumed);
-                if !is_gone {
+                let member = history::of(gate, part.key());
+                if super::books_of(gate, &member).is_anywhere() {
                     self.enter(part, None, depth, true);
                 }
             }

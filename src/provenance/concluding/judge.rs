@@ -134,7 +134,7 @@ impl Report<'_> {
             return;
         }
         for (party, account) in accounts.into_values() {
-            let unexplained = account.inflow.is_empty() && !self.history.is_made();
+            let unexplained = account.inflow.is_empty() && self.books.made.is_from_outside(self.history);
             if account.not_compared || unexplained {
                 continue;
             }
@@ -149,7 +149,7 @@ impl Report<'_> {
     }
 
     fn spent_twice(&mut self, accounts: &BTreeMap<&str, (Symbol, &Account)>) {
-        let Some(mut had) = self.books.made.total.at_most.clone() else {
+        let Some(mut had) = self.books.made.came_in.at_most.clone() else {
             return;
         };
         let mut uses: Vec<Entry> = Vec::new();
@@ -361,7 +361,9 @@ impl Report<'_> {
                 continue;
             }
             let actor = gate.actor(fact);
-            let outside = history.owner.is_none() && gate.directory.has_namespaces(actor);
+            let outside = history.owner.is_none()
+                && gate.directory.has_namespaces(actor)
+                && !self.books.made.is_from_outside(history);
             if outside && making.role != Role::Parent {
                 self.add(
                     AnomalyKind::CommissionedOutsideNamespace,

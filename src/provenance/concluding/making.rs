@@ -43,8 +43,10 @@ pub(super) struct MadeEntry {
 #[derive(Debug)]
 pub(in crate::provenance) struct Made {
     pub(super) entries: Vec<MadeEntry>,
-    /// The sum.
+    /// How much ever came into being.
     pub(in crate::provenance) total: Range,
+    /// The same, and what came back out of steps that it had gone into.
+    pub(in crate::provenance) came_in: Range,
 }
 
 /// What was made of a lot, on the makings that count.
@@ -56,18 +58,18 @@ pub(super) fn of(gate: Gate<'_>, history: &History, measure: &Measure) -> Made {
         add_members(gate, history, measure, &mut entries);
         entries
     };
-    let mut total = Range::nothing();
-    for entry in entries.iter().filter(|entry| !entry.comes_back) {
-        total.at_least += &entry.amount.at_least;
-        total.at_most = match (total.at_most.take(), &entry.amount.at_most) {
-            (Some(mut sum), Some(most)) => {
-                sum += most;
-                Some(sum)
-            }
-            _ => None,
-        };
+    let (mut total, mut came_in) = (Range::nothing(), Range::nothing());
+    for entry in &entries {
+        came_in.join(&entry.amount);
+        if !entry.comes_back {
+            total.join(&entry.amount);
+        }
     }
-    Made { entries, total }
+    Made {
+        entries,
+        total,
+        came_in,
+    }
 }
 
 /// One piece each time that the thing came to be while it was not there: gone for more than clocks differ.
@@ -293,6 +295,16 @@ fn push_members(
 }
 
 impl Made {
+    /// Whether nobody says as his own word that he made any of the lot, but for what came back into it.
+    pub(super) fn is_from_outside(&self, history: &History) -> bool {
+        let made = history.makings.iter().filter(|making| making.own_word);
+        made.map(|making| making.touch.fact).all(|fact| {
+            self.entries
+                .iter()
+                .any(|entry| entry.fact == fact && entry.comes_back)
+        })
+    }
+
     /// Whether a fact brought some of it into being, and did not only name again what was there.
     pub(super) fn counts(&self, fact: u32) -> bool {
         self.entries.iter().any(|entry| entry.fact == fact)

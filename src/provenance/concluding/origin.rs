@@ -171,6 +171,8 @@ struct Lines<'a> {
     position: HashMap<u32, usize>,
     /// Shipments and hand-overs by receiver, in order; none: to nobody named.
     sent_to: HashMap<Option<Symbol>, Vec<u32>>,
+    /// Entries of a class lot all of whose pieces have names: what is drawn by quantity is sooner something else.
+    named: Entries,
     /// What a lot's own fact uses besides its books: parts of a run that feeds itself.
     feeds_itself: HashSet<u32>,
     followed: HashMap<Symbol, bool, BySymbol>,
@@ -200,9 +202,15 @@ impl<'a> Lines<'a> {
             .copied()
             .filter(|entry| gate.run_of(*entry).iter().any(|fact| uses.contains(fact)))
             .collect();
+        let named = (0..)
+            .zip(entries)
+            .filter(|(_, entry)| is_all_named(gate, history, **entry))
+            .map(|(at, _)| at)
+            .collect();
         Self {
             gate,
             books,
+            named,
             position: entries.iter().copied().zip(0..).collect(),
             sent_to,
             feeds_itself,
@@ -378,6 +386,11 @@ impl<'a> Lines<'a> {
                         .extend(filling.from.surely.iter().chain(&filling.from.possibly));
                 }
             }
+            let by_name = &behind.surely & &self.named;
+            if by_name.len() < behind.surely.len() {
+                behind.surely = &behind.surely - &by_name;
+                behind.possibly.extend(by_name);
+            }
             behind.possibly = &behind.possibly - &behind.surely;
             self.draws.insert(*fact, behind);
             if filled.is_some() && filled == drawn {
@@ -385,4 +398,19 @@ impl<'a> Lines<'a> {
             }
         }
     }
+}
+
+/// Whether a making of a class lot names every piece that it made.
+fn is_all_named(gate: Gate<'_>, history: &History, entry: u32) -> bool {
+    let legs = &gate.fact(entry).reading.legs;
+    let names: u64 = legs
+        .iter()
+        .filter(|leg| leg.serial && leg.role.makes())
+        .map(|leg| leg.span.count())
+        .sum();
+    let quantity = legs
+        .iter()
+        .find(|leg| !leg.serial && leg.role.makes() && leg.span.contains(history.key))
+        .and_then(|leg| gate.pieces_of(leg));
+    names > 0 && !history.is_serial && quantity.is_none_or(|quantity| quantity.value <= Exact::whole(names))
 }

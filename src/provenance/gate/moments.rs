@@ -168,6 +168,24 @@ impl Gate<'_> {
             .legs
             .iter()
             .any(|leg| leg.role.uses() && leg.span.contains(piece.key()));
+        let sent: Vec<u32> = moments
+            .iter()
+            .skip(from)
+            .filter(|moment| moment.role == Role::Sent)
+            .map(|moment| moment.touch.fact)
+            .collect();
+        // Who sorts what he received may book the receipt after that: it is still of the lot that it came from,
+        // unless he sent the serial away in between.
+        let received_before = |moment: &Moment, sorted: u32| {
+            let fact = moment.touch.fact;
+            moment.role == Role::Taken
+                && self.actor(fact) == self.actor(sorted)
+                && !sent.iter().any(|sent| {
+                    self.actor(*sent) == self.actor(sorted)
+                        && self.compare(*sent, sorted).is_gt()
+                        && self.compare(*sent, fact).is_lt()
+                })
+        };
         let mut at = 0;
         moments.retain_mut(|moment| {
             at += 1;
@@ -176,10 +194,13 @@ impl Gate<'_> {
             }
             let fact = moment.touch.fact;
             // What happened to a serial before it was sorted into this lot belongs to the lot it came from.
-            let early =
-                moved_in && (self.compare(fact, entry).is_lt() || (fact == entry && moment.role.uses()));
+            let early = moved_in
+                && (self.compare(fact, entry).is_lt()
+                    || (fact == entry && moment.role.uses())
+                    || received_before(moment, entry));
             let late = next.is_some_and(|next| {
-                self.compare(fact, next).is_gt() || (fact == next && !moment.role.uses())
+                let after = self.compare(fact, next).is_gt() && !received_before(moment, next);
+                after || (fact == next && !moment.role.uses())
             });
             moment.member = Some(piece);
             moment.joined = Some(joined);

@@ -76,11 +76,26 @@ impl Gate<'_> {
             })
             .filter(|(fact, class)| self.standing(*class).admits(*fact))
             .collect();
+        if joins.is_empty() {
+            return Vec::new();
+        }
         joins.sort_by(|a, b| self.compare(a.0, b.0));
+        // Who names the serial has to have standing over it, too: by itself, or as some of a lot that it is in.
+        let own = self.standing(serial);
+        let mut sure: Vec<LotKey> = joins
+            .iter()
+            .filter(|(fact, _)| own.admits(*fact))
+            .map(|(_, class)| *class)
+            .collect();
         let mut classes: Vec<LotKey> = Vec::new();
-        for (_, class) in joins {
-            if !classes.contains(&class) {
+        for (fact, class) in joins {
+            let given = || {
+                sure.iter()
+                    .any(|known| self.standing(*known).admits_member(fact, serial))
+            };
+            if !classes.contains(&class) && (sure.contains(&class) || given()) {
                 classes.push(class);
+                sure.push(class);
             }
         }
         classes

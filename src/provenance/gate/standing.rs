@@ -254,7 +254,7 @@ impl<'a> Closure<'a> {
             }
             let may = match self.owner {
                 Some(owner) => self.gate.is_owners_word(owner, fact),
-                None => moment.role.makes() && self.gate.is_own_word(fact),
+                None => moment.role.makes() && self.gate.is_own_word(fact) && self.is_nobodys(moment),
             };
             // The owner of the number speaks about making, product and recall; of custody only who has some.
             if may
@@ -269,6 +269,46 @@ impl<'a> Closure<'a> {
         {
             self.hold(owner, None);
         }
+    }
+
+    /// Whether a maker under a number that nobody owns is believed: not if others speak of having received it or
+    /// had it before, and nobody has ever received any from the maker.
+    fn is_nobodys(&self, making: &Moment) -> bool {
+        let maker = self.gate.actor(making.touch.fact);
+        let own = |moment: &&Moment| moment.via.is_none() && self.gate.is_own_word(moment.touch.fact);
+        let (his, came_in): (Vec<&Moment>, Vec<&Moment>) = self
+            .moments
+            .iter()
+            .filter(own)
+            .filter(|moment| matches!(moment.role, Role::Taken | Role::Opening))
+            .partition(|moment| self.gate.actor(moment.touch.fact) == maker);
+        // Who had received some, and sent none before, puts back what others made.
+        if !his.is_empty()
+            && !self
+                .moments
+                .iter()
+                .filter(own)
+                .any(|moment| moment.role == Role::Sent)
+        {
+            return false;
+        }
+        let sent_to = |party: Symbol| {
+            self.moments.iter().any(|moment| {
+                matches!(moment.role, Role::Sent | Role::Handed)
+                    && self.gate.actor(moment.touch.fact) == maker
+                    && self
+                        .gate
+                        .fact(moment.touch.fact)
+                        .reading
+                        .to
+                        .named()
+                        .is_none_or(|to| to == party)
+            })
+        };
+        came_in.is_empty()
+            || came_in
+                .iter()
+                .any(|moment| moment.role == Role::Taken && sent_to(self.gate.actor(moment.touch.fact)))
     }
 
     /// Whether the moment is the party's own word about the lot by name.

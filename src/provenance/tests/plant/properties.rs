@@ -35,7 +35,12 @@ fn seeds(ordinary: u64) -> std::ops::Range<u64> {
     match asked.map(|seed| seed.parse::<u64>().expect("LOTPROOF_PLANT_SEED is a number")) {
         Some(seed) => seed..seed + 1,
         None if is_long() => 0..ordinary * 10,
-        None => 0..ordinary,
+        None => {
+            0..std::env::var("LOTPROOF_PLANT_COUNT")
+                .ok()
+                .and_then(|c| c.parse().ok())
+                .unwrap_or(ordinary)
+        }
     }
 }
 
