@@ -60,6 +60,10 @@ struct Tracker {
     /// Of each state, the thing that it is a state of, if any.
     labels: Vec<Option<String>>,
     edges: Vec<(usize, usize)>,
+    /// What may be so: a member of a lot went where some of the lot went by number.
+    maybe: Vec<(usize, usize)>,
+    /// The states that took from a heap, but those that named some of it.
+    takers: BTreeMap<Heap, Vec<usize>>,
     /// The lots that serials were of, the last one last.
     classes: BTreeMap<String, Vec<String>>,
     /// Serials that count among the members of the lot in which they were made.
@@ -81,6 +85,12 @@ impl Tracker {
 
     /// Takes from a heap for what `into` is the state of.
     fn take(&mut self, thing: &str, whose: &Whose, amount: Decimal, into: usize) {
+        let heap = (thing.to_owned(), whose.clone());
+        self.takers.entry(heap).or_default().push(into);
+        self.draw(thing, whose, amount, into);
+    }
+
+    fn draw(&mut self, thing: &str, whose: &Whose, amount: Decimal, into: usize) {
         let heap = self.heaps.entry((thing.to_owned(), whose.clone())).or_default();
         if heap.there > Decimal::ZERO {
             self.edges.extend(heap.states.last().map(|state| (*state, into)));
@@ -127,25 +137,23 @@ impl Tracker {
         self.put(&load.0, to, load.1, Some(between));
     }
 
-    /// What was taken by number and never came may be any member that was there.
+    /// Where more of a lot was taken and named than there was, what was taken by number may be any member.
     fn settle(&mut self) {
-        let short: Vec<(Heap, Vec<usize>)> = self
+        let short: Vec<Heap> = self
             .heaps
             .iter()
             .filter(|(_, content)| !content.short.is_empty())
-            .map(|(heap, content)| {
-                let into = content.short.iter().map(|short| short.into).collect();
-                (heap.clone(), into)
-            })
+            .map(|(heap, _)| heap.clone())
             .collect();
-        for ((lot, whose), short) in short {
+        for (lot, whose) in short {
             let members = self.classes.iter().filter(|(_, classes)| classes.contains(&lot));
             let states: Vec<usize> = members
                 .filter_map(|(serial, _)| self.heaps.get(&(serial.clone(), whose.clone())))
                 .flat_map(|content| content.states.clone())
                 .collect();
             // A lot is not made of its own members, but what it went into is.
-            let (mut open, mut seen) = (short, BTreeSet::new());
+            let mut open = self.takers.get(&(lot.clone(), whose)).cloned().unwrap_or_default();
+            let mut seen = BTreeSet::new();
             while let Some(into) = open.pop() {
                 if !seen.insert(into) {
                     continue;
@@ -154,7 +162,7 @@ impl Tracker {
                     let after = self.edges.iter().filter(|(from, _)| *from == into);
                     open.extend(after.map(|(_, to)| *to));
                 } else {
-                    self.edges.extend(states.iter().map(|state| (*state, into)));
+                    self.maybe.extend(states.iter().map(|state| (*state, into)));
                 }
             }
         }
@@ -179,10 +187,11 @@ impl Tracker {
         stock
     }
 
-    /// Everything that has a state from which one of the thing's is reached.
-    fn above(&self, thing: &str) -> BTreeSet<&str> {
+    /// Everything that has a state from which one of the thing's is reached: surely, or by what may be so as well.
+    fn above(&self, thing: &str, surely: bool) -> BTreeSet<&str> {
         let mut below: Vec<Vec<usize>> = vec![Vec::new(); self.labels.len()];
-        for (from, to) in &self.edges {
+        let maybe = self.maybe.iter().filter(|_| !surely);
+        for (from, to) in self.edges.iter().chain(maybe) {
             below[*to].push(*from);
         }
         let mut seen = vec![false; self.labels.len()];

@@ -437,7 +437,7 @@ impl Tracker {
                 // A lot that is made in the same step, or before, has it among its pieces.
                 let is_counted = from.is_none() || lots.iter().any(|(lot, _)| lot == class);
                 if is_counted && self.counted.insert(serial.clone()) {
-                    self.take(class, party, *one, state);
+                    self.draw(class, party, *one, state);
                 }
                 let classes = self.classes.entry(serial.clone()).or_default();
                 // Where it was made is the first of its lots, whatever a clock says.

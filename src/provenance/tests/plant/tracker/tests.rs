@@ -62,20 +62,19 @@ fn traces_agree_with_the_truth(world: &World) -> Vec<String> {
         if thing.form == Form::Container || ancestry.must[lot].is_empty() {
             continue;
         }
-        let above: BTreeSet<Lot> = tracker
-            .above(&thing.name)
-            .into_iter()
-            .filter_map(|name| names.lot(name))
-            .collect();
-        let list = |lots: Vec<&Lot>| {
-            let names: Vec<&str> = lots.iter().map(|lot| world.things[**lot].name.as_str()).collect();
+        let above = |surely| -> BTreeSet<Lot> {
+            let above = tracker.above(&thing.name, surely);
+            above.into_iter().filter_map(|name| names.lot(name)).collect()
+        };
+        let list = |lots: Vec<Lot>| {
+            let names: Vec<&str> = lots.iter().map(|lot| world.things[*lot].name.as_str()).collect();
             names.join(" ")
         };
-        let lacks: Vec<&Lot> = ancestry.must[lot].difference(&above).collect();
+        let lacks: Vec<Lot> = ancestry.must[lot].difference(&above(false)).copied().collect();
         if !lacks.is_empty() {
             found.push(format!("tracked trace of {} lacks {}", thing.name, list(lacks)));
         }
-        let beyond: Vec<&Lot> = above.difference(&ancestry.may[lot]).collect();
+        let beyond: Vec<Lot> = above(true).difference(&ancestry.may[lot]).copied().collect();
         if !beyond.is_empty() {
             found.push(format!("tracked trace of {} has {}", thing.name, list(beyond)));
         }
@@ -105,22 +104,27 @@ fn projection_agrees(world: &World) -> Vec<String> {
             continue;
         };
         let (nodes, mentioned) = names.shown(&walk);
-        let above: BTreeSet<Lot> = tracker
-            .above(&thing.name)
-            .into_iter()
-            .filter_map(|name| names.lot(name))
-            .collect();
+        let possible = names.possible(&walk);
+        let above = |surely| -> BTreeSet<Lot> {
+            let above = tracker.above(&thing.name, surely);
+            above.into_iter().filter_map(|name| names.lot(name)).collect()
+        };
         let own = names.lot(&thing.name);
-        let differ = above
-            .symmetric_difference(&nodes)
-            .filter(|lot| !mentioned.contains(lot) && Some(**lot) != own);
-        let differ: Vec<&str> = differ.map(|lot| world.things[*lot].name.as_str()).collect();
-        if !differ.is_empty() {
-            found.push(format!(
-                "tracker and projection differ from {} on {}",
-                thing.name,
-                differ.join(" ")
-            ));
+        let is_other = |lot: &&Lot| Some(**lot) != own && world.form(**lot) != Form::Container;
+        let list = |lots: Vec<&Lot>| {
+            let names: Vec<&str> = lots.iter().map(|lot| world.things[**lot].name.as_str()).collect();
+            names.join(" ")
+        };
+        let (surely, perhaps) = (above(true), above(false));
+        let lacks = surely.difference(&nodes).filter(|lot| !mentioned.contains(lot));
+        let lacks: Vec<&Lot> = lacks.filter(is_other).collect();
+        if !lacks.is_empty() {
+            found.push(format!("projection from {} lacks tracked {}", thing.name, list(lacks)));
+        }
+        let beyond = nodes.difference(&perhaps).filter(|lot| !possible.contains(lot));
+        let beyond: Vec<&Lot> = beyond.filter(is_other).collect();
+        if !beyond.is_empty() {
+            found.push(format!("projection from {} has untracked {}", thing.name, list(beyond)));
         }
     }
     for (thing, party) in tracker.overdrafts() {
