@@ -42,8 +42,6 @@ struct Content {
 struct Short {
     into: usize,
     lacks: Decimal,
-    /// The event that took it; what the same event puts back is not what it took.
-    event: usize,
 }
 
 impl Content {
@@ -68,7 +66,6 @@ struct Tracker {
     classes: BTreeMap<String, Vec<String>>,
     /// Serials that count among the members of the lot in which they were made.
     counted: BTreeSet<String>,
-    event: usize,
     runs: BTreeMap<String, usize>,
     /// Parents that something was built into.
     built: BTreeSet<String>,
@@ -101,7 +98,6 @@ impl Tracker {
             heap.short.push(Short {
                 into,
                 lacks: amount - taken,
-                event: self.event,
             });
         }
     }
@@ -110,6 +106,10 @@ impl Tracker {
     fn put(&mut self, thing: &str, whose: &Whose, amount: Decimal, from: Option<usize>) {
         let state = self.state(Some(thing));
         self.edges.extend(from.map(|from| (from, state)));
+        // Nothing is made of what is made of it.
+        let is_short = |heap: &Content| !heap.short.is_empty();
+        let own = self.heaps.get(&(thing.to_owned(), whose.clone())).is_some_and(is_short);
+        let own = if own { self.states_above(state) } else { BTreeSet::new() };
         let heap = self.heaps.entry((thing.to_owned(), whose.clone())).or_default();
         if heap.there > Decimal::ZERO {
             self.edges
@@ -117,7 +117,7 @@ impl Tracker {
         }
         heap.states.push(state);
         let mut left = amount;
-        for short in heap.short.iter_mut().filter(|short| short.event != self.event) {
+        for short in heap.short.iter_mut().filter(|short| !own.contains(&short.into)) {
             if left.is_zero() {
                 break;
             }
@@ -128,6 +128,17 @@ impl Tracker {
         }
         heap.short.retain(|short| !short.lacks.is_zero());
         heap.there += left;
+    }
+
+    fn states_above(&self, state: usize) -> BTreeSet<usize> {
+        let (mut open, mut above) = (vec![state], BTreeSet::new());
+        while let Some(state) = open.pop() {
+            if above.insert(state) {
+                let before = self.edges.iter().filter(|(_, to)| *to == state);
+                open.extend(before.map(|(from, _)| *from));
+            }
+        }
+        above
     }
 
     /// From one heap to another.

@@ -152,12 +152,17 @@ impl Words {
         })
     }
 
-    /// Where what somebody receives comes from; nowhere if from outside.
-    fn source(&self, receiver: &str, thing: &str, received: &v1::Received, at: i64) -> Option<Whose> {
+    /// Where what somebody receives may come from, the likeliest first; nowhere if from outside.
+    fn sources(&self, receiver: &str, thing: &str, received: &v1::Received, at: i64) -> Vec<Whose> {
         let (consignor, shipment) = (received.consignor.as_str(), received.shipment.as_str());
         let of = |wanted: &dyn Fn(&str, &v1::Shipped) -> bool| {
             self.latest(thing, at, wanted).map(|shipped| self.way(shipped))
         };
+        if !shipment.is_empty()
+            && let Some(way) = of(&|_, shipped| shipped.shipment == shipment)
+        {
+            return vec![way];
+        }
         let from = |from: &str| consignor.is_empty() || consignor == from;
         // Whoever names his shipments would have named this one.
         let unnamed = |shipped: &v1::Shipped| !self.named.contains(&shipped.shipment);
@@ -170,22 +175,23 @@ impl Words {
                 _ => false,
             })
         };
-        (!shipment.is_empty())
-            .then(|| of(&|_, shipped| shipped.shipment == shipment))
-            .flatten()
-            .or_else(|| of(&|giver, sent| from(giver) && sent.consignee == receiver && unnamed(sent)))
-            .or_else(|| of(&|giver, sent| from(giver) && sent.carrier == receiver))
-            .or_else(|| of(&|giver, sent| giver == receiver && from(&sent.consignee) && refused(sent)))
-            .or_else(|| {
-                // What he could not have sent without this receipt comes from outside.
-                if !consignor.is_empty() || !self.has_otherwise(receiver, thing, received) {
-                    return None;
-                }
-                let mine = self.latest(thing, at, &|giver, _| giver == receiver)?;
-                let came = self.got(&mine.consignee, thing);
-                let back = amount_of(&loads(&received.items, &received.serials), thing);
-                (back <= came).then(|| Whose::Party(mine.consignee.clone()))
-            })
+        let ways = [
+            of(&|giver, sent| from(giver) && sent.consignee == receiver && unnamed(sent)),
+            of(&|giver, sent| from(giver) && sent.carrier == receiver),
+            of(&|giver, sent| giver == receiver && from(&sent.consignee) && refused(sent)),
+        ];
+        let mut sources: Vec<Whose> = ways.into_iter().flatten().collect();
+        // What he could not have sent without this receipt comes from outside.
+        if consignor.is_empty()
+            && self.has_otherwise(receiver, thing, received)
+            && let Some(mine) = self.latest(thing, at, &|giver, _| giver == receiver)
+        {
+            let came = self.got(&mine.consignee, thing);
+            if amount_of(&loads(&received.items, &received.serials), thing) <= came {
+                sources.push(Whose::Party(mine.consignee.clone()));
+            }
+        }
+        sources
     }
 
     /// The latest shipment of a thing that left before `at`, or a day and two hours after it by another clock.
@@ -270,7 +276,6 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
     let mut departures: BTreeMap<&str, usize> = BTreeMap::new();
     let mut standing: BTreeMap<&str, Vec<Load>> = BTreeMap::new();
     for word in &words.said {
-        tracker.event += 1;
         let party = Whose::Party(word.issuer.clone());
         let at = word.event.event_time;
         match word.event.kind.as_ref().expect("events were checked") {
@@ -365,7 +370,9 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
                     all.extend(standing.get(unit.as_str()).cloned().unwrap_or_default());
                 }
                 for load in all {
-                    match words.source(&word.issuer, &load.0, received, at) {
+                    let sources = words.sources(&word.issuer, &load.0, received, at);
+                    let has_it = |source: &&Whose| tracker.there(&load.0, source) >= load.1;
+                    match sources.iter().find(has_it).or(sources.first()).cloned() {
                         Some(source) => tracker.carry(&load, &source, &party),
                         None => tracker.put(&load.0, &party, load.1, None),
                     }
@@ -377,8 +384,13 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
             Kind::ShipmentWithdrawn(withdrawn) => {
                 let all = loads(&withdrawn.items, &withdrawn.serials);
                 if all.is_empty() {
+                    let is_it = |giver: &str, shipped: &v1::Shipped| {
+                        giver == word.issuer && shipped.shipment == withdrawn.shipment
+                    };
                     for load in words.outstanding(&withdrawn.shipment) {
-                        tracker.carry(&load, &Whose::Way(withdrawn.shipment.clone()), &party);
+                        if let Some(shipped) = words.latest(&load.0, at, &is_it) {
+                            tracker.carry(&load, &words.way(shipped), &party);
+                        }
                     }
                 }
                 for load in &all {
@@ -409,6 +421,11 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
 }
 
 impl Tracker {
+    fn there(&self, thing: &str, whose: &Whose) -> Decimal {
+        let heap = self.heaps.get(&(thing.to_owned(), whose.clone()));
+        heap.map_or(Decimal::ZERO, |heap| heap.there)
+    }
+
     /// The state of a run that goes on in several events, or of a step by itself.
     fn run(&mut self, id: &str) -> usize {
         if id.is_empty() {
