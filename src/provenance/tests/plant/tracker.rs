@@ -157,13 +157,21 @@ impl Tracker {
             .map(|(heap, _)| heap.clone())
             .collect();
         for (lot, whose) in short {
+            let content = &self.heaps[&(lot.clone(), whose.clone())];
+            let takers = self.takers.get(&(lot.clone(), whose.clone())).cloned();
+            let mut open = takers.unwrap_or_default();
+            for short in &content.short {
+                // What is named of a lot is of it, whatever else was taken; what else is short by a clock may be.
+                let is_named = !open.contains(&short.into);
+                let edges = if is_named { &mut self.edges } else { &mut self.maybe };
+                edges.extend(content.states.iter().map(|state| (*state, short.into)));
+            }
             let members = self.classes.iter().filter(|(_, classes)| classes.contains(&lot));
             let states: Vec<usize> = members
                 .filter_map(|(serial, _)| self.heaps.get(&(serial.clone(), whose.clone())))
                 .flat_map(|content| content.states.clone())
                 .collect();
             // A lot is not made of its own members, but what it went into is.
-            let mut open = self.takers.get(&(lot.clone(), whose)).cloned().unwrap_or_default();
             let mut seen = BTreeSet::new();
             while let Some(into) = open.pop() {
                 if !seen.insert(into) {
