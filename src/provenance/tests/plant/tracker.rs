@@ -148,25 +148,22 @@ impl Tracker {
         self.put(&load.0, to, load.1, Some(between));
     }
 
-    /// Where more of a lot was taken and named than there was, what was taken by number may be any member.
+    /// What is named of a lot is of it, whatever else was taken; what is short by a clock may be of any of it, and
+    /// what was taken by number may be any member.
     fn settle(&mut self) {
-        let short: Vec<Heap> = self
-            .heaps
-            .iter()
-            .filter(|(_, content)| !content.short.is_empty())
-            .map(|(heap, _)| heap.clone())
-            .collect();
-        for (lot, whose) in short {
-            let content = &self.heaps[&(lot.clone(), whose.clone())];
+        let mut after: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (from, to) in &self.edges {
+            after.entry(*from).or_default().push(*to);
+        }
+        for ((lot, whose), content) in &self.heaps {
             let takers = self.takers.get(&(lot.clone(), whose.clone())).cloned();
             let mut open = takers.unwrap_or_default();
             for short in &content.short {
-                // What is named of a lot is of it, whatever else was taken; what else is short by a clock may be.
                 let is_named = !open.contains(&short.into);
                 let edges = if is_named { &mut self.edges } else { &mut self.maybe };
                 edges.extend(content.states.iter().map(|state| (*state, short.into)));
             }
-            let members = self.classes.iter().filter(|(_, classes)| classes.contains(&lot));
+            let members = self.classes.iter().filter(|(_, classes)| classes.contains(lot));
             let states: Vec<usize> = members
                 .filter_map(|(serial, _)| self.heaps.get(&(serial.clone(), whose.clone())))
                 .flat_map(|content| content.states.clone())
@@ -174,12 +171,11 @@ impl Tracker {
             // A lot is not made of its own members, but what it went into is.
             let mut seen = BTreeSet::new();
             while let Some(into) = open.pop() {
-                if !seen.insert(into) {
+                if states.is_empty() || !seen.insert(into) {
                     continue;
                 }
                 if self.labels[into].as_deref() == Some(lot.as_str()) {
-                    let after = self.edges.iter().filter(|(from, _)| *from == into);
-                    open.extend(after.map(|(_, to)| *to));
+                    open.extend(after.get(&into).into_iter().flatten());
                 } else {
                     self.maybe.extend(states.iter().map(|state| (*state, into)));
                 }

@@ -155,13 +155,12 @@ impl Words {
     /// Where what somebody receives may come from, the likeliest first; nowhere if from outside.
     fn sources(&self, receiver: &str, thing: &str, received: &v1::Received, at: i64) -> Vec<Whose> {
         let (consignor, shipment) = (received.consignor.as_str(), received.shipment.as_str());
-        let of = |wanted: &dyn Fn(&str, &v1::Shipped) -> bool| {
-            self.latest(thing, at, wanted).map(|shipped| self.way(shipped))
-        };
-        if !shipment.is_empty()
-            && let Some(way) = of(&|_, shipped| shipped.shipment == shipment)
-        {
-            return vec![way];
+        let of = |wanted: &dyn Fn(&str, &v1::Shipped) -> bool| self.ways(thing, at, wanted);
+        if !shipment.is_empty() {
+            let ways = of(&|_, shipped| shipped.shipment == shipment);
+            if !ways.is_empty() {
+                return ways;
+            }
         }
         let from = |from: &str| consignor.is_empty() || consignor == from;
         // Whoever names his shipments would have named this one.
@@ -180,16 +179,13 @@ impl Words {
             of(&|giver, sent| from(giver) && sent.carrier == receiver),
             of(&|giver, sent| giver == receiver && from(&sent.consignee) && refused(sent)),
         ];
-        let mut sources: Vec<Whose> = ways.into_iter().flatten().collect();
+        let mut sources = ways.concat();
         // What he could not have sent without this receipt comes from outside.
-        if consignor.is_empty()
-            && self.has_otherwise(receiver, thing, received)
-            && let Some(mine) = self.latest(thing, at, &|giver, _| giver == receiver)
-        {
-            let came = self.got(&mine.consignee, thing);
-            if amount_of(&loads(&received.items, &received.serials), thing) <= came {
-                sources.push(Whose::Party(mine.consignee.clone()));
-            }
+        if consignor.is_empty() && self.has_otherwise(receiver, thing, received) {
+            let back = amount_of(&loads(&received.items, &received.serials), thing);
+            let mine = self.latest(thing, at, &|giver, _| giver == receiver);
+            let had = mine.filter(|shipped| back <= self.got(&shipped.consignee, thing));
+            sources.extend(had.map(|shipped| Whose::Party(shipped.consignee.clone())));
         }
         sources
     }
@@ -205,6 +201,17 @@ impl Words {
             .filter(|(giver, shipped, sent)| *sent <= at + 26 * HOUR && wanted(giver, shipped))
             .last()
             .map(|(_, shipped, _)| shipped)
+    }
+
+    /// The heaps of all such shipments, the latest first.
+    fn ways(&self, thing: &str, at: i64, wanted: &dyn Fn(&str, &v1::Shipped) -> bool) -> Vec<Whose> {
+        let mut ways: Vec<Whose> = self
+            .shipped(thing)
+            .filter(|(giver, shipped, sent)| *sent <= at + 26 * HOUR && wanted(giver, shipped))
+            .map(|(_, shipped, _)| self.way(shipped))
+            .collect();
+        ways.reverse();
+        ways
     }
 
     /// Whether a party got any of a thing but by this receipt.
@@ -371,10 +378,8 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
                 }
                 for load in all {
                     let sources = words.sources(&word.issuer, &load.0, received, at);
-                    let has_it = |source: &&Whose| tracker.there(&load.0, source) >= load.1;
-                    match sources.iter().find(has_it).or(sources.first()).cloned() {
-                        Some(source) => tracker.carry(&load, &source, &party),
-                        None => tracker.put(&load.0, &party, load.1, None),
+                    if !tracker.bring(&load, &sources, &party) {
+                        tracker.put(&load.0, &party, load.1, None);
                     }
                     if received.condition == "damaged" {
                         tracker.lose(&party, &[load]);
@@ -388,16 +393,12 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
                         giver == word.issuer && shipped.shipment == withdrawn.shipment
                     };
                     for load in words.outstanding(&withdrawn.shipment) {
-                        if let Some(shipped) = words.latest(&load.0, at, &is_it) {
-                            tracker.carry(&load, &words.way(shipped), &party);
-                        }
+                        tracker.bring(&load, &words.ways(&load.0, at, &is_it), &party);
                     }
                 }
                 for load in &all {
                     let mine = |giver: &str, _: &v1::Shipped| giver == word.issuer;
-                    if let Some(shipped) = words.latest(&load.0, at, &mine) {
-                        tracker.carry(load, &words.way(shipped), &party);
-                    }
+                    tracker.bring(load, &words.ways(&load.0, at, &mine), &party);
                 }
             }
             Kind::CustodyTransferred(handed) => {
@@ -424,6 +425,16 @@ impl Tracker {
     fn there(&self, thing: &str, whose: &Whose) -> Decimal {
         let heap = self.heaps.get(&(thing.to_owned(), whose.clone()));
         heap.map_or(Decimal::ZERO, |heap| heap.there)
+    }
+
+    /// From the first of these heaps that has enough, or from the first.
+    fn bring(&mut self, load: &Load, sources: &[Whose], to: &Whose) -> bool {
+        let has_it = |source: &&Whose| self.there(&load.0, source) >= load.1;
+        let source = sources.iter().find(has_it).or(sources.first()).cloned();
+        if let Some(source) = &source {
+            self.carry(load, source, to);
+        }
+        source.is_some()
     }
 
     /// The state of a run that goes on in several events, or of a step by itself.
