@@ -483,7 +483,6 @@ fn asking_in_between_does_not_matter(world: &World) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "waits for facts that are found by place in whatever order acts take effect"]
 fn the_order_of_independent_feeds_does_not_matter_in_any_world() {
     for_all(
         "the_order_of_independent_feeds_does_not_matter_in",

@@ -110,9 +110,17 @@ impl Tracker {
         let is_short = |heap: &Content| !heap.short.is_empty();
         let own = self.heaps.get(&(thing.to_owned(), whose.clone())).is_some_and(is_short);
         let own = if own { self.states_above(state) } else { BTreeSet::new() };
-        let heap = self.heaps.entry((thing.to_owned(), whose.clone())).or_default();
+        let has_members = || self.classes.values().flatten().any(|class| class == thing);
+        let has_members = !own.is_empty() && has_members();
+        let place = (thing.to_owned(), whose.clone());
+        let heap = self.heaps.entry(place.clone()).or_default();
         if heap.there > Decimal::ZERO {
             self.edges
+                .extend(heap.states.last().map(|before| (*before, state)));
+        }
+        // Where more was taken than there was a clock is wrong: nobody knows whether it was ever empty.
+        if heap.there.is_zero() && !heap.short.is_empty() {
+            self.maybe
                 .extend(heap.states.last().map(|before| (*before, state)));
         }
         heap.states.push(state);
@@ -121,7 +129,14 @@ impl Tracker {
             if left.is_zero() {
                 break;
             }
-            self.edges.push((state, short.into));
+            // A lot that was short has named members, which may have been what was taken.
+            let by_number = self.takers.get(&place).is_some_and(|takers| takers.contains(&short.into));
+            let edges = if has_members && by_number {
+                &mut self.maybe
+            } else {
+                &mut self.edges
+            };
+            edges.push((state, short.into));
             let paid = left.min(short.lacks);
             left -= paid;
             short.lacks -= paid;

@@ -403,14 +403,16 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
             }
             Kind::CustodyTransferred(handed) => {
                 let (from, to) = (&handed.from_party, &handed.to_party);
+                // What a carrier has in hand is not mixed with his own.
+                let in_hand = |carrier: &str| Whose::Way(format!("in the hands of {carrier}"));
                 for load in loads(&handed.items, &handed.serials) {
                     let takes = |giver: &str, shipped: &v1::Shipped| giver == from && shipped.carrier == *to;
                     let gives =
                         |_: &str, shipped: &v1::Shipped| shipped.carrier == *from && shipped.consignee == *to;
                     if let Some(shipped) = words.latest(&load.0, at, &takes) {
-                        tracker.carry(&load, &words.way(shipped), &Whose::Party(to.clone()));
+                        tracker.carry(&load, &words.way(shipped), &in_hand(to));
                     } else if let Some(shipped) = words.latest(&load.0, at, &gives) {
-                        tracker.carry(&load, &Whose::Party(from.clone()), &words.way(shipped));
+                        tracker.carry(&load, &in_hand(from), &words.way(shipped));
                     }
                 }
             }
