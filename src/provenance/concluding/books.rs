@@ -20,7 +20,10 @@ use super::{
             span::{LotKey, Span},
             symbol::{BySymbol, Symbol},
         },
-        gate::{Gate, moments::Moment},
+        gate::{
+            Gate,
+            moments::{CLOCK_SLACK, Moment},
+        },
     },
     history::History,
     making::{self, Made},
@@ -99,6 +102,8 @@ pub(in crate::provenance) struct Entry {
     pub(in crate::provenance) amount: Option<Exact>,
     /// Where it happened, if stated.
     pub(in crate::provenance) place: Symbol,
+    /// Whether it names the pieces.
+    pub(in crate::provenance) named: bool,
 }
 
 /// One holder's account.
@@ -235,13 +240,13 @@ impl Books {
         entries.sum()
     }
 
-    /// Whether pieces that went by quantity may be some of a class lot's named members: more went, in one of the
-    /// given roles, than it has pieces without a name.
-    pub(in crate::provenance) fn may_have_taken_named(
+    /// Holders of a class lot of whose pieces that went by quantity some may be named members: more went, in one of
+    /// the given roles, than they had pieces without a name.
+    pub(in crate::provenance) fn holders_who_took_named(
         &self,
         class: &History,
         takes: impl Fn(Role) -> bool,
-    ) -> bool {
+    ) -> HashSet<Symbol, BySymbol> {
         let mut members: Vec<Span> = class
             .moments
             .iter()
@@ -251,25 +256,35 @@ impl Books {
         members.sort_unstable_by_key(|span| (span.stem.index(), span.width, span.first));
         members.dedup();
         let named = Exact::whole(members.iter().map(|span| span.count()).sum());
-        let direct: HashSet<u32> = class
-            .moments
-            .iter()
-            .filter(|moment| moment.member.is_none() && takes(moment.role))
-            .map(|moment| moment.touch.fact)
-            .collect();
-        let mut drawn = Range::nothing();
-        for entry in self.accounts.values().flat_map(|account| &account.outflow) {
-            if direct.contains(&entry.fact) && takes(entry.role) {
-                drawn.add(entry.amount.as_ref());
+        let takes = &takes;
+        // Each holder's own: who was given named pieces alone has no others.
+        let took_named = |account: &Account| {
+            let is_making =
+                |entry: &&Entry| matches!(entry.role, Role::Made | Role::Output | Role::Class | Role::Parent);
+            let (mut made, mut other, mut gone) = (Range::nothing(), Range::nothing(), Range::nothing());
+            for entry in &account.inflow {
+                if is_making(&entry) {
+                    made.add(entry.amount.as_ref());
+                } else if !entry.named {
+                    other.add(entry.amount.as_ref());
+                }
             }
-        }
-        let Some(made) = &self.made.came_in.at_most else {
-            return true;
+            let drawn = account
+                .outflow
+                .iter()
+                .filter(|entry| !entry.named && takes(entry.role));
+            for entry in drawn {
+                gone.add(entry.amount.as_ref());
+            }
+            let mut without_name = difference(&made.at_least, &named);
+            without_name += &other.at_least;
+            gone.at_most.is_none_or(|gone| gone > without_name)
         };
-        match &drawn.at_most {
-            Some(drawn) => *drawn > difference(made, &named),
-            None => true,
-        }
+        self.accounts
+            .iter()
+            .filter(|(_, account)| took_named(account))
+            .map(|(party, _)| *party)
+            .collect()
     }
 
     /// Which flows went into something, were built in (and not taken out) or used up.
@@ -301,6 +316,7 @@ impl Books {
             measure: &measure,
             outside: made.is_from_outside(history),
             carriers: carriers(gate, history),
+            carried: Carried::of(gate, history),
             accounts: HashMap::default(),
             shipments: Vec::new(),
             takings: Vec::new(),
@@ -339,9 +355,12 @@ impl Books {
 #[derive(Clone, Debug)]
 struct Shipment {
     from: Symbol,
+    member: Option<Span>,
     to: Option<Symbol>,
     reference: Symbol,
     amount: Option<Exact>,
+    /// How much of it its receiver booked, as far as receipts can be put to shipments.
+    arrived: Exact,
     time: i64,
     /// What of it came back to the sender: refused, withdrawn, lapsed, received again.
     back: Option<Exact>,
@@ -355,6 +374,7 @@ struct Shipment {
 #[derive(Clone, Debug)]
 struct Return {
     by: Symbol,
+    member: Option<Span>,
     reference: Symbol,
     amount: Option<Exact>,
     fact: u32,
@@ -374,6 +394,7 @@ struct Relay {
 #[derive(Clone, Debug)]
 struct Taking {
     by: Symbol,
+    member: Option<Span>,
     from: Option<Symbol>,
     reference: Symbol,
     amount: Option<Exact>,
@@ -390,6 +411,8 @@ struct Clerk<'a> {
     outside: bool,
     /// Who carries the lot to others and has none of it himself: his movements are those of what he carries.
     carriers: HashSet<Symbol, BySymbol>,
+    /// Who carried shipments of whom, and to whom: a trader may also carry what is not his.
+    carried: Carried,
     accounts: HashMap<Symbol, Account, BySymbol>,
     shipments: Vec<Shipment>,
     takings: Vec<Taking>,
@@ -412,6 +435,7 @@ impl Clerk<'_> {
                 role: entry.role,
                 amount: entry.amount.at_most.clone(),
                 place: self.gate.fact(entry.fact).reading.facility,
+                named: false,
             });
         }
         for moment in &self.history.moments {
@@ -544,6 +568,7 @@ impl Clerk<'_> {
             role: moment.role,
             amount: amount.clone(),
             place: reading.facility,
+            named: moment.member.is_some(),
         };
         let flow = self.is_flow(moment);
         match moment.role {
@@ -570,7 +595,7 @@ impl Clerk<'_> {
             // A parent that was taken apart without naming what came out gives back all that was in it.
             Role::Dismantled if moment.via.is_some() => self.take_out(moment.via, actor, entry),
             Role::Opening if moment.via.is_none() => self.book_opening(moment, entry),
-            Role::Sent | Role::Taken if flow && self.carriers.contains(&actor) => {
+            Role::Sent | Role::Taken if flow && self.passes_on(moment) => {
                 let to = reading.to.named().filter(|_| moment.role == Role::Sent);
                 self.relays.push(Relay {
                     carrier: actor,
@@ -586,7 +611,7 @@ impl Clerk<'_> {
                     self.note_incomparable(party);
                 }
                 let withdrawn = gate.came_back_whole(fact);
-                if let Some(carrier) = reading.carrier.named().filter(|one| self.carriers.contains(one)) {
+                if let Some(carrier) = reading.carrier.named() {
                     self.relays.push(Relay {
                         carrier,
                         to: None,
@@ -596,9 +621,11 @@ impl Clerk<'_> {
                 }
                 self.shipments.push(Shipment {
                     from: party,
+                    member: moment.member,
                     to: reading.to.named(),
                     reference: reading.reference,
                     back: withdrawn.and_then(|_| amount.clone()),
+                    arrived: Exact::zero(),
                     time: gate.fact(fact).event_time,
                     as_a_whole: withdrawn.is_some(),
                     withdrawn_by: withdrawn.into_iter().collect(),
@@ -613,6 +640,7 @@ impl Clerk<'_> {
                 }
                 self.takings.push(Taking {
                     by: actor,
+                    member: moment.member,
                     from: reading.from.named(),
                     reference: reading.reference,
                     amount,
@@ -623,6 +651,7 @@ impl Clerk<'_> {
             }
             Role::Returned if flow => self.returns.push(Return {
                 by: actor,
+                member: moment.member,
                 reference: reading.reference,
                 amount,
                 fact,
@@ -649,6 +678,16 @@ impl Clerk<'_> {
         }
     }
 
+    /// Whether a shipment or receipt moves what its party only carries.
+    fn passes_on(&self, moment: &Moment) -> bool {
+        let fact = moment.touch.fact;
+        let reading = &self.gate.fact(fact).reading;
+        let party = self.gate.actor(fact);
+        self.carriers.contains(&party)
+            // A trader ships what is his, too: only the number says that this is not.
+            || self.carried.numbers.contains(&(party, reading.reference))
+    }
+
     fn books_receipts(&self, party: Symbol) -> bool {
         self.history
             .moments
@@ -665,8 +704,8 @@ impl Clerk<'_> {
         let actor = gate.actor(fact);
         let giver = reading.from.named().unwrap_or(actor);
         let to = reading.to.named().unwrap_or(actor);
-        let (given_by_carrier, taken_by_carrier) =
-            (self.carriers.contains(&giver), self.carriers.contains(&to));
+        let given_by_carrier = self.carriers.contains(&giver) || self.carried.to.contains(&(giver, to));
+        let taken_by_carrier = self.carriers.contains(&to) || self.carried.of.contains(&(giver, to));
         if given_by_carrier {
             self.relays.push(Relay {
                 carrier: giver,
@@ -675,16 +714,24 @@ impl Clerk<'_> {
                 fact,
             });
         }
-        if given_by_carrier && !taken_by_carrier && actor == to {
+        // Who has shipped it to him says the same again.
+        let told_again = self.history.moments.iter().any(|other| {
+            other.role == Role::Sent
+                && gate.actor(other.touch.fact) == giver
+                && gate.fact(other.touch.fact).reading.to.named() == Some(to)
+        });
+        let is_receipt = actor == to && !self.books_receipts(to);
+        if !taken_by_carrier && is_receipt && (given_by_carrier || told_again) {
             self.takings.push(Taking {
                 by: to,
+                member: moment.member,
                 from: Some(giver),
                 reference: Symbol::NONE,
                 amount: entry.amount,
                 fact,
                 place: entry.place,
             });
-        } else if !given_by_carrier && !taken_by_carrier {
+        } else if !given_by_carrier && !taken_by_carrier && !told_again {
             let from = reading.from.named().map_or_else(
                 || self.charged(fact, entry.amount.as_ref()),
                 |from| self.account_of(from),
@@ -694,9 +741,11 @@ impl Clerk<'_> {
             if self.books_receipts(to) {
                 self.shipments.push(Shipment {
                     from,
+                    member: moment.member,
                     to: Some(to),
                     reference: Symbol::NONE,
                     amount: entry.amount,
+                    arrived: Exact::zero(),
                     time: gate.fact(fact).event_time,
                     back: None,
                     as_a_whole: false,
@@ -784,6 +833,7 @@ impl Clerk<'_> {
             .into_iter()
             .filter_map(|name| self.gate.symbols.get(name))
             .collect();
+        self.put_receipts_to_shipments();
         self.give_back();
         let mut arrived: HashMap<Symbol, Range, BySymbol> = HashMap::default();
         let over_receipts = receivers
@@ -795,18 +845,39 @@ impl Clerk<'_> {
         (self.in_transit(arrived), over_receipts)
     }
 
+    /// Puts receipts to the shipments that they can be of: of the same number first, then from whom they name,
+    /// then any to the receiver.
+    fn put_receipts_to_shipments(&mut self) {
+        for taking in &self.takings {
+            let Some(mut left) = taking.amount.clone() else {
+                continue;
+            };
+            let by_number = |one: &Shipment| taking.reference.is_some() && one.reference == taking.reference;
+            let by_sender = |one: &Shipment| taking.from == Some(one.from);
+            let by_member = |one: &Shipment| taking.member.is_some() && one.member == taking.member;
+            let fits: [&dyn Fn(&Shipment) -> bool; 4] = [&by_member, &by_number, &by_sender, &|_| true];
+            for fits in fits {
+                let to_him = |one: &&mut Shipment| one.to.is_none_or(|to| to == taking.by) && fits(one);
+                for shipment in self.shipments.iter_mut().filter(to_him) {
+                    let Some(sent) = &shipment.amount else { continue };
+                    let part = difference(sent, &shipment.arrived).min(left.clone());
+                    shipment.arrived += &part;
+                    left -= &part;
+                }
+            }
+        }
+    }
+
     /// Puts what was refused, withdrawn or lapsed to the shipments that it can be of: of the same number if both
     /// name one; first to what nobody received.
     fn give_back(&mut self) {
-        let mut received: HashMap<Symbol, Exact, BySymbol> = HashMap::default();
-        for taking in &self.takings {
-            *received.entry(taking.by).or_insert_with(Exact::zero) +=
-                taking.amount.as_ref().unwrap_or(&Exact::zero());
-        }
         for one in std::mem::take(&mut self.returns) {
             let numbered =
                 |shipment: &Shipment| one.reference.is_some() && shipment.reference == one.reference;
             let any_numbered = self.shipments.iter().any(numbered);
+            // Named pieces come back from where they were sent by name.
+            let same = |shipment: &Shipment| one.member.is_some() && shipment.member == one.member;
+            let any_same = self.shipments.iter().any(same);
             let by_carrier = self.carriers.contains(&one.by);
             let mut left = one.amount.clone();
             for not_received in [true, false] {
@@ -815,7 +886,8 @@ impl Clerk<'_> {
                         || shipment.to == Some(one.by)
                         || shipment.to.is_none()
                         || by_carrier)
-                        && (!any_numbered || numbered(shipment));
+                        && (!any_numbered || numbered(shipment))
+                        && (!any_same || same(shipment));
                     if !concerns || left.as_ref().is_some_and(Exact::is_zero) {
                         continue;
                     }
@@ -825,11 +897,8 @@ impl Clerk<'_> {
                         continue;
                     };
                     let mut room = difference(sent, shipment.back.as_ref().unwrap_or(&Exact::zero()));
-                    if not_received && let Some(got) = shipment.to.and_then(|to| received.get_mut(&to)) {
-                        // What arrived is of the shipments to its receiver in their order.
-                        let arrived = room.clone().min(got.clone());
-                        *got -= &arrived;
-                        room -= &arrived;
+                    if not_received {
+                        room = difference(&room, &shipment.arrived);
                     }
                     let part = room.min(wanted.clone());
                     if part.is_zero() {
@@ -900,6 +969,8 @@ impl Clerk<'_> {
             .relays
             .iter()
             .map(|relay| (self.gate.symbols.name(relay.carrier), relay.carrier))
+            // A trader who also carries hands on what is his, too: his account tells.
+            .filter(|(_, carrier)| self.carriers.contains(carrier))
             .collect();
         names.sort_unstable_by_key(|(name, _)| *name);
         names.dedup();
@@ -996,6 +1067,7 @@ impl Clerk<'_> {
                 role: Role::Taken,
                 amount,
                 place: taking.place,
+                named: taking.member.is_some(),
             });
         }
         let mut from_others = received.clone();
@@ -1018,8 +1090,10 @@ impl Clerk<'_> {
 
     /// Whether a receipt says that the receiver's own shipment came home.
     fn comes_home(&self, taking: &Taking) -> bool {
+        let booked = self.gate.fact(taking.fact).event_time.saturating_add(CLOCK_SLACK);
         self.shipments.iter().any(|shipment| {
             shipment.from == taking.by
+                && shipment.time <= booked
                 && (taking.reference.is_some() && shipment.reference == taking.reference
                     || shipment.back.is_some() && taking.from.is_some() && taking.from == shipment.to)
         })
@@ -1166,6 +1240,37 @@ fn difference(one: &Exact, other: &Exact) -> Exact {
     let mut more = one.clone();
     more -= other;
     if more.is_negative() { Exact::zero() } else { more }
+}
+
+/// Which shipments named a carrier.
+#[derive(Debug, Default)]
+struct Carried {
+    /// Sender and carrier.
+    of: HashSet<(Symbol, Symbol)>,
+    /// Carrier and consignee.
+    to: HashSet<(Symbol, Symbol)>,
+    /// Carrier and number.
+    numbers: HashSet<(Symbol, Symbol)>,
+}
+
+impl Carried {
+    fn of(gate: Gate<'_>, history: &History) -> Self {
+        let mut carried = Self::default();
+        for moment in history.moments.iter().filter(|moment| moment.role == Role::Sent) {
+            let reading = &gate.fact(moment.touch.fact).reading;
+            let Some(carrier) = reading.carrier.named() else {
+                continue;
+            };
+            carried.of.insert((gate.actor(moment.touch.fact), carrier));
+            if let Some(to) = reading.to.named().filter(|to| *to != carrier) {
+                carried.to.insert((carrier, to));
+            }
+            if reading.reference.is_some() {
+                carried.numbers.insert((carrier, reading.reference));
+            }
+        }
+        carried
+    }
 }
 
 /// Who carries the lot and has none of it himself: named as carrier, or taking over from one, and neither maker

@@ -19,6 +19,7 @@ use super::{
         filing::{
             fact::{Leg, Role, Stated},
             span::{LotKey, Span, Touch},
+            symbol::{BySymbol, Symbol},
         },
         gate::{Gate, amend::Counted, moments::CLOCK_SLACK},
         memory::Declared,
@@ -395,7 +396,7 @@ impl Walk<'_> {
                     self.enter(input.piece, Some(behind.possibly), depth, true);
                 }
                 if !source.is_serial {
-                    self.may_have_named(&source, depth);
+                    self.may_have_named(&source, gate.actor(input.fact), depth);
                 }
             }
         }
@@ -548,16 +549,18 @@ impl Walk<'_> {
     /// A serial that nobody names afterwards may be in whatever was drawn from its class lot by quantity.
     fn drawn_unnamed(&mut self, history: &History, depth: u32) {
         let gate = self.gate;
-        if !history.is_serial || !super::books_of(gate, history).is_anywhere() {
+        let books = super::books_of(gate, history);
+        if !history.is_serial || !books.is_anywhere() {
             return;
         }
-        for class in &history.classes {
+        if let Some(class) = history.classes.last() {
             let class = history::of(gate, *class);
-            if !uses_named(gate, &class) {
-                continue;
-            }
+            let took = who_used_named(gate, &class);
             for moment in class.direct() {
-                if moment.role.uses() {
+                let user = gate.actor(moment.touch.fact);
+                // Only who has had the serial can have used it.
+                let had = took.contains(&user) && books.accounts.contains_key(&user);
+                if moment.role.uses() && had {
                     self.follow_use(moment.touch.fact, depth, true);
                 }
             }
@@ -566,9 +569,10 @@ impl Walk<'_> {
 
     /// Pieces drawn by quantity from a class lot may be any of its members of whose use nobody speaks, if it has
     /// too few without a name.
-    fn may_have_named(&mut self, class: &History, depth: u32) {
+    fn may_have_named(&mut self, class: &History, user: Symbol, depth: u32) {
         let gate = self.gate;
-        if !class.moments.iter().any(|moment| moment.member.is_some()) || !uses_named(gate, class) {
+        let has_members = class.moments.iter().any(|moment| moment.member.is_some());
+        if !has_members || !who_used_named(gate, class).contains(&user) {
             return;
         }
         let mut joined: Vec<Touch> = class
@@ -582,7 +586,9 @@ impl Walk<'_> {
         for join in joined {
             for part in self.pieces(gate.leg(join).span) {
                 let member = history::of(gate, part.key());
-                if super::books_of(gate, &member).is_anywhere() {
+                let is_in = member.classes.last() == Some(&class.key);
+                let books = super::books_of(gate, &member);
+                if is_in && books.is_anywhere() && books.accounts.contains_key(&user) {
                     self.enter(part, None, depth, true);
                 }
             }
@@ -725,10 +731,10 @@ struct WentIn {
     piece: Span,
 }
 
-/// Whether more of a class lot was used by quantity than it has pieces without a name.
-fn uses_named(gate: Gate<'_>, class: &History) -> bool {
+/// Who used more of a class lot by quantity than he had pieces without a name.
+fn who_used_named(gate: Gate<'_>, class: &History) -> HashSet<Symbol, BySymbol> {
     let takes = |role: Role| role.uses() || role == Role::Consumed;
-    super::books_of(gate, class).may_have_taken_named(class, takes)
+    super::books_of(gate, class).holders_who_took_named(class, takes)
 }
 
 /// A run is complete if one of its events claims it and none denies it.

@@ -154,14 +154,10 @@ fn trace(gate: Gate<'_>, key: LotKey) -> History {
     }
 }
 
-/// Whether a fact is one about a lot. Of a serial with a class lot, the standing over its class lot decides: that
-/// knows who was given the serial, by name or as some of the lot.
+/// Whether a fact is one about a lot. Of a serial with a class lot, the standing over its class lot may know that
+/// somebody was given the serial as some of the lot.
 fn is_admitted(key: LotKey, standing: &Standing, class_standings: &[Arc<Standing>], fact: u32) -> bool {
-    if class_standings.is_empty() {
-        standing.admits(fact)
-    } else {
-        class_standings.iter().any(|class| class.admits_member(fact, key))
-    }
+    standing.admits(fact) || class_standings.iter().any(|class| class.admits_member(fact, key))
 }
 
 /// Of the facts that do not count, those that would if a contested correction of a making did.

@@ -112,18 +112,22 @@ fn sources(gate: Gate<'_>, history: &History) -> Vec<(LotKey, Way)> {
     sources
 }
 
-/// Whether the latest word about a lot that reaches what is asked about is a notice, and none ends it.
+/// Whether a notice about a lot that reaches what is asked about has not been ended. Who gave it ends it, or who
+/// speaks for the whole lot.
 fn stands(gate: Gate<'_>, history: &History, (on, off): (Role, Role), way: Way) -> bool {
-    let reaches = |fact: u32| {
+    let speaks_for_all = |fact: u32| {
         let signer = gate.actor(fact);
-        let speaks_for_all = history
+        history
             .owner
             .is_some_and(|owner| gate.is_owners_word(owner, fact))
             || history
                 .makings
                 .iter()
-                .any(|making| gate.actor(making.touch.fact) == signer && making.role != Role::Class);
-        speaks_for_all
+                .any(|making| gate.actor(making.touch.fact) == signer && making.role != Role::Class)
+    };
+    let reaches = |fact: u32| {
+        let signer = gate.actor(fact);
+        speaks_for_all(fact)
             || match way {
                 Way::Itself => true,
                 Way::Taken(taker) => taker == signer,
@@ -136,26 +140,32 @@ fn stands(gate: Gate<'_>, history: &History, (on, off): (Role, Role), way: Way) 
                 }
             }
     };
-    let Some(latest) = history
-        .direct()
-        .filter(|moment| moment.role == on || moment.role == off)
-        .rfind(|moment| reaches(moment.touch.fact))
-        .filter(|moment| moment.role == on)
-    else {
-        return false;
+    let facts_of = |role: Role| {
+        history
+            .direct()
+            .filter(move |moment| moment.role == role)
+            .map(|moment| moment.touch.fact)
     };
-    let fact = latest.touch.fact;
-    // A recall may be lifted as a whole, by its id.
-    let reference = gate.fact(fact).reading.reference;
-    let ended = reference.is_some()
+    facts_of(on).filter(|notice| reaches(*notice)).any(|notice| {
+        let ended = facts_of(off).any(|end| {
+            gate.compare(end, notice).is_gt()
+                && (gate.actor(end) == gate.actor(notice) || speaks_for_all(end))
+        });
+        !ended && !is_ended_whole(gate, notice)
+    })
+}
+
+/// A recall may be completed or lifted as a whole, by its id.
+fn is_ended_whole(gate: Gate<'_>, notice: u32) -> bool {
+    let reference = gate.fact(notice).reading.reference;
+    reference.is_some()
         && gate.links.referring(reference).iter().any(|other| {
-            *other != fact
+            *other != notice
                 && gate.counts(*other)
                 && gate.is_own_word(*other)
-                && gate.actor(*other) == gate.actor(fact)
+                && gate.actor(*other) == gate.actor(notice)
                 && gate.fact(*other).reading.legs.is_empty()
                 && RECALL_ENDS.contains(&gate.fact(*other).kind)
-                && gate.compare(*other, fact).is_gt()
-        });
-    !ended
+                && gate.compare(*other, notice).is_gt()
+        })
 }

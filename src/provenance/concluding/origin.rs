@@ -202,11 +202,7 @@ impl<'a> Lines<'a> {
             .copied()
             .filter(|entry| gate.run_of(*entry).iter().any(|fact| uses.contains(fact)))
             .collect();
-        let named = (0..)
-            .zip(entries)
-            .filter(|(_, entry)| is_all_named(gate, history, **entry))
-            .map(|(at, _)| at)
-            .collect();
+        let named = named_entries(gate, history, books, entries);
         Self {
             gate,
             books,
@@ -400,17 +396,42 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Whether a making of a class lot names every piece that it made.
-fn is_all_named(gate: Gate<'_>, history: &History, entry: u32) -> bool {
-    let legs = &gate.fact(entry).reading.legs;
-    let names: u64 = legs
+/// The makings of a class lot all of whose pieces had names before the next one: as many members were named by
+/// then as it had pieces.
+fn named_entries(gate: Gate<'_>, history: &History, books: &Books, entries: &[u32]) -> Entries {
+    let mut named: Vec<(i64, u64)> = history
+        .moments
         .iter()
-        .filter(|leg| leg.serial && leg.role.makes())
-        .map(|leg| leg.span.count())
-        .sum();
-    let quantity = legs
-        .iter()
-        .find(|leg| !leg.serial && leg.role.makes() && leg.span.contains(history.key))
-        .and_then(|leg| gate.pieces_of(leg));
-    names > 0 && !history.is_serial && quantity.is_none_or(|quantity| quantity.value <= Exact::whole(names))
+        .filter(|moment| moment.role.makes() && moment.via.is_none())
+        .filter_map(|moment| Some((gate.fact(moment.joined?.fact).event_time, moment.member?.count())))
+        .collect();
+    if named.is_empty() {
+        return Entries::new();
+    }
+    named.sort_unstable();
+    let made = |fact: u32| {
+        let mut sum = Exact::zero();
+        let inflow = books.accounts.values().flat_map(|account| &account.inflow);
+        for entry in inflow.filter(|entry| entry.fact == fact && entry.role != Role::Taken) {
+            sum += entry.amount.as_ref().unwrap_or(&Exact::zero());
+        }
+        sum
+    };
+    let mut pieces = Exact::zero();
+    let mut all_named = Entries::new();
+    for (at, entry) in entries.iter().enumerate() {
+        pieces += &made(*entry);
+        let next = entries
+            .get(at + 1)
+            .map_or(i64::MAX, |next| gate.fact(*next).event_time);
+        let names: u64 = named
+            .iter()
+            .filter(|(time, _)| *time < next)
+            .map(|(_, count)| count)
+            .sum();
+        if !pieces.is_zero() && pieces <= Exact::whole(names) {
+            all_named.extend(0..=at);
+        }
+    }
+    all_named
 }

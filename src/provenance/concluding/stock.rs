@@ -1,6 +1,6 @@
 //! What of a lot is where: stock by (holder, place, parent), in bounds where nobody says how much.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
@@ -52,8 +52,8 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History, books: &Books
     for (party, account) in &books.accounts {
         loose.insert(gate.symbols.name(*party), (*party, account.on_hand()));
     }
-    // A serial of a lot that also moves by quantity may have gone along unnamed.
-    let may_have_moved = history.is_serial && moves_unnamed(gate, history);
+    // A serial of a lot of which its holder also moves or uses pieces by quantity may have gone along unnamed.
+    let unsure = moved_unnamed(gate, history);
     for (container, (_, holder, amount)) in &books.contained {
         // What is under way in a container is told as under way.
         let Some(holder) = holder.filter(|_| !amount.is_nothing()) else {
@@ -110,8 +110,9 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History, books: &Books
         under_way_row.to = under_way.to.and_then(|to| gate.text(to));
         rows.push(under_way_row);
     }
-    if may_have_moved {
-        for row in &mut rows {
+    for row in &mut rows {
+        let holder = row.holder.as_deref().and_then(|holder| gate.symbols.get(holder));
+        if holder.is_some_and(|holder| unsure.contains(&holder)) {
             row.at_least.value = Exact::zero();
         }
     }
@@ -201,12 +202,15 @@ fn holder_of(gate: Gate<'_>, key: LotKey, depth: u32) -> Option<Symbol> {
     holders.next().is_none().then_some(*holder)
 }
 
-/// Whether a class lot of a serial was moved or used by quantity, so that nobody says whether the serial went
-/// along.
-fn moves_unnamed(gate: Gate<'_>, history: &History) -> bool {
+/// Of a serial, the holders who moved or used so many pieces of its class lot by quantity that nobody says whether
+/// the serial went along.
+fn moved_unnamed(gate: Gate<'_>, history: &History) -> HashSet<Symbol, BySymbol> {
     let takes = |role: Role| role.moves() || role.uses() || role == Role::Consumed;
-    history.classes.iter().any(|class| {
-        let class = history::of(gate, *class);
-        super::books_of(gate, &class).may_have_taken_named(&class, takes)
-    })
+    match history.classes.last() {
+        Some(class) if history.is_serial => {
+            let class = history::of(gate, *class);
+            super::books_of(gate, &class).holders_who_took_named(&class, takes)
+        }
+        _ => HashSet::default(),
+    }
 }

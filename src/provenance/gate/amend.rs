@@ -13,11 +13,11 @@
 //! Of several reports under one id the first of a feed counts; reports of different keys stand beside each
 //! other, contested.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
     super::{
-        amount::{Exact, Tally},
+        amount::{Amount, Exact, Tally},
         filing::{
             fact::Role,
             span::{LotKey, Span},
@@ -30,6 +30,9 @@ use super::{
 
 /// Deepest chain of corrections of corrections that is followed.
 const DEPTH_MAX: u32 = 8;
+
+/// Most lots made of what an amended event made that are looked at for who relied on them.
+const OFFSPRING_MAX: usize = 1_000;
 
 /// Whether a fact counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,26 +169,65 @@ impl Gate<'_> {
             .any(|witness| self.is_independent(*witness))
     }
 
-    /// The lots whose makings, or movements, a fact is about: what it made, else what it names.
+    /// The lots whose makings, or movements, a fact is about: what it or its run made, else what it names.
     fn subjects(&self, fact: u32) -> Vec<Span> {
-        let legs = &self.fact(fact).reading.legs;
-        let made: Vec<Span> = legs
-            .iter()
+        let made: Vec<Span> = self
+            .run_of(fact)
+            .into_iter()
+            .flat_map(|member| &self.fact(member).reading.legs)
             .filter(|leg| leg.role.makes() || leg.role == Role::Dismantled)
             .map(|leg| leg.span)
             .collect();
         if made.is_empty() {
-            legs.iter().map(|leg| leg.span).collect()
+            self.fact(fact).reading.legs.iter().map(|leg| leg.span).collect()
         } else {
             made
         }
     }
 
-    /// Every moment with standing of the lots that a fact is about, whether it counts or not.
-    fn said_about(&self, fact: u32) -> Vec<(LotKey, Vec<Moment>)> {
+    /// The same, and what the signer himself made of these lots, and so on: others rely on all of it.
+    fn subjects_and_offspring(&self, fact: u32) -> Vec<Span> {
+        let signer = self.actor(fact);
+        let mut all = self.subjects(fact);
+        if !self
+            .fact(fact)
+            .reading
+            .legs
+            .iter()
+            .any(|leg| leg.role.makes() || leg.role.uses())
+        {
+            return all;
+        }
+        let mut seen: HashSet<Span> = all.iter().copied().collect();
+        let mut at = 0;
+        while let Some(span) = all.get(at).copied().filter(|_| all.len() < OFFSPRING_MAX) {
+            at += 1;
+            let mut users = Vec::new();
+            self.tracks.visit(span, &mut |_, touch| {
+                if self.leg(touch).role.uses() && self.actor(touch.fact) == signer {
+                    users.push(touch.fact);
+                }
+            });
+            users.sort_by(|a, b| self.compare(*a, *b));
+            for user in users {
+                for member in self.run_of(user) {
+                    let legs = self.fact(member).reading.legs.iter();
+                    all.extend(
+                        legs.filter(|leg| leg.role.makes())
+                            .map(|leg| leg.span)
+                            .filter(|span| seen.insert(*span)),
+                    );
+                }
+            }
+        }
+        all
+    }
+
+    /// Every moment with standing of some lots, whether it counts or not.
+    fn said_about(&self, subjects: &[Span]) -> Vec<(LotKey, Vec<Moment>)> {
         let mut roots = BTreeSet::new();
         let mut accounts = Vec::new();
-        for span in self.subjects(fact) {
+        for span in subjects.iter().copied() {
             for piece in self.tracks.pieces(span, |_| true) {
                 let classes = self.class_lots(piece.key());
                 let all = if classes.is_empty() {
@@ -209,23 +251,24 @@ impl Gate<'_> {
     /// What other parties with standing did with what a fact made or moved: the facts, in order.
     fn relied_on(&self, target: u32) -> Vec<u32> {
         let signer = self.actor(target);
-        let subjects = self.subjects(target);
-        let named_only = |moment: &Moment| {
-            moment
-                .member
-                .is_none_or(|member| subjects.iter().any(|span| span.overlap(member).is_some()))
+        let subjects = self.subjects_and_offspring(target);
+        // Names of members alone: who took some of their lot by quantity did not take these.
+        let concerns = |root: LotKey, moment: &Moment| match moment.member {
+            Some(member) => subjects.iter().any(|span| span.overlap(member).is_some()),
+            None => subjects.iter().any(|span| span.contains(root)),
         };
         let mut relied: Vec<u32> = self
-            .said_about(target)
+            .said_about(&subjects)
             .iter()
-            .flat_map(|(_, moments)| moments)
-            .filter(|moment| {
+            .flat_map(|(root, moments)| moments.iter().map(|moment| (*root, moment)))
+            .filter(|(root, moment)| {
                 let takes = matches!(
                     moment.role,
                     Role::Taken | Role::Sent | Role::Handed | Role::Consumed
                 ) || moment.role.uses();
-                takes && named_only(moment)
+                takes && concerns(*root, moment)
             })
+            .map(|(_, moment)| moment)
             .map(|moment| moment.touch.fact)
             .filter(|fact| *fact != target && self.actor(*fact) != signer && self.is_own_word(*fact))
             .filter(|fact| self.links.amendments_of(*fact).is_empty())
@@ -238,7 +281,7 @@ impl Gate<'_> {
     /// The signer's statements of letting go of what `target` is about.
     fn lettings_go(&self, target: u32) -> Vec<u32> {
         let signer = self.actor(target);
-        self.said_about(target)
+        self.said_about(&self.subjects_and_offspring(target))
             .iter()
             .flat_map(|(_, moments)| moments)
             .filter(|moment| matches!(moment.role, Role::Sent | Role::Handed))
@@ -282,9 +325,16 @@ impl Gate<'_> {
                 matches!(role, Role::Taken)
             }
         };
+        // What went in is an input of what they took.
+        let legs = &self.fact(target).reading.legs;
+        if !made && legs.iter().any(|leg| leg.role.uses()) {
+            return false;
+        }
         let signer = self.actor(target);
-        for (_, moments) in self.said_about(target) {
+        for (_, moments) in self.said_about(&self.subjects(target)) {
             let (mut left, mut taken) = (Tally::default(), Tally::default());
+            // Of shipments what their receivers took; what nobody received nobody relies on.
+            let mut shipped: BTreeMap<u32, (Tally, Tally)> = BTreeMap::new();
             let mut left_members: Vec<Span> = Vec::new();
             let mut taken_members: Vec<Span> = Vec::new();
             for moment in &moments {
@@ -298,9 +348,45 @@ impl Gate<'_> {
                     }
                     left_members.extend(moment.member);
                     left.add(self.moment_amount(moment).as_ref());
-                } else if takes(moment.role) && own == made {
+                } else if made && own && moment.role == Role::Taken {
+                    // What came back to the maker is there again.
+                    left.add(self.moment_amount(moment).as_ref());
+                } else if made && own && moment.role.uses() && moment.via.is_none() {
                     taken_members.extend(moment.member);
                     taken.add(self.moment_amount(moment).as_ref());
+                } else if made && takes(moment.role) && own {
+                    let to = self.fact(fact).reading.to.named();
+                    let amount = self.moment_amount(moment);
+                    match to {
+                        Some(to) => shipped.entry(to.index()).or_default().0.add(amount.as_ref()),
+                        None => taken.add(amount.as_ref()),
+                    }
+                } else if made && moment.role == Role::Taken && !own {
+                    taken_members.extend(moment.member);
+                    let by = self.actor(fact).index();
+                    shipped
+                        .entry(by)
+                        .or_default()
+                        .1
+                        .add(self.moment_amount(moment).as_ref());
+                } else if !made && takes(moment.role) && !own {
+                    taken_members.extend(moment.member);
+                    taken.add(self.moment_amount(moment).as_ref());
+                }
+            }
+            for (sent, received) in shipped.values() {
+                taken.unknown |= sent.unknown || received.unknown;
+                for amount in sent.amounts() {
+                    let got = received
+                        .sums
+                        .get(&amount.unit)
+                        .cloned()
+                        .unwrap_or_else(Exact::zero);
+                    let value = amount.value.min(got);
+                    taken.add(Some(&Amount {
+                        value,
+                        unit: amount.unit,
+                    }));
                 }
             }
             let named = taken_members.iter().all(|taken| {

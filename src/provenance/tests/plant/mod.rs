@@ -7,7 +7,7 @@
 //!                                                                           truth == answers?   (judge)
 //! ```
 //!
-//! `LOTPROOF_LONG=1` runs ten thousand seeds instead of a thousand. `LOTPROOF_PLANT_SEED=7` runs that one, and
+//! `LOTPROOF_LONG=1` runs ten thousand seeds instead of a thousand, `LOTPROOF_PLANT_COUNT=50` fifty. `LOTPROOF_PLANT_SEED=7` runs that one, and
 //! with `LOTPROOF_PLANT_OPERATIONS=0,4,9` only those operations of its plan; a failure prints both, shrunk.
 //! Deliberately shares nothing with `simulate`, which draws chains as they should be.
 

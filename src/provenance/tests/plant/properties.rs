@@ -29,18 +29,18 @@ fn is_long() -> bool {
     std::env::var("LOTPROOF_LONG").is_ok_and(|value| value == "1")
 }
 
-/// The seeds to run: one if it is asked for.
+/// A number that the environment gives.
+fn number(variable: &str) -> Option<u64> {
+    let asked = std::env::var(variable).ok();
+    asked.map(|number| number.parse().expect("a number in the environment"))
+}
+
+/// The seeds to run: one, or so many, if it is asked for.
 fn seeds(ordinary: u64) -> std::ops::Range<u64> {
-    let asked = std::env::var("LOTPROOF_PLANT_SEED").ok();
-    match asked.map(|seed| seed.parse::<u64>().expect("LOTPROOF_PLANT_SEED is a number")) {
+    match number("LOTPROOF_PLANT_SEED") {
         Some(seed) => seed..seed + 1,
         None if is_long() => 0..ordinary * 10,
-        None => {
-            0..std::env::var("LOTPROOF_PLANT_COUNT")
-                .ok()
-                .and_then(|c| c.parse().ok())
-                .unwrap_or(ordinary)
-        }
+        None => 0..number("LOTPROOF_PLANT_COUNT").unwrap_or(ordinary),
     }
 }
 
