@@ -193,9 +193,10 @@ impl Projection {
         concluding::anomalies_of(self.gate(), lot)
     }
 
-    /// What does not fit anywhere behind a lot. Nothing if the log has no event about it.
-    pub fn lineage(&self, lot: &str) -> Option<Lineage> {
-        concluding::lineage_of(self.gate(), lot)
+    /// What does not fit at a lot and anywhere behind it, the nearest `nearest_max` one by one. Nothing if the log
+    /// has no event about it.
+    pub fn lineage(&self, lot: &str, nearest_max: usize) -> Option<Lineage> {
+        concluding::lineage_of(self.gate(), lot, nearest_max)
     }
 
     /// What the authority registered last under an identifier: a party's legal name, or a facility's name.

@@ -108,7 +108,9 @@ fn a_pack_leads_back_to_the_mines_through_the_makers_of_its_cells() {
             .unwrap();
         let operators = |step: &str| -> BTreeSet<&str> {
             let steps = up.steps.iter().filter(|one| one.step.as_deref() == Some(step));
-            steps.map(|one| one.operator.as_str()).collect()
+            steps
+                .map(|one| one.operator.as_deref().unwrap_or_default())
+                .collect()
         };
         let party = |index| simulation.cast().party(index).identifier.as_str();
         assert_eq!(operators("form"), BTreeSet::from([party(maker)]));

@@ -1,14 +1,17 @@
 //! The vectors of the wire specification: made again in memory, compared byte for byte with the files, and
-//! checked by a second implementation.
+//! checked by a second implementation. And histories of plants, from signed events to what is answered (`cases`).
 //!
 //! `LOTPROOF_BLESS=1` writes the files instead. A vector that changes is a change of the wire format.
 
 mod audited;
 mod build;
+mod cases;
+mod chain;
 mod damage;
 mod events;
 mod leaves;
 mod ledger;
+mod meaning;
 mod names;
 mod strict;
 mod vocabulary;

@@ -1,9 +1,6 @@
 //! `export`: events of a log as an EPCIS 2.0 document, after the whole log has been audited.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
@@ -19,7 +16,7 @@ use lotproof::{
     identifier,
     log::{hash::leaf_hash, tree::Frontier},
     projector::Projector,
-    provenance::{Bounds, Direction},
+    provenance::Direction,
     shell::durable,
     wire::v1::{self, event::Kind},
 };
@@ -29,7 +26,8 @@ use serde_json::Value;
 use crate::{
     Outcome,
     auditing::{open_source, print_report, read_trust},
-    lots::each_entry,
+    lots::{Reach, each_entry},
+    tree::left_out,
 };
 
 /// `lotproof export`
@@ -44,6 +42,8 @@ pub(crate) struct Export {
     /// And the events that name what the lot was made from
     #[arg(long, conflicts_with = "all")]
     provenance: bool,
+    #[command(flatten)]
+    reach: Reach,
     /// The log: a URL, or the folder of a mirror
     #[arg(long)]
     log: String,
@@ -67,10 +67,17 @@ impl Export {
             print_report(&report, false)?;
             return Ok(Outcome::Findings);
         }
+        let mut not_followed = Vec::new();
         let (mut events, projector) = read_events(source.as_ref(), &report)?;
         if let Some(sent) = &self.identifier {
             let lot = identifier::normalise(sent).with_context(|| format!("lot {sent}"))?;
-            let lots = lots_of(&projector, &lot, self.provenance)?;
+            let lots = if self.provenance {
+                let (lots, cut) = behind(&projector, &lot, self.reach)?;
+                not_followed = cut;
+                lots
+            } else {
+                Lots::only(&lot)
+            };
             events.retain(|event| names_one_of(&json::write(event), &lots));
             ensure!(!events.is_empty(), "the log has no event about {lot}");
         }
@@ -92,7 +99,15 @@ impl Export {
                 .with_context(|| format!("writing {}", path.display()))?,
             None => println!("{text}"),
         }
-        Ok(Outcome::Clean)
+        // The document itself has no place for it.
+        for line in &not_followed {
+            eprintln!("the document is not complete: {line}");
+        }
+        Ok(if not_followed.is_empty() {
+            Outcome::Clean
+        } else {
+            Outcome::Findings
+        })
     }
 }
 
@@ -202,25 +217,86 @@ fn stated_again(events: &[v1::Event], stated: &Places, issuer: &str, event: &v1:
     Some(again)
 }
 
-/// The lot, and what it was made from if that is wanted.
-fn lots_of(projector: &Projector, lot: &str, with_provenance: bool) -> Result<BTreeSet<String>> {
-    let mut lots = BTreeSet::from([lot.to_owned()]);
-    if with_provenance {
-        let walk = projector
-            .projection()
-            .provenance(lot, Direction::Up, Bounds::default())
-            .with_context(|| format!("the log has no event about {lot}"))?;
-        lots.extend(walk.nodes.into_iter().map(|node| node.lot));
+/// Identifiers, runs of serials among them.
+#[derive(Debug, Default)]
+struct Lots {
+    /// By length and first identifier: the last one.
+    runs: BTreeMap<(usize, String), String>,
+}
+
+impl Lots {
+    fn only(lot: &str) -> Self {
+        let mut lots = Self::default();
+        lots.add(lot.to_owned(), None);
+        lots
     }
-    Ok(lots)
+
+    fn add(&mut self, first: String, last: Option<String>) {
+        let last = last.unwrap_or_else(|| first.clone());
+        self.runs.insert((first.len(), first), last);
+    }
+
+    /// Whether the identifier is one of these.
+    fn contains(&self, lot: &str) -> bool {
+        let key = (lot.len(), lot.to_owned());
+        let Some(((len, first), last)) = self.runs.range(..=key).next_back() else {
+            return false;
+        };
+        // Serials of a run differ in their last digits.
+        let stem = first.trim_end_matches(|letter: char| letter.is_ascii_digit());
+        let numbered = |lot: &str| {
+            lot.strip_prefix(stem)
+                .is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        lot == first || *len == lot.len() && lot <= last.as_str() && numbered(lot)
+    }
+}
+
+/// The lot and what it was made from; and in words what of that was not followed.
+fn behind(projector: &Projector, lot: &str, reach: Reach) -> Result<(Lots, Vec<String>)> {
+    let walk = projector
+        .projection()
+        .provenance(lot, Direction::Up, reach.bounds())
+        .with_context(|| format!("the log has no event about {lot}"))?;
+    let mut lots = Lots::default();
+    for node in walk.nodes {
+        lots.add(node.lot, node.last);
+    }
+    Ok((lots, left_out(&walk.left_out, &reach.bounds())))
 }
 
 /// Whether any value is one of these identifiers.
-fn names_one_of(value: &Value, lots: &BTreeSet<String>) -> bool {
+fn names_one_of(value: &Value, lots: &Lots) -> bool {
     match value {
         Value::String(text) => lots.contains(text),
         Value::Array(values) => values.iter().any(|value| names_one_of(value, lots)),
         Value::Object(members) => members.values().any(|value| names_one_of(value, lots)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_serials_is_found_by_each_of_its_serials() {
+        let mut lots = Lots::only("urn:lot:9");
+        lots.add("urn:cell:S08".to_owned(), Some("urn:cell:S12".to_owned()));
+        for (lot, is_one) in [
+            ("urn:lot:9", true),
+            ("urn:lot:8", false),
+            ("urn:lot:90", false),
+            ("urn:cell:S07", false),
+            ("urn:cell:S08", true),
+            ("urn:cell:S10", true),
+            ("urn:cell:S12", true),
+            ("urn:cell:S13", false),
+            ("urn:cell:S0x", false),
+            ("urn:cell:S1", false),
+            ("urn:cell:S", false),
+        ] {
+            assert_eq!(lots.contains(lot), is_one, "{lot}");
+        }
     }
 }

@@ -8,6 +8,7 @@ mod enrolling;
 mod exporting;
 mod founding;
 mod gateways;
+mod glance;
 mod lots;
 mod publishing;
 mod running;
@@ -18,6 +19,7 @@ mod stating;
 mod tree;
 mod waiting;
 mod withdrawing;
+mod words;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

@@ -1,6 +1,6 @@
 //! `lot`: what a log says about one lot, computed here from the log's own files.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use bytes::Bytes;
@@ -18,20 +18,45 @@ use lotproof::{
         tile::{TilePath, entry_bundles_between},
     },
     projector::Projector,
-    provenance::{Bounds, Direction},
+    provenance::{Bounds, Direction, Lineage, LotSummary, Provenance},
     trust::TrustFile,
 };
 
 use crate::{
     Outcome,
     auditing::{open_source, read_trust},
-    tree::{tree, word},
+    glance::{contradictions, glance},
+    tree::tree,
 };
+
+/// Most anomalies behind a lot that are given in JSON.
+const NEAREST_MAX: usize = 1_000;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Walk {
     Up,
     Down,
+}
+
+/// How far a walk goes; what lies beyond is counted and said.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Reach {
+    /// Most steps to go from the lot
+    #[arg(long, default_value_t = Bounds::default().depth_max)]
+    depth: u32,
+    /// Most lots to take in
+    #[arg(long, default_value_t = Bounds::default().nodes_max)]
+    nodes: usize,
+}
+
+impl Reach {
+    pub(crate) fn bounds(self) -> Bounds {
+        Bounds {
+            depth_max: self.depth,
+            nodes_max: self.nodes,
+            ..Bounds::default()
+        }
+    }
 }
 
 /// `lotproof lot`
@@ -49,6 +74,8 @@ pub(crate) struct Lot {
     /// Towards what it was made from, or what it went into
     #[arg(long, value_enum, default_value = "up")]
     direction: Walk,
+    #[command(flatten)]
+    reach: Reach,
     /// Openings of sealed fields, as `publish --openings` wrote them
     #[arg(long)]
     openings: Option<PathBuf>,
@@ -91,34 +118,48 @@ impl Lot {
         let summary = projection
             .lot(&lot)
             .with_context(|| format!("the log has no event about {lot}"))?;
+        let bounds = self.reach.bounds();
         let walk = projection
-            .provenance(&lot, direction, Bounds::default())
+            .provenance(&lot, direction, bounds)
             .context("no provenance")?;
+        let custody = projection.custody(&lot).unwrap_or_default();
+        let lineage = projection.lineage(&lot, NEAREST_MAX).context("no lineage")?;
         if self.json {
-            let json = serde_json::json!({ "lot": summary, "provenance": walk });
+            let json = serde_json::json!({
+                "lot": summary, "custody": custody, "provenance": walk, "lineage": lineage,
+            });
             println!("{}", serde_json::to_string_pretty(&json)?);
         } else {
-            print!("{}", tree(&walk));
-            let mut lines = BTreeSet::new();
-            for anomaly in &summary.anomalies {
-                let line = format!(
-                    "anomaly  {} at {}, weighs on the {}: {}",
-                    anomaly.kind.as_str(),
-                    anomaly.lot,
-                    word(&anomaly.weighs_on)?,
-                    anomaly.detail
-                );
-                // Several steps may lack the same.
-                if lines.insert(line.clone()) {
-                    println!("{line}");
+            print!("{}", glance(projection, &summary, &custody));
+            println!(
+                "\n{}",
+                match direction {
+                    Direction::Up => "where it came from",
+                    Direction::Down => "where it went",
                 }
-            }
+            );
+            print!("{}", tree(&walk, &bounds));
+            print!("\n{}", contradictions(projection, &lot, &lineage));
         }
-        Ok(if summary.anomalies.is_empty() {
-            Outcome::Clean
-        } else {
-            Outcome::Findings
-        })
+        let outcome = outcome(&summary, &walk, &lineage);
+        if is_cut(&summary, &walk, &lineage) {
+            eprintln!("not complete: bounds cut something off, as the answer says");
+        }
+        Ok(outcome)
+    }
+}
+
+/// Whether the answer leaves something out that a program must know of.
+const fn is_cut(lot: &LotSummary, walk: &Provenance, lineage: &Lineage) -> bool {
+    walk.truncated || lineage.truncated || lot.notices_truncated
+}
+
+/// A lot is clean if nothing behind it is contradicted, and if all that is behind it was looked at.
+const fn outcome(lot: &LotSummary, walk: &Provenance, lineage: &Lineage) -> Outcome {
+    if lineage.total > 0 || is_cut(lot, walk, lineage) {
+        Outcome::Findings
+    } else {
+        Outcome::Clean
     }
 }
 
@@ -158,4 +199,37 @@ pub(crate) fn each_entry(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{glance, tree};
+
+    #[test]
+    fn a_lot_is_clean_only_if_all_behind_it_was_looked_at_and_nothing_contradicts_it() {
+        let lot = glance::tests::lot();
+        let nodes = vec![tree::tests::node("urn:pack", None, 1, 0)];
+        let walk = tree::tests::walk(Direction::Up, nodes, Vec::new());
+        let lineage = glance::tests::clean();
+        assert_eq!(outcome(&lot, &walk, &lineage), Outcome::Clean);
+        let (mut cut_lot, mut cut_walk, mut cut_lineage) = (lot.clone(), walk.clone(), lineage.clone());
+        cut_lot.notices_truncated = true;
+        cut_walk.truncated = true;
+        cut_lineage.truncated = true;
+        let mut contradicted = lineage.clone();
+        contradicted.total = 1;
+        for (lot, walk, lineage) in [
+            (&cut_lot, &walk, &lineage),
+            (&lot, &cut_walk, &lineage),
+            (&lot, &walk, &cut_lineage),
+            (&lot, &walk, &contradicted),
+        ] {
+            assert_eq!(outcome(lot, walk, lineage), Outcome::Findings);
+        }
+        // What strangers said is no finding about the lot.
+        let mut talked_about = lot.clone();
+        talked_about.strangers.total = 7;
+        assert_eq!(outcome(&talked_about, &walk, &lineage), Outcome::Clean);
+    }
 }

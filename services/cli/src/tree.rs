@@ -4,33 +4,73 @@
 //! 01/09523016000013/21/S0000000001, module
 //!  - assemble_module by Baram Module Co., Ltd., Baram module plant (KR), entry 54
 //!    1 piece of 01/09523014000039/21/S0000000001, cell
-//!     - form by ...
+//!     - form: reported by Importer Inc., who says that Twin Lines Cell Co., Ltd. did it, entry 50
 //!    and 7 more like it, to 01/09523014000039/21/S0000000008
+//! not followed: 4 lots more than 64 steps away, nor what lies behind them (--depth)
 //! ```
+//!
+//! What is not certain is marked where it stands, and what the bounds cut off is said at the end.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fmt::Write as _,
+};
 
-use lotproof::provenance::{Direction, Node, Provenance, Step, StepItem};
+use lotproof::provenance::{Bounds, Direction, LeftOut, Node, Provenance, Step, StepItem};
 
-/// The tree of a walk, as lines.
-pub(crate) fn tree(walk: &Provenance) -> String {
-    let mut printer = Printer {
-        walk,
-        out: String::new(),
-        lots: BTreeSet::new(),
-        steps: BTreeSet::new(),
-    };
-    printer.lot("", &walk.root, 0);
+use crate::words::{amount_of, range, short, time};
+
+/// How far lines are indented at most: what lies deeper is told where it is nearer, or named at the end.
+const LEVELS_MAX: usize = 256;
+
+/// The tree of a walk within these bounds, as lines.
+pub(crate) fn tree(walk: &Provenance, bounds: &Bounds) -> String {
+    let mut printer = Printer::new(walk);
+    printer.lot("", &walk.root, None, 0);
+    for line in left_out(&walk.left_out, bounds) {
+        printer.line(0, format_args!("{line}"));
+    }
     printer.out
+}
+
+/// What a walk did not follow, in words.
+pub(crate) fn left_out(left_out: &LeftOut, bounds: &Bounds) -> Vec<String> {
+    let LeftOut { too_deep, too_many } = *left_out;
+    let deep = (too_deep > 0).then(|| {
+        format!(
+            "not followed: {too_deep} lots more than {} steps away, nor what lies behind them (--depth)",
+            bounds.depth_max
+        )
+    });
+    let many = (too_many > 0).then(|| {
+        format!(
+            "not followed: {too_many} lots beyond the first {}, nor what lies behind them (--nodes)",
+            bounds.nodes_max
+        )
+    });
+    deep.into_iter().chain(many).collect()
 }
 
 struct Printer<'a> {
     walk: &'a Provenance,
+    nodes: BTreeMap<&'a str, &'a Node>,
+    /// Steps by the lots on the side from which the walk comes, by their places in the walk.
+    steps_at: HashMap<&'a str, Vec<usize>>,
+    /// The same for runs of serials.
+    steps_at_runs: Vec<(&'a StepItem, usize)>,
     out: String,
     /// Lots that have a line.
     lots: BTreeSet<&'a str>,
-    /// Steps that have a line, by place.
-    steps: BTreeSet<(u64, u32)>,
+    /// Steps that have a line.
+    told: BTreeSet<usize>,
+}
+
+/// One line of a step's lots.
+struct Row<'a> {
+    amount: String,
+    lot: &'a str,
+    last: Option<&'a str>,
+    item: &'a StepItem,
 }
 
 /// Siblings that would print the same as the one before them.
@@ -41,72 +81,146 @@ struct Likes<'a> {
 }
 
 impl<'a> Printer<'a> {
+    fn new(walk: &'a Provenance) -> Self {
+        let mut steps_at: HashMap<&'a str, Vec<usize>> = HashMap::new();
+        let mut steps_at_runs = Vec::new();
+        for (place, step) in walk.steps.iter().enumerate() {
+            let near = match walk.direction {
+                Direction::Up => &step.outputs,
+                Direction::Down => &step.inputs,
+            };
+            for item in near {
+                if item.last.is_some() {
+                    steps_at_runs.push((item, place));
+                } else {
+                    steps_at.entry(item.lot.as_str()).or_default().push(place);
+                }
+            }
+        }
+        Self {
+            walk,
+            nodes: walk.nodes.iter().map(|node| (node.lot.as_str(), node)).collect(),
+            steps_at,
+            steps_at_runs,
+            out: String::new(),
+            lots: BTreeSet::new(),
+            told: BTreeSet::new(),
+        }
+    }
+
     fn line(&mut self, depth: usize, text: std::fmt::Arguments<'_>) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.out, "{}{text}", "   ".repeat(depth));
     }
 
-    fn lot(&mut self, amount: &str, lot: &'a str, depth: usize) {
-        if !self.lots.insert(lot) {
-            self.line(depth, format_args!("{amount}{} (above)", short(lot)));
+    /// One lot, or run of serials, with all steps behind it.
+    fn lot(&mut self, amount: &str, lot: &'a str, item: Option<&'a StepItem>, depth: usize) {
+        let node = self.nodes.get(lot).copied();
+        let last = match (node, item) {
+            (Some(node), _) => node.last.as_deref(),
+            (None, item) => item.and_then(|item| item.last.as_deref()),
+        };
+        let name = range(lot, last);
+        let until = item.and_then(|item| item.until);
+        let until = until.map_or_else(String::new, |until| format!(", taken out again {}", time(until)));
+        let Some(node) = node else {
+            let why = if self.walk.truncated {
+                "not followed"
+            } else {
+                "not followed: its signer has no standing in it"
+            };
+            self.line(depth, format_args!("{amount}{name}{until} ({why})"));
+            return;
+        };
+        if depth >= LEVELS_MAX {
+            self.line(
+                depth,
+                format_args!("{amount}{name}{until} (too deep for this page: ask for this lot)"),
+            );
             return;
         }
-        let node = self.node(lot);
-        let kind = node.and_then(|node| node.kind.as_ref());
-        let kind = kind.map_or_else(String::new, |kind| format!(", {kind}"));
-        let steps: Vec<&'a Step> = self
-            .walk
-            .steps
+        if !self.lots.insert(lot) {
+            self.line(depth, format_args!("{amount}{name}{until} (above)"));
+            return;
+        }
+        let steps = self.steps_of(lot);
+        let news: Vec<usize> = steps
             .iter()
-            .filter(|step| self.near(step, lot))
+            .copied()
+            .filter(|step| !self.told.contains(step))
             .collect();
-        let note = if node.is_some_and(|node| node.unknown) {
+        let note = if node.unknown {
             ": how it was made is not stated"
-        } else if !steps.is_empty() && !self.has_news(lot) {
+        } else if !steps.is_empty() && news.is_empty() {
             " (with those above)"
         } else {
             ""
         };
-        self.line(depth, format_args!("{amount}{}{kind}{note}", short(lot)));
-        for step in steps {
-            if self.steps.insert(place(step)) {
+        self.line(depth, format_args!("{amount}{name}{}{until}{note}", marks(node)));
+        for step in news {
+            // Another lot on the way down may have told it meanwhile.
+            if self.told.insert(step)
+                && let Some(step) = self.walk.steps.get(step)
+            {
                 self.step(step, depth);
             }
         }
     }
 
     fn step(&mut self, step: &'a Step, depth: usize) {
-        let at = match (&step.facility, &step.country) {
-            (Some(facility), Some(country)) => format!(", {} ({country})", self.name(facility)),
-            (Some(facility), None) => format!(", {}", self.name(facility)),
-            (None, _) => String::new(),
-        };
-        let principal = step.on_behalf_of.as_ref();
-        let principal = principal.map_or_else(String::new, |party| format!(" for {}", self.name(party)));
-        let what = step.step.as_deref().unwrap_or(step.kind);
-        let who = self.name(&step.operator);
-        self.line(
-            depth,
-            format_args!(" - {what} by {who}{principal}{at}, entry {}", step.leaf_index),
-        );
+        let text = step_line(self.walk, step);
+        self.line(depth, format_args!(" - {text}"));
         let items = match self.walk.direction {
             Direction::Up => &step.inputs,
             Direction::Down => &step.outputs,
         };
-        let mut before: Option<&'a StepItem> = None;
+        let mut before: Option<Row<'a>> = None;
         let mut likes = Likes::default();
-        for item in items {
-            if before.is_some_and(|before| self.is_like(before, item)) {
-                self.lots.insert(&item.lot);
-                likes.count += 1;
-                likes.last = item.last.as_ref().unwrap_or(&item.lot);
+        for row in items.iter().flat_map(|item| self.rows(item)).collect::<Vec<_>>() {
+            if before.as_ref().is_some_and(|before| self.is_like(before, &row)) {
+                self.lots.insert(row.lot);
+                likes.count += self.nodes.get(row.lot).map_or(1, |node| node.count);
+                likes.last = row.last.unwrap_or(row.lot);
             } else {
                 self.likes(std::mem::take(&mut likes), depth + 1);
-                self.lot(&amount(item), &item.lot, depth + 1);
+                self.lot(&row.amount, row.lot, Some(row.item), depth + 1);
             }
-            before = Some(item);
+            before = Some(row);
         }
         self.likes(likes, depth + 1);
+    }
+
+    /// One item of a step as rows: a run of serials that went different ways has one for each way.
+    fn rows(&self, item: &'a StepItem) -> Vec<Row<'a>> {
+        let pieces = self.pieces(item);
+        if pieces.len() < 2 {
+            return vec![Row {
+                amount: amount_of(item),
+                lot: &item.lot,
+                last: item.last.as_deref(),
+                item,
+            }];
+        }
+        let rows = pieces.into_iter().map(|piece| Row {
+            amount: match piece.count {
+                1 => "1 piece of ".to_owned(),
+                count => format!("{count} pieces of "),
+            },
+            lot: &piece.lot,
+            last: piece.last.as_deref(),
+            item,
+        });
+        rows.collect()
+    }
+
+    /// The lots of the walk that an item is.
+    fn pieces(&self, item: &StepItem) -> Vec<&'a Node> {
+        let last = item.last.as_deref().unwrap_or(&item.lot);
+        self.nodes
+            .range(item.lot.as_str()..=last)
+            .filter(|(lot, _)| lot.len() == item.lot.len())
+            .map(|(_, node)| *node)
+            .collect()
     }
 
     fn likes(&mut self, likes: Likes<'_>, depth: usize) {
@@ -119,73 +233,95 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// Whether an item would print as the one before it, but for its serial.
-    fn is_like(&self, before: &StepItem, item: &StepItem) -> bool {
+    /// Whether a row would print as the one before it, but for its serial.
+    fn is_like(&self, before: &Row<'_>, row: &Row<'_>) -> bool {
         let stem = |lot: &str| lot.rsplit_once('/').map(|(stem, _)| stem.to_owned());
-        let unknown = |lot: &str| self.node(lot).map(|node| node.unknown);
-        item.lot.contains("/21/")
-            && !self.lots.contains(item.lot.as_str())
-            && stem(&before.lot) == stem(&item.lot)
-            && before.quantity == item.quantity
-            && unknown(&before.lot) == unknown(&item.lot)
-            && !self.has_news(&item.lot)
+        let looks = |lot: &str| self.nodes.get(lot).map(|node| (node.unknown, marks(node)));
+        row.lot.contains("/21/")
+            && !self.lots.contains(row.lot)
+            && stem(before.lot) == stem(row.lot)
+            && before.amount == row.amount
+            && before.item.until == row.item.until
+            && looks(before.lot) == looks(row.lot)
+            && self.steps_of(row.lot).iter().all(|step| self.told.contains(step))
     }
 
-    /// Whether a lot's own lines would say something new.
-    fn has_news(&self, lot: &str) -> bool {
-        self.walk
-            .steps
-            .iter()
-            .any(|step| self.near(step, lot) && !self.steps.contains(&place(step)))
+    /// The steps that have the lot on the side from which the walk came, in the order met.
+    fn steps_of(&self, lot: &str) -> Vec<usize> {
+        let mut steps = self.steps_at.get(lot).cloned().unwrap_or_default();
+        let runs = self.steps_at_runs.iter().filter(|(run, _)| {
+            // A run of serials, which are of one length.
+            run.last
+                .as_deref()
+                .is_some_and(|last| lot.len() == run.lot.len() && (run.lot.as_str()..=last).contains(&lot))
+        });
+        steps.extend(runs.map(|(_, step)| *step));
+        steps.sort_unstable();
+        steps.dedup();
+        steps
     }
+}
 
-    /// Whether a step has the lot on the side from which the walk came.
-    fn near(&self, step: &Step, lot: &str) -> bool {
-        let items = match self.walk.direction {
-            Direction::Up => &step.outputs,
-            Direction::Down => &step.inputs,
-        };
-        items.iter().any(|item| {
-            item.lot == lot
-                // A run of serials, which are of one length.
-                || item.last.as_deref().is_some_and(|last| {
-                    lot.len() == item.lot.len() && (item.lot.as_str()..=last).contains(&lot)
-                })
-        })
+/// What of a lot is more than its name.
+fn marks(node: &Node) -> String {
+    let mut marks = node
+        .kind
+        .as_ref()
+        .map_or_else(String::new, |kind| format!(", {kind}"));
+    if node.possible {
+        marks.push_str(" (possible, not certain)");
     }
-
-    fn node(&self, lot: &str) -> Option<&'a Node> {
-        self.walk.nodes.iter().find(|node| node.lot == lot)
+    if !node.anomalies.is_empty() {
+        let kinds: Vec<&str> = node.anomalies.iter().map(|kind| kind.as_str()).collect();
+        let _ = write!(marks, " (contradicted: {})", kinds.join(", "));
     }
+    marks
+}
 
-    fn name(&self, id: &str) -> String {
-        let name = self.walk.names.get(id).map(String::as_str);
+/// One step: what, by whose word, where, and what is not certain about it.
+pub(crate) fn step_line(walk: &Provenance, step: &Step) -> String {
+    let name = |id: &str| {
+        let name = walk.names.get(id).map(String::as_str);
         name.unwrap_or_else(|| short(id)).to_owned()
+    };
+    let what = step.step.as_deref().unwrap_or(step.kind);
+    let principal = step.on_behalf_of.as_ref();
+    let principal = principal.map_or_else(String::new, |party| format!(" for {}", name(party)));
+    let mut line = match (&step.reported_by, &step.operator) {
+        (Some(by), Some(operator)) => format!(
+            "{what}: reported by {}, who says that {} did it{principal}",
+            name(by),
+            name(operator)
+        ),
+        (Some(by), None) => format!(
+            "{what}: reported by {}, who does not say who did it{principal}",
+            name(by)
+        ),
+        (None, Some(operator)) => format!("{what} by {}{principal}", name(operator)),
+        (None, None) => format!("{what}{principal}"),
+    };
+    if let Some(facility) = &step.facility {
+        let _ = write!(line, ", {}", name(facility));
     }
-}
-
-fn place(step: &Step) -> (u64, u32) {
-    (step.leaf_index, step.event_number)
-}
-
-/// How much of an item, for people, with a word between it and the item.
-fn amount(item: &StepItem) -> String {
-    match &item.quantity {
-        Some(quantity) => format!("{quantity} of "),
-        None if item.sealed => "a sealed amount of ".to_owned(),
-        None => String::new(),
+    if let Some(country) = &step.country {
+        let _ = write!(line, " ({country})");
     }
+    let _ = write!(line, ", entry {}", step.leaf_index);
+    if !step.more_events.is_empty() {
+        let run = step
+            .run
+            .as_deref()
+            .map_or_else(String::new, |run| format!(" of run {}", short(run)));
+        let _ = write!(line, ", told in {} events{run}", step.more_events.len() + 1);
+    }
+    if step.contested {
+        line.push_str(" (contested: another version, a correction or a void of it does not count yet)");
+    }
+    if !step.standing && !step.reported {
+        line.push_str(" (whoever signed it has no part in what came out)");
+    }
+    line
 }
 
-/// GS1 identifiers without the part that all share.
-fn short(identifier: &str) -> &str {
-    identifier
-        .strip_prefix("https://id.gs1.org/")
-        .unwrap_or(identifier)
-}
-
-/// A word of an answer, as JSON has it.
-pub(crate) fn word(value: &impl serde::Serialize) -> anyhow::Result<String> {
-    let json = serde_json::to_value(value)?;
-    Ok(json.as_str().unwrap_or_default().to_owned())
-}
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,11 +1,11 @@
 //! Questions to replies: pure functions of the state at one verified head, the packs and a date.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lotproof::{
     identifier,
     policy::{Context, ContextError, EvaluateError, Pack, Question, evaluate, view::Purpose},
-    provenance::{Bounds, Direction, Projection},
+    provenance::{Anomaly, Bounds, Direction, LineageRow, Projection},
     time::{EventTime, parse_rfc3339},
     wire::v1,
 };
@@ -18,8 +18,8 @@ use crate::{
     page::{FactCursor, Page, limit_fits, page_of_facts},
     problem::{Problem, ProblemCode},
     reply::{
-        AnomaliesReply, Digests, DigestsReply, LotReply, OpeningsReply, PackVerdict, PackView, PacksReply,
-        ParamView, Position, Preamble, ProvenanceReply, Searched, VerdictsReply,
+        AnomaliesReply, AnomalyRow, Digests, DigestsReply, LotReply, OpeningsReply, PackVerdict, PackView,
+        PacksReply, ParamView, Position, Preamble, ProvenanceReply, Searched, VerdictsReply,
     },
     request::{
         AnomaliesRequest, DEPTH_MAX, LotRequest, NODES_MAX, OpeningsRequest, ProvenanceRequest, Request,
@@ -132,9 +132,15 @@ impl Asked<'_> {
         let mut summary = self.projection().lot(&lot).ok_or_else(|| unknown_lot(&lot))?;
         let facts_total = summary.facts.len();
         let (facts_next, facts_left_out) = page_of_facts(&mut summary.facts, cursor, request.limit);
-        let anomalies = Page::of(summary.anomalies.into_iter(), 0, request.limit);
+        let anomalies = Page::of(
+            std::mem::take(&mut summary.anomalies).into_iter(),
+            0,
+            request.limit,
+        );
         let custody = self.projection().custody(&lot).unwrap_or_default();
         let custody = Page::of(custody.into_iter(), request.custody_offset, request.limit);
+        let lineage = self.projection().lineage(&lot, request.limit);
+        let lineage = lineage.ok_or_else(|| unknown_lot(&lot))?;
         let limit = request.limit;
         let cuts = Cuts::default()
             .page("facts", limit, (summary.facts.len(), facts_left_out), "after")
@@ -144,7 +150,9 @@ impl Asked<'_> {
                 anomalies.given_and_left_out(),
                 "/v1/anomalies?lot=",
             )
-            .page("custody", limit, custody.given_and_left_out(), "custody_offset");
+            .page("custody", limit, custody.given_and_left_out(), "custody_offset")
+            .lineage(&lineage, limit)
+            .of_summary(&summary);
         summary.anomalies = anomalies.rows;
         Ok(LotReply {
             preamble: self.preamble,
@@ -152,6 +160,7 @@ impl Asked<'_> {
             facts_total,
             facts_next,
             anomalies_total: anomalies.total,
+            lineage,
             custody_total: custody.total,
             custody_next_offset: custody.next_offset,
             custody: custody.rows,
@@ -252,31 +261,46 @@ impl Asked<'_> {
 
     fn anomalies(&self, request: &AnomaliesRequest) -> Result<AnomaliesReply, Problem> {
         limit_fits(request.limit)?;
-        let of_lot;
-        let (searched, all) = if let Some(lot) = &request.lot {
+        let fits = |asked: &Option<String>, has: &str| asked.as_ref().is_none_or(|asked| asked == has);
+        let wanted = |found: &Anomaly| {
+            fits(&request.kind, found.kind.as_str()) && fits(&request.signer, &found.signer)
+        };
+        let mut kinds = BTreeMap::new();
+        let mut count = |found: &Anomaly| *kinds.entry(found.kind).or_insert(0) += 1;
+        let (searched, page, cuts) = if let Some(lot) = &request.lot {
             let lot = normal(lot)?;
-            self.is_known(&lot)?;
-            of_lot = self.projection().anomalies_of(&lot);
-            (Searched::LotAndStepInputs, &of_lot)
+            let lineage = self.projection().lineage(&lot, usize::MAX);
+            let lineage = lineage.ok_or_else(|| unknown_lot(&lot))?;
+            let cuts = Cuts::default().behind(&lineage);
+            let rows = lineage.nearest.into_iter().filter(|row| wanted(&row.anomaly));
+            let rows = rows
+                .inspect(|row| count(&row.anomaly))
+                .map(|row: LineageRow| AnomalyRow {
+                    depth: Some(row.depth),
+                    anomaly: row.anomaly,
+                });
+            let page = Page::of(rows, request.offset, request.limit);
+            (Searched::Lineage, page, cuts)
         } else {
             let derived = &self.completed.derived.anomalies;
             let all = derived.get_or_init(|| self.projection().anomalies());
-            (Searched::WholeLog, all)
+            let found = all.iter().filter(|found| wanted(found));
+            let page = Page::of(found.inspect(|found| count(found)), request.offset, request.limit);
+            let page = page.map(|anomaly| AnomalyRow {
+                depth: None,
+                anomaly: anomaly.clone(),
+            });
+            (Searched::WholeLog, page, Cuts::default())
         };
-        let fits = |asked: &Option<String>, has: &str| asked.as_ref().is_none_or(|asked| asked == has);
-        let wanted = all
-            .iter()
-            .filter(|found| fits(&request.kind, found.kind.as_str()) && fits(&request.signer, &found.signer));
-        let page = Page::of(wanted, request.offset, request.limit);
-        let limit = request.limit;
         Ok(AnomaliesReply {
             preamble: self.preamble,
             searched,
             total: page.total,
+            kinds,
             offset: request.offset,
             next_offset: page.next_offset,
-            cuts: Cuts::default().page("anomalies", limit, page.given_and_left_out(), "offset"),
-            anomalies: page.rows.into_iter().cloned().collect(),
+            cuts: cuts.page("anomalies", request.limit, page.given_and_left_out(), "offset"),
+            anomalies: page.rows,
         })
     }
 

@@ -1,6 +1,6 @@
 //! What a bound cut off an answer: no answer is smaller than it says.
 
-use lotproof::provenance::{Bounds, LeftOut, Provenance};
+use lotproof::provenance::{Bounds, LeftOut, Lineage, LotSummary, Provenance};
 use serde::Serialize;
 
 /// Whether an answer leaves out something that its bounds would have let in had they been wider.
@@ -17,7 +17,7 @@ pub struct Cuts {
 pub struct Cut {
     /// The list, by its name in the answer.
     pub of: &'static str,
-    /// The bound, by its name in the request.
+    /// The bound, by its name in the request; `fixed` if no request can move it.
     pub bound: &'static str,
     /// Its value.
     pub value: u64,
@@ -56,40 +56,81 @@ impl Cuts {
 
     /// What was cut off a walk.
     pub(crate) fn of_walk(walk: &Provenance, bounds: &Bounds) -> Self {
-        let cut = |bound, value, left_out: u64, rest| {
-            (left_out > 0).then(|| Cut {
-                of: "nodes",
-                bound,
-                value,
-                given: walk.nodes.len(),
-                left_out: usize::try_from(left_out).unwrap_or(usize::MAX),
-                at_least: true,
-                rest,
-            })
-        };
         let LeftOut { too_deep, too_many } = walk.left_out;
-        let by_depth = cut(
-            "depth",
-            bounds.depth_max.into(),
-            too_deep,
+        let given = walk.nodes.len();
+        let (deep, many) = (bounds.depth_max.into(), bounds.nodes_max as u64);
+        let (deeper, more) = (
             "a larger depth, or a walk from a lot that a step names",
-        );
-        let by_nodes = cut(
-            "nodes",
-            bounds.nodes_max as u64,
-            too_many,
             "more nodes, or a walk from a lot that a step names",
         );
-        Self {
-            truncated: walk.truncated,
-            cuts: by_depth.into_iter().chain(by_nodes).collect(),
-        }
+        Self::default()
+            .uncounted("nodes", ("depth", deep), (given, too_deep), deeper)
+            .uncounted("nodes", ("nodes", many), (given, too_many), more)
+    }
+
+    /// Adds what the listed part of a lineage leaves out, and where the lineage was not followed.
+    pub(crate) fn lineage(self, lineage: &Lineage, limit: usize) -> Self {
+        let given = lineage.nearest.len();
+        let left_out = lineage.total.saturating_sub(given);
+        self.page("lineage.nearest", limit, (given, left_out), "/v1/anomalies?lot=")
+            .behind(lineage)
+    }
+
+    /// Adds where a lineage was not followed: anomalies there were not looked for.
+    pub(crate) fn behind(self, lineage: &Lineage) -> Self {
+        let LeftOut { too_deep, too_many } = lineage.left_out;
+        let bounds = Bounds::default();
+        let (deep, many) = (bounds.depth_max.into(), bounds.nodes_max as u64);
+        let (given, rest) = (lineage.looked_at, "the lineage of a lot further up");
+        self.uncounted("lineage", ("fixed", deep), (given, too_deep), rest)
+            .uncounted("lineage", ("fixed", many), (given, too_many), rest)
+    }
+
+    /// Adds what a lot at a glance leaves out.
+    pub(crate) fn of_summary(self, lot: &LotSummary) -> Self {
+        let given = lot.strangers.facts.len();
+        let left_out = lot.strangers.total.saturating_sub(given);
+        let unseen = u64::from(lot.notices_truncated);
+        let notices = (lot.noticed_through.len(), unseen);
+        let mut cuts = self.uncounted("noticed_through", ("fixed", 10_000), notices, "nothing");
+        cuts.cuts.extend((left_out > 0).then_some(Cut {
+            of: "strangers.facts",
+            bound: "fixed",
+            value: given as u64,
+            given,
+            left_out,
+            at_least: false,
+            rest: "`lotproof export`",
+        }));
+        cuts.truncated = !cuts.cuts.is_empty();
+        cuts
+    }
+
+    /// Adds a list that goes on beyond its bound for nobody knows how long; nothing if it does not.
+    fn uncounted(
+        mut self,
+        of: &'static str,
+        (bound, value): (&'static str, u64),
+        (given, left_out): (usize, u64),
+        rest: &'static str,
+    ) -> Self {
+        self.cuts.extend((left_out > 0).then(|| Cut {
+            of,
+            bound,
+            value,
+            given,
+            left_out: usize::try_from(left_out).unwrap_or(usize::MAX),
+            at_least: true,
+            rest,
+        }));
+        self.truncated = !self.cuts.is_empty();
+        self
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use lotproof::provenance::Direction;
+    use lotproof::provenance::{Direction, Strangers};
 
     use super::*;
 
@@ -119,6 +160,68 @@ mod tests {
             let named: Vec<_> = cuts.cuts.iter().map(|cut| (cut.bound, cut.left_out)).collect();
             assert_eq!((named, cuts.truncated), (expected, walk.truncated), "{walk:?}");
             assert!(cuts.cuts.iter().all(|cut| cut.at_least));
+        }
+    }
+
+    #[test]
+    fn a_lot_names_what_of_its_lineage_and_of_strangers_is_not_told() {
+        let lot = |strangers, notices_truncated| LotSummary {
+            lot: "a".into(),
+            product: None,
+            kind: None,
+            class_lot: None,
+            owner_of_identifier: None,
+            makers: Vec::new(),
+            claimed_makers: Vec::new(),
+            reported_by: Vec::new(),
+            made: Vec::new(),
+            made_at_most: Vec::new(),
+            made_unknown: false,
+            used: Vec::new(),
+            not_compared: Vec::new(),
+            stock: Vec::new(),
+            on_hold: false,
+            recalled: false,
+            noticed_through: Vec::new(),
+            notices_truncated,
+            unknown: false,
+            anomalies: Vec::new(),
+            facts: Vec::new(),
+            strangers: Strangers {
+                total: strangers,
+                facts: Vec::new(),
+            },
+        };
+        let lineage = |total, too_deep| Lineage {
+            total,
+            kinds: [].into(),
+            nearest: Vec::new(),
+            looked_at: 1,
+            truncated: too_deep > 0,
+            left_out: LeftOut {
+                too_deep,
+                too_many: 0,
+            },
+        };
+        for (lot, lineage, expected) in [
+            (lot(0, false), lineage(0, 0), vec![]),
+            (
+                lot(0, false),
+                lineage(3, 0),
+                vec![("lineage.nearest", "limit", 3)],
+            ),
+            (lot(0, false), lineage(0, 2), vec![("lineage", "fixed", 2)]),
+            (
+                lot(5, false),
+                lineage(0, 0),
+                vec![("strangers.facts", "fixed", 5)],
+            ),
+            (lot(0, true), lineage(0, 0), vec![("noticed_through", "fixed", 1)]),
+        ] {
+            let cuts = Cuts::default().lineage(&lineage, 10).of_summary(&lot);
+            let named = cuts.cuts.iter().map(|cut| (cut.of, cut.bound, cut.left_out));
+            assert_eq!(cuts.truncated, !expected.is_empty());
+            assert_eq!(named.collect::<Vec<_>>(), expected);
         }
     }
 

@@ -107,6 +107,16 @@ impl<T> Page<T> {
         }
     }
 
+    /// The same page of what each row is told as.
+    pub(crate) fn map<U>(self, tell: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            rows: self.rows.into_iter().map(tell).collect(),
+            total: self.total,
+            next_offset: self.next_offset,
+            left_out: self.left_out,
+        }
+    }
+
     /// How many rows it has, and how many come after it.
     pub(crate) const fn given_and_left_out(&self) -> (usize, usize) {
         (self.rows.len(), self.left_out)

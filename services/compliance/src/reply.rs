@@ -1,10 +1,12 @@
 //! What is answered: every reply says at which position of which log it holds.
 
+use std::collections::BTreeMap;
+
 use lotproof::{
     id::{Hash, LogId, TreeSize},
     log::tree::LogHead,
     policy::{Verdict, view::Purpose},
-    provenance::{Anomaly, CustodyRow, LotSummary, Provenance},
+    provenance::{Anomaly, AnomalyKind, CustodyRow, Lineage, LotSummary, Provenance},
 };
 use serde::Serialize;
 
@@ -65,8 +67,10 @@ pub struct LotReply {
     pub facts_total: usize,
     /// What to ask for the next page of facts with, if there is one.
     pub facts_next: Option<String>,
-    /// How many anomalies there are; `anomalies` pages them.
+    /// How many anomalies there are at the lot itself, and at inputs of the steps that made it.
     pub anomalies_total: usize,
+    /// What does not fit at the lot and anywhere behind it; `anomalies` pages it.
+    pub lineage: Lineage,
     /// Who had it in hand, in order of event time: a page.
     pub custody: Vec<CustodyRow>,
     /// How many changes of hands there are in all pages.
@@ -125,13 +129,26 @@ pub struct AnomaliesReply {
     pub total: usize,
     /// How many stand before this page.
     pub offset: usize,
+    /// How many of each kind, in all pages.
+    pub kinds: BTreeMap<AnomalyKind, usize>,
     /// Offset of the next page, if there is one. Pages fit together only at one position.
     pub next_offset: Option<usize>,
-    /// This page, ordered by lot, kind and facts.
-    pub anomalies: Vec<Anomaly>,
+    /// This page: of a lot's lineage nearest first, then by lot, kind and facts.
+    pub anomalies: Vec<AnomalyRow>,
     /// What the page leaves out.
     #[serde(flatten)]
     pub cuts: Cuts,
+}
+
+/// One anomaly, and how far behind the lot that was asked for it is.
+#[derive(Clone, Debug, Serialize)]
+pub struct AnomalyRow {
+    /// How many steps up from the lot; left out where no lot was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<u32>,
+    /// What does not fit.
+    #[serde(flatten)]
+    pub anomaly: Anomaly,
 }
 
 /// Where anomalies were looked for.
@@ -140,8 +157,8 @@ pub struct AnomaliesReply {
 pub enum Searched {
     /// At every lot of the log.
     WholeLog,
-    /// At one lot, and at the inputs of the steps that made it; not further up.
-    LotAndStepInputs,
+    /// At one lot and everywhere behind it.
+    Lineage,
 }
 
 /// What the log adds up to, for comparison with anybody else's replay.

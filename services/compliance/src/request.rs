@@ -179,7 +179,7 @@ impl Default for OpeningsRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AnomaliesRequest {
-    /// Those found at this lot, and at inputs of the steps that made it.
+    /// Those found at this lot and anywhere behind it, nearest first.
     pub lot: Option<String>,
     /// Of this kind.
     pub kind: Option<String>,

@@ -100,7 +100,7 @@ pub struct Anomaly {
     pub amounts: Vec<Amount>,
     /// In words, with the numbers.
     pub detail: String,
-    /// Whether its signer has no part in the lot: then it is no fact about the lot.
-    #[serde(skip)]
+    /// Whether its signer has no part in the lot: then it is no fact about the lot, and stands in no answer about it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub by_stranger: bool,
 }

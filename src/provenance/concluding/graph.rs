@@ -144,8 +144,9 @@ pub struct Step {
     /// The facility's country.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// Who worked.
-    pub operator: String,
+    /// Who worked. Nobody if only an importer says so, and his document names no party.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
     /// For whom, if for another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
@@ -158,7 +159,7 @@ pub struct Step {
     /// The signed claim that the inputs are all, where the signer may make it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub inputs_complete: Option<bool>,
-    /// What stands behind the step; an imported one is asserted, by its importer.
+    /// What stands behind the step; behind an imported one its importer's report, no more.
     pub assurance: Assurance,
     /// Whether it was imported from another's document without his leave: not its party's own word.
     pub reported: bool,
@@ -321,8 +322,13 @@ impl Walk<'_> {
 
     fn registered_names(&self) -> BTreeMap<String, String> {
         let of_steps = self.steps.iter().flat_map(|step| {
-            let others = [&step.on_behalf_of, &step.facility, &step.reported_by];
-            std::iter::once(&step.operator).chain(others.into_iter().flatten())
+            let ids = [
+                &step.operator,
+                &step.on_behalf_of,
+                &step.facility,
+                &step.reported_by,
+            ];
+            ids.into_iter().flatten()
         });
         let of_nodes = self
             .nodes
@@ -700,7 +706,7 @@ impl Walk<'_> {
                 .directory
                 .facility(said.reading.facility, said.event_time)
                 .and_then(|row| gate.text(row.country)),
-            operator: gate.symbols.name(gate.operator(fact)).to_owned(),
+            operator: party::stated(gate, fact, gate.operator(fact)),
             on_behalf_of: run
                 .iter()
                 .find_map(|member| gate.fact(*member).reading.principal.named())

@@ -12,9 +12,6 @@ use super::{
     history, judge,
 };
 
-/// Most anomalies that are told one by one.
-const ROWS_MAX: usize = 100;
-
 /// One anomaly behind a lot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LineageRow {
@@ -31,8 +28,10 @@ pub struct Lineage {
     pub total: usize,
     /// How many of each kind.
     pub kinds: BTreeMap<AnomalyKind, usize>,
-    /// The nearest, at most a hundred.
+    /// The nearest, as many as were asked for.
     pub nearest: Vec<LineageRow>,
+    /// At how many lots they were looked for, a run of serials with one history taken as one.
+    pub looked_at: usize,
     /// Whether the lineage was not followed to its end, and what of it was not.
     pub truncated: bool,
     /// See [`LeftOut`].
@@ -91,7 +90,7 @@ pub(in crate::provenance) fn anomalies_of(gate: Gate<'_>, lot: &str) -> Vec<Anom
 }
 
 /// What does not fit in the whole lineage of a lot. Nothing if the log has no event about it.
-pub(in crate::provenance) fn lineage_of(gate: Gate<'_>, lot: &str) -> Option<Lineage> {
+pub(in crate::provenance) fn lineage_of(gate: Gate<'_>, lot: &str, nearest_max: usize) -> Option<Lineage> {
     let walk = graph::walk(gate, lot, Direction::Up, Bounds::default())?;
     let mut found: BTreeMap<Anomaly, u32> = BTreeMap::new();
     for node in &walk.nodes {
@@ -114,11 +113,12 @@ pub(in crate::provenance) fn lineage_of(gate: Gate<'_>, lot: &str) -> Option<Lin
         .collect();
     let total = nearest.len();
     nearest.sort_by(|a, b| (a.depth, &a.anomaly).cmp(&(b.depth, &b.anomaly)));
-    nearest.truncate(ROWS_MAX);
+    nearest.truncate(nearest_max);
     Some(Lineage {
         total,
         kinds,
         nearest,
+        looked_at: walk.nodes.len(),
         truncated: walk.truncated,
         left_out: walk.left_out,
     })

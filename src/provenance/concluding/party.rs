@@ -30,10 +30,36 @@ pub(in crate::provenance) fn makers(gate: Gate<'_>, history: &History) -> Vec<St
     let facts = history.makings.iter().filter_map(|making| {
         let fact = making.touch.fact;
         let operator = gate.operator(fact);
-        let stated = making.own_word || operator != gate.fact(fact).issuer;
-        stated.then_some(operator)
+        is_stated(gate, fact, operator).then_some(operator)
     });
     names(gate, facts)
+}
+
+/// Of the makers of a lot, those that only an imported document names.
+pub(in crate::provenance) fn claimed_makers(gate: Gate<'_>, history: &History) -> Vec<String> {
+    let of = |own_word: bool| {
+        history
+            .makings
+            .iter()
+            .filter(move |making| making.own_word == own_word)
+            .map(|making| making.touch.fact)
+    };
+    let own: Vec<Symbol> = of(true).map(|fact| gate.operator(fact)).collect();
+    let claimed = of(false)
+        .filter(|fact| is_stated(gate, *fact, gate.operator(*fact)))
+        .map(|fact| gate.operator(fact))
+        .filter(|operator| !own.contains(operator));
+    names(gate, claimed)
+}
+
+/// Whether a fact says that it was this party: who only imported it was not there.
+pub(in crate::provenance) fn is_stated(gate: Gate<'_>, fact: u32, party: Symbol) -> bool {
+    gate.is_own_word(fact) || party != gate.fact(fact).issuer
+}
+
+/// The party, if the fact says that it was this one.
+pub(in crate::provenance) fn stated(gate: Gate<'_>, fact: u32, party: Symbol) -> Option<String> {
+    is_stated(gate, fact, party).then(|| gate.text(party)).flatten()
 }
 
 /// Who imported what is known of how a lot was made.

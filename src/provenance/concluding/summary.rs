@@ -57,8 +57,9 @@ pub struct CustodyRow {
     pub kind: &'static str,
     /// When, as claimed.
     pub event_time: EventTime,
-    /// Who acts; of an imported event, whom its document claims.
-    pub party: String,
+    /// Who acts; of an imported event, whom its document claims, if it names anybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub party: Option<String>,
     /// Who imported it, if it is not the party's own word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reported_by: Option<String>,
@@ -101,6 +102,9 @@ pub struct LotSummary {
     pub owner_of_identifier: Option<String>,
     /// Who made it: on own words, or as imported documents claim (then see `reported_by`).
     pub makers: Vec<String>,
+    /// Of the makers, those that only imported documents name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub claimed_makers: Vec<String>,
     /// Who imported what is known of how it was made, where its maker did not say so himself.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub reported_by: Vec<String>,
@@ -198,6 +202,7 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, lot: &str) -> Option<LotSummary>
         class_lot: history.classes.last().map(|class| gate.name(*class)),
         owner_of_identifier: history.owner.and_then(|owner| gate.text(owner)),
         makers: party::makers(gate, &history),
+        claimed_makers: party::claimed_makers(gate, &history),
         reported_by: party::reporters(gate, &history),
         made: (history.is_made() && (known.is_some() || !made.at_least.is_zero()))
             .then(|| books.amount(made.at_least.clone()))
@@ -277,7 +282,7 @@ pub(in crate::provenance) fn custody(gate: Gate<'_>, lot: &str) -> Option<Vec<Cu
                 event: gate.key_of(number),
                 kind: kind_name(fact.kind),
                 event_time: EventTime::from_nanos(fact.event_time),
-                party: gate.symbols.name(gate.actor(number)).to_owned(),
+                party: party::stated(gate, number, gate.actor(number)),
                 reported_by: (!gate.is_own_word(number)).then(|| gate.issuer_of(number).to_owned()),
                 to: fact.reading.to.named().and_then(|party| gate.text(party)),
                 facility: gate.text(fact.reading.facility),

@@ -44,7 +44,13 @@ fn a_pack_is_explained_back_to_the_mine() {
     let steps: Vec<(&str, Option<&str>, &str)> = provenance
         .steps
         .iter()
-        .map(|step| (step.kind, step.country.as_deref(), step.operator.as_str()))
+        .map(|step| {
+            (
+                step.kind,
+                step.country.as_deref(),
+                step.operator.as_deref().unwrap(),
+            )
+        })
         .collect();
     // The pack's commissioning makes it too, from nothing.
     assert_eq!(
@@ -123,7 +129,7 @@ fn custody_follows_the_pallet() {
     let custody = projection.custody("urn:cells:cell-0003").unwrap();
     let rows: Vec<(&str, &str, bool)> = custody
         .iter()
-        .map(|row| (row.kind, row.party.as_str(), row.standing))
+        .map(|row| (row.kind, row.party.as_deref().unwrap(), row.standing))
         .collect();
     assert_eq!(
         rows,

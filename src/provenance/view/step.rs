@@ -13,7 +13,7 @@ use crate::{
         concluding::{
             graph,
             history::{self, History},
-            product as products,
+            party as parties, product as products,
         },
         filing::{
             fact::{Leg, Other, Role},
@@ -270,7 +270,15 @@ impl Concluded<'_> {
         };
         StepFacts {
             step: self.common(run, "step.step", |fact| self.fact(fact).reading.step),
-            operator: self.common(run, "step.operator", |fact| self.operator(fact)),
+            // Who only imported a document did not work.
+            operator: self.common(run, "step.operator", |fact| {
+                let operator = self.operator(fact);
+                if parties::is_stated(self.0, fact, operator) {
+                    operator
+                } else {
+                    Symbol::NONE
+                }
+            }),
             principal,
             facility: self.common(run, "step.facility", |fact| self.fact(fact).reading.facility),
             country: place.and_then(|place| at_place(place.country)),

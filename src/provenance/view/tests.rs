@@ -281,6 +281,11 @@ fn a_reported_step_claims_nothing_complete() {
         Some(Fact::new(REFINERY.to_owned(), Assurance::Reported))
     );
     assert_eq!(step.inputs[0].assurance, Assurance::Reported);
+    // A document that names nobody makes no maker of who imported it.
+    if let Some(reported) = chain.last_mut().and_then(|said| said.event.reported.as_mut()) {
+        reported.claimed_party.clear();
+    }
+    assert_eq!(only_step(&lot(&project(&chain), SALT)).operator, None);
 }
 
 #[test]

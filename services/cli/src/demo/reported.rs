@@ -23,6 +23,7 @@ use crate::{
     desk::Desk,
     publishing::{Session, drained},
     stating::Statements,
+    tree::step_line,
 };
 
 /// Who imports.
@@ -182,18 +183,7 @@ pub(super) fn explain(
     for walk in walks.iter().take(LOTS_MAX) {
         println!("{}", walk.root);
         for step in &walk.steps {
-            println!(
-                "   {} by {}, entry {}: {}{}",
-                step.step.as_deref().unwrap_or(step.kind),
-                step.operator,
-                step.leaf_index,
-                step.assurance.as_str(),
-                if step.reported {
-                    " (by the importer, not by its maker)"
-                } else {
-                    ""
-                }
-            );
+            println!("   {} ({})", step_line(walk, step), step.assurance.as_str());
         }
         let params = BTreeMap::new();
         let question = Question {

@@ -13,7 +13,11 @@ use lotproof::{
 use lotproof_ledger::Reading;
 
 use super::step;
-use crate::tree::{tree, word as text};
+use crate::{
+    glance::{contradictions, in_words},
+    tree::tree,
+    words::{range, short, word as text},
+};
 
 /// The rule pack, as it lies in the repository.
 const S154: &str = include_str!("../../../../policies/us-ndaa-fy2024-s154.toml");
@@ -45,11 +49,10 @@ pub(super) fn tell_origins(projector: &Projector) -> Result<()> {
 }
 
 fn print_origin(projector: &Projector, lot: &str) -> Result<()> {
-    let walk = projector
-        .projection()
-        .provenance(lot, Direction::Up, Bounds::default());
+    let bounds = Bounds::default();
+    let walk = projector.projection().provenance(lot, Direction::Up, bounds);
     let walk = walk.with_context(|| format!("{lot} is not in the log"))?;
-    print!("{}", tree(&walk));
+    print!("{}", tree(&walk, &bounds));
     Ok(())
 }
 
@@ -89,6 +92,11 @@ pub(super) fn tell_verdicts(
             print_origin(projector, &story.pack)?;
         }
         print_verdict(&verdict)?;
+        let lineage = projector.projection().lineage(&story.pack, usize::MAX);
+        let lineage = lineage.with_context(|| format!("{} is not in the log", story.pack))?;
+        for line in contradictions(projector.projection(), &story.pack, &lineage).lines() {
+            println!("   {line}");
+        }
         verdicts.insert(story.pack.clone(), serde_json::to_value(&verdict)?);
     }
     Ok(verdicts)
@@ -135,12 +143,16 @@ fn print_verdict(verdict: &Verdict) -> Result<()> {
         let fact = missing.path.rsplit('.').next().unwrap_or_default();
         facts.entry(fact).or_insert((&missing.subject, 0)).1 += 1;
     }
+    let more = facts.len().saturating_sub(MISSING_MAX);
     for (fact, (subject, count)) in facts.into_iter().take(MISSING_MAX) {
         let others = match count {
             1 => String::new(),
             _ => format!(" and {} more", count - 1),
         };
         println!("   missing {fact} of {subject}{others}");
+    }
+    if more > 0 {
+        println!("   and {more} more kinds of missing facts");
     }
     Ok(())
 }
@@ -150,8 +162,12 @@ fn print_verdict(verdict: &Verdict) -> Result<()> {
 /// # Errors
 /// If one was not found.
 pub(super) fn tell_contradictions(projector: &Projector, simulation: &Simulation) -> Result<()> {
-    step("Contradictions, each weighing on the lot only if its signer has standing there");
+    step("Contradictions: what a stranger says about a lot weighs on him alone");
     let found = projector.projection().anomalies();
+    let name = |party: &str| {
+        let name = projector.projection().registered_name(party);
+        name.unwrap_or_else(|| short(party).to_owned())
+    };
     let told = simulation.stories().into_iter();
     for story in told.filter(|story| !story.anomalies.is_empty()) {
         println!("{}: {}", title(story.kind)?, story.pack);
@@ -161,21 +177,30 @@ pub(super) fn tell_contradictions(projector: &Projector, simulation: &Simulation
                 .find(|anomaly| anomaly.kind.as_str() == expected.kind && anomaly.lot == expected.lot)
                 .with_context(|| format!("{:?} at {} was not found", expected.kind, expected.lot))?;
             println!(
-                "   {} at {}, weighs on the {}: {}",
+                "   {} at {}, signed by {}{}, weighs on the {}: {}",
                 anomaly.kind.as_str(),
-                anomaly.lot,
+                range(&anomaly.lot, anomaly.last.as_deref()),
+                name(&anomaly.signer),
+                if anomaly.by_stranger {
+                    " who has no part in it"
+                } else {
+                    ""
+                },
                 text(&anomaly.weighs_on)?,
-                anomaly.detail
+                in_words(projector.projection(), &anomaly.detail)
             );
         }
     }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<(bool, &str), usize> = BTreeMap::new();
     for anomaly in &found {
-        *counts.entry(anomaly.kind.as_str()).or_default() += 1;
+        *counts
+            .entry((anomaly.by_stranger, anomaly.kind.as_str()))
+            .or_default() += 1;
     }
     println!("in all, by kind:");
-    for (kind, count) in counts {
-        println!("   {count:>5} {kind}");
+    for ((by_stranger, kind), count) in counts {
+        let by = if by_stranger { ", by strangers" } else { "" };
+        println!("   {count:>5} {kind}{by}");
     }
     Ok(())
 }

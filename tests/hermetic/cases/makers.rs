@@ -1,0 +1,246 @@
+//! Who is said to have made a thing, and who is not.
+
+use crate::chain::holds;
+
+#[test]
+fn cans_of_a_maker_who_is_not_enrolled() {
+    holds(
+        "cell rc 03-01 received items=urn:x:cans/7:1000 facility=cell
+         cell us 03-02 transformed facility=cell operator=cell inputs=urn:x:cans/7:100 outputs=cell1/L:100",
+        "found = none
+         up cell1/L = urn:x:cans/7
+         by urn:x:cans/7 = none
+         state urn:x:cans/7 = unknown
+         stock urn:x:cans/7 = cell 900 pieces",
+    );
+}
+
+#[test]
+fn screws_received_twice_and_more_used_than_came() {
+    holds(
+        "cell rc 03-01 received items=urn:x:screws/7:100 facility=cell
+         cell r2 03-02 received items=urn:x:screws/7:100 facility=cell
+         cell us 03-03 transformed facility=cell operator=cell inputs=urn:x:screws/7:250 outputs=cell1/L:100",
+        "found = urn:x:screws/7 used_more_than_held by cell: cell used and let go of 250 pieces, and had 200 pieces",
+    );
+}
+
+#[test]
+fn a_warehouse_relabels() {
+    holds(
+        "cell mk 03-01 commissioned facility=cell items=cell1/L:10
+         cell s1 03-02 shipped items=cell1/L:10 from_facility=cell consignee=pack
+         pack rc 03-03 received items=cell1/L:10 facility=pack consignor=cell
+         pack rl 03-04 transformed step=relabel facility=pack operator=pack inputs=cell1/L:10 outputs=pack4/L2:10",
+        "found = none
+         up pack4/L2 = cell1/L
+         stock pack4/L2 = pack 10 pieces",
+    );
+}
+
+#[test]
+#[ignore = "wrong: rule 9: by pack4#T1 = pack"]
+fn a_warehouse_relabels_serials_by_commissioning_new_ones() {
+    holds(
+        "cell mk 03-01 commissioned facility=cell serials=cell1#S1..2
+         cell s1 03-02 shipped serials=cell1#S1..2 from_facility=cell consignee=pack
+         pack rc 03-03 received serials=cell1#S1..2 facility=pack consignor=cell
+         pack rl 03-04 transformed step=repack facility=pack operator=pack input_serials=cell1#S1..2 output_serials=pack4#T1..2",
+        "found = none
+         by pack4#T1 = cell
+         up pack4#T1 = cell1#S1..cell1#S2",
+    );
+}
+
+#[test]
+#[ignore = "wrong: rule 9: by cell1/L = cell"]
+fn a_shell_forms_the_listed_makers_cells() {
+    holds(
+        "tnt mk 03-01 commissioned facility=tnt items=tnt1/T:10
+         tnt s1 03-02 shipped items=tnt1/T:10 from_facility=tnt consignee=cell
+         cell rc 03-03 received items=tnt1/T:10 facility=cell consignor=tnt
+         cell wr 03-04 transformed step=wrap facility=cell operator=cell inputs=tnt1/T:10 outputs=cell1/L:10",
+        "found = none
+         by cell1/L = cell | tnt",
+    );
+}
+
+#[test]
+fn cells_from_an_opening_balance() {
+    holds(
+        "cell ob 03-01 opening_balance_declared facility=cell items=cell1/L:10
+         cell us 03-02 assembled parent=cell2#M items=cell1/L:10 facility=cell",
+        "found = none
+         by cell1/L = none
+         state cell1/L = unknown
+         up cell2#M = cell1/L",
+    );
+}
+
+#[test]
+fn opening_balance_of_a_holder_who_did_not_make_it() {
+    holds(
+        "pack ob 03-01 opening_balance_declared facility=pack items=cell1/L:10
+         pack us 03-02 assembled parent=pack1#P items=cell1/L:10 facility=pack",
+        "found = none
+         by cell1/L = none
+         up pack1#P = cell1/L",
+    );
+}
+
+#[test]
+fn opening_balance_in_two_systems_then_backfilled() {
+    holds(
+        "cell ob 03-05 opening_balance_declared facility=cell items=cell1/L:100
+         cell o2 03-05T01 opening_balance_declared facility=cell items=cell1/L:60
+         cell mk 03-01 commissioned facility=cell items=cell1/L:100
+         cell us 03-06 assembled parent=cell2#M items=cell1/L:100 facility=cell",
+        "found = none
+         made cell1/L = 100 pieces
+         by cell1/L = cell",
+    );
+}
+
+#[test]
+#[ignore = "wrong: rule 9: verdict pack1#P = compliant"]
+fn cells_aggregated_into_a_pack_made_of_the_bms_alone() {
+    holds(
+        "tnt  p  01-01 product_declared product=tnt1 kind=cell
+         tnt  mk 03-01 commissioned facility=tnt items=tnt1/T:100
+         tnt  sh 03-02 shipped items=tnt1/T:100 from_facility=tnt consignee=pack
+         pack o  01-02 ownership_declared party=pack owners= ownership_complete=true certified
+         pack p1 01-02 product_declared product=pack1 kind=pack certified
+         pack p2 01-02 product_declared product=pack2 kind=bms certified
+         pack rc 03-03 received items=tnt1/T:100 facility=pack consignor=tnt
+         pack b  03-04 transformed step=assemble_bms facility=pack operator=pack outputs=pack2/B:10 inputs_complete=true certified
+         pack as 03-05 transformed step=assemble_pack facility=pack operator=pack inputs=pack2/B:1 output_serials=pack1#P inputs_complete=true certified
+         pack ag 03-06 aggregated parent=pack1#P items=tnt1/T:100 facility=pack",
+        "verdict pack1#P = not compliant",
+    );
+}
+
+#[test]
+fn merged_listed_and_clean_cells_drawn_unnamed() {
+    holds(
+        "tnt mk 03-01 commissioned facility=tnt items=tnt1/T:60
+         tnt s1 03-02 shipped items=tnt1/T:60 from_facility=tnt consignee=pack
+         cell mk 03-01 commissioned facility=cell items=cell1/L:90
+         cell s1 03-02 shipped items=cell1/L:90 from_facility=cell consignee=pack
+         pack r1 03-03 received items=tnt1/T:60 facility=pack consignor=tnt
+         pack r2 03-03 received items=cell1/L:90 facility=pack consignor=cell
+         pack mg 03-04 merged from=tnt1/T:60,cell1/L:90 lot=pack3/MIX quantity=150 facility=pack
+         pack a1 03-05 assembled parent=pack1#P1 items=pack3/MIX:10 facility=pack
+         pack a2 03-06 assembled parent=pack1#P2 items=pack3/MIX:10 facility=pack",
+        "found = none
+         up pack1#P2 = cell1/L, pack3/MIX, tnt1/T
+         down tnt1/T = pack1#P1, pack1#P2, pack3/MIX
+         stock pack3/MIX = pack 10 pieces in pack1#P1 | pack 10 pieces in pack1#P2 | pack 130 pieces",
+    );
+}
+
+#[test]
+fn count_corrects_nothing_made() {
+    holds(
+        "cell mk 03-01 commissioned facility=cell items=cell1/L:10
+         cell ct 03-02 stock_counted facility=cell items=cell1/L:12",
+        "found = none
+         made cell1/L = 10 pieces",
+    );
+}
+
+#[test]
+fn two_keys_dates_far_apart_user_before_maker() {
+    holds(
+        "cell mk 03-09 commissioned facility=cell items=cell1/L:10
+         cell sh 03-10 shipped items=cell1/L:10 from_facility=cell consignee=pack
+         pack rc 03-03 received items=cell1/L:10 facility=pack consignor=cell
+         pack us 03-04 assembled parent=pack1#P items=cell1/L:10 facility=pack",
+        "found = cell1/L made_before_inputs by pack: used before 2026-03-09T00:00:00Z",
+    );
+}
+
+#[test]
+#[ignore = "wrong: issue 8: found = cam1/REP1 commissioned_outside_namespace by rec: the identifier belongs to cam; reported cam1/REP1 = none"]
+fn reported_by_importer_is_not_the_makers_word() {
+    holds(
+        "rec report inputs/28-1-reported.epcis.jsonld
+         cell rc 03-05 received items=cam1/REP1:1KGM facility=cell",
+        "found = none
+         reported cam1/REP1 = rec",
+    );
+}
+
+#[test]
+fn packs_of_a_mix_of_listed_and_clean_cells() {
+    holds(
+        "tnt  p  01-01 product_declared product=tnt1 kind=cell
+         cell p  01-01 product_declared product=cell1 kind=cell certified
+         cell o  01-01 ownership_declared party=cell owners= ownership_complete=true certified
+         pack o  01-02 ownership_declared party=pack owners= ownership_complete=true certified
+         pack p1 01-02 product_declared product=pack1 kind=pack certified
+         pack p2 01-02 product_declared product=pack2 kind=bms certified
+         pack p3 01-02 product_declared product=pack3 kind=cell certified
+         tnt  mk 03-01 commissioned facility=tnt items=tnt1/T:60
+         tnt  sh 03-02 shipped items=tnt1/T:60 from_facility=tnt consignee=pack
+         cell mk 03-01 commissioned facility=cell operator=cell items=cell1/L:90 certified
+         cell sh 03-02 shipped items=cell1/L:90 from_facility=cell consignee=pack
+         pack r1 03-03 received items=tnt1/T:60 facility=pack consignor=tnt
+         pack r2 03-03 received items=cell1/L:90 facility=pack consignor=cell
+         pack mg 03-04 merged from=tnt1/T:60,cell1/L:90 lot=pack3/MIX quantity=150 facility=pack certified
+         pack b  03-04 transformed step=assemble_bms facility=pack operator=pack outputs=pack2/B:15 inputs_complete=true certified
+         pack as 03-05 assembled step=assemble_pack parent=pack1#P items=pack3/MIX:10,pack2/B:1 facility=pack operator=pack inputs_complete=true certified",
+        "up pack1#P = cell1/L, pack2/B, pack3/MIX, tnt1/T
+         verdict pack1#P = not compliant",
+    );
+}
+
+#[test]
+#[ignore = "wrong: rule 9: by cell1/C-1 = pack"]
+fn a_holder_who_splits_is_no_maker() {
+    holds(
+        "cell mk 03-01 commissioned facility=cell items=cell1/C:100
+         cell sh 03-02 shipped items=cell1/C:100 from_facility=cell consignee=pack
+         pack rc 03-03 received items=cell1/C:100 facility=pack consignor=cell
+         pack sp 03-04 split lot=cell1/C quantity=30 into=cell1/C-1:30 facility=pack
+         pack mg 03-05 merged from=cell1/C-1:12 lot=cell1/C quantity=12 facility=pack",
+        "by cell1/C-1 = cell",
+    );
+}
+
+#[test]
+#[ignore = "wrong: rule 9: by pack3/MIX = pack"]
+fn who_merges_is_no_maker() {
+    holds(
+        "tnt mk 03-01 commissioned facility=tnt items=tnt1/T:60
+         tnt s1 03-02 shipped items=tnt1/T:60 from_facility=tnt consignee=pack
+         cell mk 03-01 commissioned facility=cell items=cell1/L:90
+         cell s1 03-02 shipped items=cell1/L:90 from_facility=cell consignee=pack
+         pack r1 03-03 received items=tnt1/T:60 facility=pack consignor=tnt
+         pack r2 03-03 received items=cell1/L:90 facility=pack consignor=cell
+         pack mg 03-04 merged from=tnt1/T:60,cell1/L:90 lot=pack3/MIX quantity=150 facility=pack
+         pack a1 03-05 assembled parent=pack1#P1 items=pack3/MIX:10 facility=pack
+         pack a2 03-06 assembled parent=pack1#P2 items=pack3/MIX:10 facility=pack",
+        "by pack3/MIX = cell | tnt",
+    );
+}
+
+#[test]
+#[ignore = "wrong: rule 9: by pack4/L2 = pack"]
+fn who_relabels_is_no_maker() {
+    holds(
+        "cell mk 03-01 commissioned facility=cell items=cell1/L:10
+         cell s1 03-02 shipped items=cell1/L:10 from_facility=cell consignee=pack
+         pack rc 03-03 received items=cell1/L:10 facility=pack consignor=cell
+         pack rl 03-04 transformed step=relabel facility=pack operator=pack inputs=cell1/L:10 outputs=pack4/L2:10",
+        "by pack4/L2 = cell",
+    );
+}
+
+#[test]
+fn bolts_received_of_a_consignor_who_did_not_ship() {
+    holds(
+        "pack rc 03-03 received items=urn:x:bolts:500 facility=pack consignor=cell
+         pack us 03-04 assembled parent=pack1#P items=urn:x:bolts:500 facility=pack",
+        "found = none",
+    );
+}
