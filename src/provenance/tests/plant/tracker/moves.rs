@@ -183,9 +183,17 @@ impl Words {
         // What he could not have sent without this receipt comes from outside.
         if consignor.is_empty() && self.has_otherwise(receiver, thing, received) {
             let back = amount_of(&loads(&received.items, &received.serials), thing);
-            let mine = self.latest(thing, at, &|giver, _| giver == receiver);
-            let had = mine.filter(|shipped| back <= self.got(&shipped.consignee, thing));
-            sources.extend(had.map(|shipped| Whose::Party(shipped.consignee.clone())));
+            let mut had: Vec<&str> = self
+                .shipped(thing)
+                .filter(|(giver, shipped, sent)| {
+                    *giver == receiver
+                        && *sent <= at + 26 * HOUR
+                        && back <= self.got(&shipped.consignee, thing)
+                })
+                .map(|(_, shipped, _)| shipped.consignee.as_str())
+                .collect();
+            had.reverse();
+            sources.extend(had.into_iter().map(|party| Whose::Party(party.to_owned())));
         }
         sources
     }
