@@ -7,6 +7,7 @@
 //! put  = a new state: of what comes, and of what was there
 //! ```
 
+mod cheats;
 mod moves;
 mod tests;
 
@@ -67,6 +68,8 @@ struct Tracker {
     /// Serials that count among the members of the lot in which they were made.
     counted: BTreeSet<String>,
     runs: BTreeMap<String, usize>,
+    /// What was received of what somebody here made and nobody sent: by thing and receiver.
+    never_sent: BTreeMap<(String, String), Decimal>,
     /// Parents that something was built into.
     built: BTreeSet<String>,
 }
@@ -108,8 +111,15 @@ impl Tracker {
         self.edges.extend(from.map(|from| (from, state)));
         // Nothing is made of what is made of it.
         let is_short = |heap: &Content| !heap.short.is_empty();
-        let own = self.heaps.get(&(thing.to_owned(), whose.clone())).is_some_and(is_short);
-        let own = if own { self.states_above(state) } else { BTreeSet::new() };
+        let own = self
+            .heaps
+            .get(&(thing.to_owned(), whose.clone()))
+            .is_some_and(is_short);
+        let own = if own {
+            self.states_above(state)
+        } else {
+            BTreeSet::new()
+        };
         let has_members = || self.classes.values().flatten().any(|class| class == thing);
         let has_members = !own.is_empty() && has_members();
         let place = (thing.to_owned(), whose.clone());
@@ -130,7 +140,10 @@ impl Tracker {
                 break;
             }
             // A lot that was short has named members, which may have been what was taken.
-            let by_number = self.takers.get(&place).is_some_and(|takers| takers.contains(&short.into));
+            let by_number = self
+                .takers
+                .get(&place)
+                .is_some_and(|takers| takers.contains(&short.into));
             let edges = if has_members && by_number {
                 &mut self.maybe
             } else {
@@ -175,7 +188,11 @@ impl Tracker {
             let mut open = takers.unwrap_or_default();
             for short in &content.short {
                 let is_named = !open.contains(&short.into);
-                let edges = if is_named { &mut self.edges } else { &mut self.maybe };
+                let edges = if is_named {
+                    &mut self.edges
+                } else {
+                    &mut self.maybe
+                };
                 edges.extend(content.states.iter().map(|state| (*state, short.into)));
             }
             let members = self.classes.iter().filter(|(_, classes)| classes.contains(lot));
@@ -239,21 +256,23 @@ impl Tracker {
         above
     }
 
-    /// Heaps of which more was taken than ever came: thing and party.
-    fn overdrafts(&self) -> BTreeSet<(String, String)> {
-        let things: BTreeSet<&String> = self.heaps.keys().map(|(thing, _)| thing).collect();
-        things
-            .into_iter()
-            .flat_map(|thing| {
-                let below = self
-                    .stock(thing)
-                    .into_iter()
-                    .filter(|(_, amount)| amount.is_sign_negative() && !amount.is_zero());
-                below
-                    .map(|(party, _)| (thing.clone(), party.to_owned()))
-                    .collect::<Vec<_>>()
-            })
-            .collect()
+    /// By how much more was taken than ever came: of a thing, its members included, by whoever has it or was to
+    /// get it.
+    fn missing(&self) -> BTreeMap<(String, String), Decimal> {
+        let mut missing = self.never_sent.clone();
+        for thing in self.heaps.keys().map(|(thing, _)| thing) {
+            let held = self.stock(thing);
+            let below = held.into_iter().filter(|(_, amount)| *amount < Decimal::ZERO);
+            missing.extend(below.map(|(party, amount)| ((thing.clone(), party.to_owned()), -amount)));
+        }
+        for ((thing, whose), content) in &self.heaps {
+            if let Whose::Way(to) = whose
+                && content.amount() < Decimal::ZERO
+            {
+                *missing.entry((thing.clone(), to.clone())).or_default() -= content.amount();
+            }
+        }
+        missing
     }
 }
 

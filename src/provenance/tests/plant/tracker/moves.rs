@@ -198,6 +198,14 @@ impl Words {
         sources
     }
 
+    /// Whether somebody here says that he made it: then it does not come from outside.
+    fn is_made(&self, thing: &str) -> bool {
+        self.said.iter().any(|word| match word.event.kind.as_ref() {
+            Some(Kind::Commissioned(made)) => made.items.iter().any(|item| item.lot == thing),
+            _ => false,
+        })
+    }
+
     /// The latest shipment of a thing that left before `at`, or a day and two hours after it by another clock.
     fn latest<'a>(
         &'a self,
@@ -281,7 +289,11 @@ impl Words {
 }
 
 fn amount_of(loads: &[Load], thing: &str) -> Decimal {
-    loads.iter().filter(|load| load.0 == thing).map(|load| load.1).sum()
+    loads
+        .iter()
+        .filter(|load| load.0 == thing)
+        .map(|load| load.1)
+        .sum()
 }
 
 /// What a log adds up to.
@@ -388,6 +400,10 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
                     let sources = words.sources(&word.issuer, &load.0, received, at);
                     if !tracker.bring(&load, &sources, &party) {
                         tracker.put(&load.0, &party, load.1, None);
+                        if words.is_made(&load.0) {
+                            let by = (load.0.clone(), word.issuer.clone());
+                            *tracker.never_sent.entry(by).or_default() += load.1;
+                        }
                     }
                     if received.condition == "damaged" {
                         tracker.lose(&party, &[load]);

@@ -121,28 +121,27 @@ fn projection_agrees(world: &World) -> Vec<String> {
         let lacks = surely.difference(&nodes).filter(|lot| !mentioned.contains(lot));
         let lacks: Vec<&Lot> = lacks.filter(is_other).collect();
         if !lacks.is_empty() {
-            found.push(format!("projection from {} lacks tracked {}", thing.name, list(lacks)));
+            found.push(format!(
+                "projection from {} lacks tracked {}",
+                thing.name,
+                list(lacks)
+            ));
         }
         let beyond = nodes.difference(&perhaps).filter(|lot| !possible.contains(lot));
         let beyond: Vec<&Lot> = beyond.filter(is_other).collect();
         if !beyond.is_empty() {
-            found.push(format!("projection from {} has untracked {}", thing.name, list(beyond)));
-        }
-    }
-    for (thing, party) in tracker.overdrafts() {
-        let named = projection
-            .anomalies()
-            .iter()
-            .any(|anomaly| anomaly.lot == thing && anomaly.signer == party);
-        if !named {
-            found.push(format!("overdraft of {thing} by {party} is not named"));
+            found.push(format!(
+                "projection from {} has untracked {}",
+                thing.name,
+                list(beyond)
+            ));
         }
     }
     found
 }
 
 #[test]
-#[ignore = "waits for states of one thing and for one set of books per lot and holder"]
+#[ignore = "waits for accounts that forget where they were emptied"]
 fn the_tracker_and_the_projection_agree_in_honest_worlds() {
     for_all(
         "the_tracker_and_the_projection_agree_in_honest",
