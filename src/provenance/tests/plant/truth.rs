@@ -20,6 +20,8 @@ pub(super) type Lot = usize;
 /// A party, by its number in the world.
 pub(super) type Party = usize;
 type Node = usize;
+/// From, to, and whether it is surely so.
+type Edge = (Node, Node, bool);
 
 /// Where some of a lot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +81,7 @@ struct Account {
 pub(super) struct Truth {
     bulk: Vec<bool>,
     labels: Vec<Option<Lot>>,
-    edges: Vec<(Node, Node, bool)>,
+    edges: Vec<Edge>,
     accounts: BTreeMap<Spot, Account>,
     /// Lots of which a ledger cannot tell when an account was empty.
     blurred: BTreeSet<Lot>,
@@ -231,7 +233,7 @@ impl Truth {
 
     /// The edges and labels as a ledger knows them. Where the claimed times of an account are not in the order of
     /// the truth it may think of any of its states, and knows for sure that the lot went there, not which of it.
-    fn finished(&self) -> (Vec<(Node, Node, bool)>, Vec<Option<Lot>>) {
+    fn finished(&self) -> (Vec<Edge>, Vec<Option<Lot>>) {
         let (mut edges, mut labels) = (self.edges.clone(), self.labels.clone());
         let mut unsure: BTreeMap<Node, Node> = BTreeMap::new();
         for ((lot, _), account) in &self.accounts {

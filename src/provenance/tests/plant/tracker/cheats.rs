@@ -23,6 +23,8 @@ use crate::{
 struct Cheated {
     world: World,
     lots: Vec<Lot>,
+    /// Those of which the projection has to say how much.
+    weighed: Vec<String>,
 }
 
 impl Cheated {
@@ -147,6 +149,10 @@ impl Cheated {
                 self.receives(other, Some(maker), lot, more.min(amount));
             }
         }
+        if way < 5 {
+            let last = *self.lots.last().expect("a cheat is about a lot");
+            self.weighed.push(self.world.name(last));
+        }
     }
 }
 
@@ -176,7 +182,11 @@ fn named_overdrafts(projection: &Projection, lots: &[String]) -> BTreeMap<(Strin
 fn overdrafts_agree(honest: &World) -> Vec<String> {
     let kept: Vec<usize> = (0..30).collect();
     let world = super::super::operations::perform(honest.seed, &kept);
-    let mut cheated = Cheated { world, lots: vec![] };
+    let mut cheated = Cheated {
+        world,
+        lots: vec![],
+        weighed: vec![],
+    };
     for turn in 0..3 {
         let way = usize::try_from(honest.seed).expect("small") + 3 * turn;
         cheated.cheat(way % 7);
@@ -198,6 +208,10 @@ fn overdrafts_agree(honest: &World) -> Vec<String> {
             )),
             Some(Some(says)) if says != amount => found.push(format!(
                 "overdraft tracked of {} by {} is {amount}, and {says} as named",
+                key.0, key.1
+            )),
+            Some(None) if cheated.weighed.contains(&key.0) => found.push(format!(
+                "overdraft tracked of {} by {} is {amount}, and named without an amount",
                 key.0, key.1
             )),
             Some(_) => {}
