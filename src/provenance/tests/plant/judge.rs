@@ -65,6 +65,14 @@ impl<'a> Names<'a> {
             .collect()
     }
 
+    /// What a walk shows where the ledger cannot know, and says so.
+    pub(super) fn possible(&self, walk: &Provenance) -> BTreeSet<Lot> {
+        let possible = walk.nodes.iter().filter(|node| node.possible);
+        possible
+            .flat_map(|node| self.run(&node.lot, node.last.as_deref()))
+            .collect()
+    }
+
     /// What a walk shows: the lots that are nodes, and the class lots that are mentioned beside them.
     pub(super) fn shown(&self, walk: &Provenance) -> (BTreeSet<Lot>, BTreeSet<Lot>) {
         let nodes = walk
@@ -97,13 +105,7 @@ pub(super) fn traces(world: &World, projection: &Projection) -> Vec<String> {
                 continue;
             };
             let (nodes, mentioned) = names.shown(&walk);
-            // Where the ledger cannot know it says so.
-            let possible: BTreeSet<Lot> = walk
-                .nodes
-                .iter()
-                .filter(|node| node.possible)
-                .flat_map(|node| names.run(&node.lot, node.last.as_deref()))
-                .collect();
+            let possible = names.possible(&walk);
             let list = |lots: Vec<&Lot>| {
                 let names: Vec<&str> = lots.iter().map(|lot| world.things[**lot].name.as_str()).collect();
                 names.join(" ")

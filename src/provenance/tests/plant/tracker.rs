@@ -7,6 +7,7 @@
 //! put  = a new state: of what comes, and of what was there
 //! ```
 
+mod cheats;
 mod moves;
 mod tests;
 
@@ -31,10 +32,24 @@ type Heap = (String, Whose);
 
 #[derive(Clone, Debug, Default)]
 struct Content {
-    amount: Decimal,
+    there: Decimal,
     states: Vec<usize>,
-    /// States that took more than there was, and how much they still lack.
-    short: Vec<(usize, Decimal)>,
+    /// What was taken before it came.
+    short: Vec<Short>,
+}
+
+/// A state that took more than there was.
+#[derive(Clone, Debug)]
+struct Short {
+    into: usize,
+    lacks: Decimal,
+}
+
+impl Content {
+    /// What came less what was taken.
+    fn amount(&self) -> Decimal {
+        self.there - self.short.iter().map(|short| short.lacks).sum::<Decimal>()
+    }
 }
 
 /// What a set of events adds up to.
@@ -44,9 +59,17 @@ struct Tracker {
     /// Of each state, the thing that it is a state of, if any.
     labels: Vec<Option<String>>,
     edges: Vec<(usize, usize)>,
+    /// What may be so: a member of a lot went where some of the lot went by number.
+    maybe: Vec<(usize, usize)>,
+    /// The states that took from a heap, but those that named some of it.
+    takers: BTreeMap<Heap, Vec<usize>>,
     /// The lots that serials were of, the last one last.
     classes: BTreeMap<String, Vec<String>>,
+    /// Serials that count among the members of the lot in which they were made.
+    counted: BTreeSet<String>,
     runs: BTreeMap<String, usize>,
+    /// What was received of what somebody here made and nobody sent: by thing and receiver.
+    never_sent: BTreeMap<(String, String), Decimal>,
     /// Parents that something was built into.
     built: BTreeSet<String>,
 }
@@ -62,40 +85,88 @@ impl Tracker {
 
     /// Takes from a heap for what `into` is the state of.
     fn take(&mut self, thing: &str, whose: &Whose, amount: Decimal, into: usize) {
+        let heap = (thing.to_owned(), whose.clone());
+        self.takers.entry(heap).or_default().push(into);
+        self.draw(thing, whose, amount, into);
+    }
+
+    fn draw(&mut self, thing: &str, whose: &Whose, amount: Decimal, into: usize) {
         let heap = self.heaps.entry((thing.to_owned(), whose.clone())).or_default();
-        if heap.amount > Decimal::ZERO {
+        if heap.there > Decimal::ZERO {
             self.edges.extend(heap.states.last().map(|state| (*state, into)));
         }
-        if heap.amount < amount {
-            let there = heap.amount.max(Decimal::ZERO);
-            heap.short.push((into, amount - there));
+        let taken = heap.there.min(amount);
+        heap.there -= taken;
+        if taken < amount {
+            heap.short.push(Short {
+                into,
+                lacks: amount - taken,
+            });
         }
-        heap.amount -= amount;
     }
 
     /// Puts onto a heap what comes from `from`.
     fn put(&mut self, thing: &str, whose: &Whose, amount: Decimal, from: Option<usize>) {
         let state = self.state(Some(thing));
         self.edges.extend(from.map(|from| (from, state)));
-        let heap = self.heaps.entry((thing.to_owned(), whose.clone())).or_default();
-        if heap.amount > Decimal::ZERO {
+        // Nothing is made of what is made of it.
+        let is_short = |heap: &Content| !heap.short.is_empty();
+        let own = self
+            .heaps
+            .get(&(thing.to_owned(), whose.clone()))
+            .is_some_and(is_short);
+        let own = if own {
+            self.states_above(state)
+        } else {
+            BTreeSet::new()
+        };
+        let has_members = || self.classes.values().flatten().any(|class| class == thing);
+        let has_members = !own.is_empty() && has_members();
+        let place = (thing.to_owned(), whose.clone());
+        let heap = self.heaps.entry(place.clone()).or_default();
+        if heap.there > Decimal::ZERO {
             self.edges
                 .extend(heap.states.last().map(|before| (*before, state)));
         }
+        // Where more was taken than there was a clock is wrong: nobody knows whether it was ever empty.
+        if heap.there.is_zero() && !heap.short.is_empty() {
+            self.maybe
+                .extend(heap.states.last().map(|before| (*before, state)));
+        }
         heap.states.push(state);
-        heap.amount += amount;
         let mut left = amount;
-        while left > Decimal::ZERO
-            && let Some((into, lacks)) = heap.short.first_mut()
-        {
-            self.edges.push((state, *into));
-            let paid = left.min(*lacks);
+        for short in heap.short.iter_mut().filter(|short| !own.contains(&short.into)) {
+            if left.is_zero() {
+                break;
+            }
+            // A lot that was short has named members, which may have been what was taken.
+            let by_number = self
+                .takers
+                .get(&place)
+                .is_some_and(|takers| takers.contains(&short.into));
+            let edges = if has_members && by_number {
+                &mut self.maybe
+            } else {
+                &mut self.edges
+            };
+            edges.push((state, short.into));
+            let paid = left.min(short.lacks);
             left -= paid;
-            *lacks -= paid;
-            if lacks.is_zero() {
-                heap.short.remove(0);
+            short.lacks -= paid;
+        }
+        heap.short.retain(|short| !short.lacks.is_zero());
+        heap.there += left;
+    }
+
+    fn states_above(&self, state: usize) -> BTreeSet<usize> {
+        let (mut open, mut above) = (vec![state], BTreeSet::new());
+        while let Some(state) = open.pop() {
+            if above.insert(state) {
+                let before = self.edges.iter().filter(|(_, to)| *to == state);
+                open.extend(before.map(|(from, _)| *from));
             }
         }
+        above
     }
 
     /// From one heap to another.
@@ -105,31 +176,40 @@ impl Tracker {
         self.put(&load.0, to, load.1, Some(between));
     }
 
-    /// What was taken by number and never came may be any member that was there.
+    /// What is named of a lot is of it, whatever else was taken; what is short by a clock may be of any of it, and
+    /// what was taken by number may be any member.
     fn settle(&mut self) {
-        let short: Vec<(Heap, Vec<(usize, Decimal)>)> = self
-            .heaps
-            .iter()
-            .filter(|(_, content)| !content.short.is_empty())
-            .map(|(heap, content)| (heap.clone(), content.short.clone()))
-            .collect();
-        for ((lot, whose), short) in short {
-            let members = self.classes.iter().filter(|(_, classes)| classes.contains(&lot));
+        let mut after: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (from, to) in &self.edges {
+            after.entry(*from).or_default().push(*to);
+        }
+        for ((lot, whose), content) in &self.heaps {
+            let takers = self.takers.get(&(lot.clone(), whose.clone())).cloned();
+            let mut open = takers.unwrap_or_default();
+            for short in &content.short {
+                let is_named = !open.contains(&short.into);
+                let edges = if is_named {
+                    &mut self.edges
+                } else {
+                    &mut self.maybe
+                };
+                edges.extend(content.states.iter().map(|state| (*state, short.into)));
+            }
+            let members = self.classes.iter().filter(|(_, classes)| classes.contains(lot));
             let states: Vec<usize> = members
                 .filter_map(|(serial, _)| self.heaps.get(&(serial.clone(), whose.clone())))
                 .flat_map(|content| content.states.clone())
                 .collect();
-            for (into, _) in short {
-                // A lot is not made of its own members, but what it went into is.
-                let is_lot = self.labels[into].as_deref() == Some(lot.as_str());
-                let after = self
-                    .edges
-                    .iter()
-                    .filter(|(from, _)| is_lot && *from == into)
-                    .map(|(_, to)| *to);
-                let targets: Vec<usize> = if is_lot { after.collect() } else { vec![into] };
-                for target in targets {
-                    self.edges.extend(states.iter().map(|state| (*state, target)));
+            // A lot is not made of its own members, but what it went into is.
+            let mut seen = BTreeSet::new();
+            while let Some(into) = open.pop() {
+                if states.is_empty() || !seen.insert(into) {
+                    continue;
+                }
+                if self.labels[into].as_deref() == Some(lot.as_str()) {
+                    open.extend(after.get(&into).into_iter().flatten());
+                } else {
+                    self.maybe.extend(states.iter().map(|state| (*state, into)));
                 }
             }
         }
@@ -148,16 +228,17 @@ impl Tracker {
             if let Whose::Party(party) = whose
                 && (held == thing || is_member())
             {
-                *stock.entry(party).or_default() += content.amount;
+                *stock.entry(party).or_default() += content.amount();
             }
         }
         stock
     }
 
-    /// Everything that has a state from which one of the thing's is reached.
-    fn above(&self, thing: &str) -> BTreeSet<&str> {
+    /// Everything that has a state from which one of the thing's is reached: surely, or by what may be so as well.
+    fn above(&self, thing: &str, surely: bool) -> BTreeSet<&str> {
         let mut below: Vec<Vec<usize>> = vec![Vec::new(); self.labels.len()];
-        for (from, to) in &self.edges {
+        let maybe = self.maybe.iter().filter(|_| !surely);
+        for (from, to) in self.edges.iter().chain(maybe) {
             below[*to].push(*from);
         }
         let mut seen = vec![false; self.labels.len()];
@@ -175,21 +256,23 @@ impl Tracker {
         above
     }
 
-    /// Heaps of which more was taken than ever came: thing and party.
-    fn overdrafts(&self) -> BTreeSet<(String, String)> {
-        let things: BTreeSet<&String> = self.heaps.keys().map(|(thing, _)| thing).collect();
-        things
-            .into_iter()
-            .flat_map(|thing| {
-                let below = self
-                    .stock(thing)
-                    .into_iter()
-                    .filter(|(_, amount)| amount.is_sign_negative() && !amount.is_zero());
-                below
-                    .map(|(party, _)| (thing.clone(), party.to_owned()))
-                    .collect::<Vec<_>>()
-            })
-            .collect()
+    /// By how much more was taken than ever came: of a thing, its members included, by whoever has it or was to
+    /// get it.
+    fn missing(&self) -> BTreeMap<(String, String), Decimal> {
+        let mut missing = self.never_sent.clone();
+        for thing in self.heaps.keys().map(|(thing, _)| thing) {
+            let held = self.stock(thing);
+            let below = held.into_iter().filter(|(_, amount)| *amount < Decimal::ZERO);
+            missing.extend(below.map(|(party, amount)| ((thing.clone(), party.to_owned()), -amount)));
+        }
+        for ((thing, whose), content) in &self.heaps {
+            if let Whose::Way(to) = whose
+                && content.amount() < Decimal::ZERO
+            {
+                *missing.entry((thing.clone(), to.clone())).or_default() -= content.amount();
+            }
+        }
+        missing
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) type Lot = usize;
 /// A party, by its number in the world.
 pub(super) type Party = usize;
 type Node = usize;
+/// From, to, and whether it is surely so.
+type Edge = (Node, Node, bool);
 
 /// Where some of a lot is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,6 +71,8 @@ struct Account {
     /// Newest last.
     states: Vec<Node>,
     batches: Vec<(Node, i64)>,
+    /// Every state and every batch that ever was.
+    all: Vec<Node>,
     touched: Vec<At>,
 }
 
@@ -77,7 +81,7 @@ struct Account {
 pub(super) struct Truth {
     bulk: Vec<bool>,
     labels: Vec<Option<Lot>>,
-    edges: Vec<(Node, Node, bool)>,
+    edges: Vec<Edge>,
     accounts: BTreeMap<Spot, Account>,
     /// Lots of which a ledger cannot tell when an account was empty.
     blurred: BTreeSet<Lot>,
@@ -191,6 +195,7 @@ impl Truth {
         account.touched.push(at);
         let before = account.states.last().copied().filter(|_| account.amount > 0);
         account.states.push(state);
+        account.all.push(state);
         account.amount += amount;
         *self.born.entry(spot.0).or_default() += amount;
         self.edges.extend(before.map(|before| (before, state, blends)));
@@ -203,6 +208,7 @@ impl Truth {
         self.edges.push((batch, state, false));
         let account = self.accounts.get_mut(&spot).expect("entered above");
         account.batches.push((batch, amount));
+        account.all.push(batch);
         batch
     }
 
@@ -225,9 +231,11 @@ impl Truth {
         (state, flow)
     }
 
-    /// Adds what a ledger may think where the claimed times of an account are not in the order of the truth.
-    fn finished(&self) -> Vec<(Node, Node, bool)> {
-        let mut edges = self.edges.clone();
+    /// The edges and labels as a ledger knows them. Where the claimed times of an account are not in the order of
+    /// the truth it may think of any of its states, and knows for sure that the lot went there, not which of it.
+    fn finished(&self) -> (Vec<Edge>, Vec<Option<Lot>>) {
+        let (mut edges, mut labels) = (self.edges.clone(), self.labels.clone());
+        let mut unsure: BTreeMap<Node, Node> = BTreeMap::new();
         for ((lot, _), account) in &self.accounts {
             let follows = |pair: &[At]| pair[0].claimed < pair[1].claimed || pair[0].event == pair[1].event;
             if account.touched.windows(2).all(follows) && !self.blurred.contains(lot) {
@@ -237,30 +245,42 @@ impl Truth {
                 edges.push((pair[0], pair[1], false));
                 edges.push((pair[1], pair[0], false));
             }
+            if account.states.len() > 1 {
+                labels.push(Some(*lot));
+                let some = labels.len() - 1;
+                unsure.extend(account.all.iter().map(|state| (*state, some)));
+            }
         }
-        edges
+        for place in 0..edges.len() {
+            let (from, to, sure) = edges[place];
+            if let Some(some) = unsure.get(&from).filter(|_| sure) {
+                edges[place].2 = false;
+                edges.push((*some, to, true));
+            }
+        }
+        (edges, labels)
     }
 
     /// For every lot, the lots that it comes from: surely, and possibly.
     pub(super) fn ancestry(&self) -> Ancestry {
-        let edges = self.finished();
+        let (edges, labels) = self.finished();
         let lots = self.bulk.len();
         let reach = |all: bool| {
-            let mut next: Vec<Vec<Node>> = vec![Vec::new(); self.labels.len()];
+            let mut next: Vec<Vec<Node>> = vec![Vec::new(); labels.len()];
             for (from, to, _) in edges.iter().filter(|(_, _, sure)| all || *sure) {
                 next[*from].push(*to);
             }
             let mut up: Vec<BTreeSet<Lot>> = vec![BTreeSet::new(); lots];
             for start in 0..lots {
-                let mut seen = vec![false; self.labels.len()];
-                let mut open: Vec<Node> = (0..self.labels.len())
-                    .filter(|node| self.labels[*node] == Some(start))
+                let mut seen = vec![false; labels.len()];
+                let mut open: Vec<Node> = (0..labels.len())
+                    .filter(|node| labels[*node] == Some(start))
                     .collect();
                 while let Some(node) = open.pop() {
                     if std::mem::replace(&mut seen[node], true) {
                         continue;
                     }
-                    if let Some(lot) = self.labels[node] {
+                    if let Some(lot) = labels[node] {
                         up[lot].insert(start);
                     }
                     open.extend(&next[node]);

@@ -139,7 +139,7 @@ impl Operation {
 
 impl World {
     /// Somebody who can speak.
-    fn somebody(&mut self) -> Party {
+    pub(in crate::provenance::tests::plant) fn somebody(&mut self) -> Party {
         let speaking: Vec<Party> = (0..self.companies.len())
             .filter(|party| !self.companies[*party].silent)
             .collect();

@@ -8,7 +8,7 @@ use crate::wire::v1::{self, event::Kind};
 
 impl World {
     /// Somebody else.
-    pub(super) fn other(&mut self, than: Party) -> Party {
+    pub(in crate::provenance::tests::plant) fn other(&mut self, than: Party) -> Party {
         let others: Vec<Party> = (0..self.companies.len())
             .filter(|party| *party != than && !self.companies[*party].silent)
             .collect();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost::Message as _;
 use rust_decimal::Decimal;
 
-use super::{super::arrival::Arrived, Load, Tracker, Whose, amount, items, loads, serials};
+use super::{super::arrival::Arrived, Content, Load, Tracker, Whose, amount, items, loads, serials};
 use crate::{
     provenance::tests::HOUR,
     wire::v1::{self, event::Kind},
@@ -66,12 +66,22 @@ impl Words {
                 event,
             })
             .collect();
-        let named = words.iter().filter_map(|word| match word.event.kind.as_ref()? {
-            Kind::Received(received) => Some(&received.shipment),
-            Kind::DeliveryRefused(refused) => Some(&refused.shipment),
-            _ => None,
+        let sent: BTreeSet<(&str, &str)> = words
+            .iter()
+            .filter_map(|word| match word.event.kind.as_ref()? {
+                Kind::Shipped(shipped) => Some((word.issuer.as_str(), shipped.shipment.as_str())),
+                _ => None,
+            })
+            .collect();
+        let named = words.iter().filter_map(|word| {
+            let id = match word.event.kind.as_ref()? {
+                Kind::Received(received) => &received.shipment,
+                Kind::DeliveryRefused(refused) => &refused.shipment,
+                _ => return None,
+            };
+            (!id.is_empty() && !sent.contains(&(word.issuer.as_str(), id.as_str()))).then(|| id.clone())
         });
-        let named = named.filter(|id| !id.is_empty()).cloned().collect();
+        let named = named.collect();
         let mut all = Self {
             said: words,
             named,
@@ -142,12 +152,16 @@ impl Words {
         })
     }
 
-    /// Where what somebody receives comes from; nowhere if from outside.
-    fn source(&self, receiver: &str, thing: &str, received: &v1::Received, at: i64) -> Option<Whose> {
+    /// Where what somebody receives may come from, the likeliest first; nowhere if from outside.
+    fn sources(&self, receiver: &str, thing: &str, received: &v1::Received, at: i64) -> Vec<Whose> {
         let (consignor, shipment) = (received.consignor.as_str(), received.shipment.as_str());
-        let of = |wanted: &dyn Fn(&str, &v1::Shipped) -> bool| {
-            self.latest(thing, at, wanted).map(|shipped| self.way(shipped))
-        };
+        let of = |wanted: &dyn Fn(&str, &v1::Shipped) -> bool| self.ways(thing, at, wanted);
+        if !shipment.is_empty() {
+            let ways = of(&|_, shipped| shipped.shipment == shipment);
+            if !ways.is_empty() {
+                return ways;
+            }
+        }
         let from = |from: &str| consignor.is_empty() || consignor == from;
         // Whoever names his shipments would have named this one.
         let unnamed = |shipped: &v1::Shipped| !self.named.contains(&shipped.shipment);
@@ -160,20 +174,36 @@ impl Words {
                 _ => false,
             })
         };
-        (!shipment.is_empty())
-            .then(|| of(&|_, shipped| shipped.shipment == shipment))
-            .flatten()
-            .or_else(|| of(&|giver, sent| from(giver) && sent.consignee == receiver && unnamed(sent)))
-            .or_else(|| of(&|giver, sent| from(giver) && sent.carrier == receiver))
-            .or_else(|| of(&|giver, sent| giver == receiver && from(&sent.consignee) && refused(sent)))
-            .or_else(|| {
-                // What he could not have sent without this receipt comes from outside.
-                if !self.has_otherwise(receiver, thing, received) {
-                    return None;
-                }
-                let mine = self.latest(thing, at, &|giver, _| giver == receiver)?;
-                Some(Whose::Party(mine.consignee.clone()))
-            })
+        let ways = [
+            of(&|giver, sent| from(giver) && sent.consignee == receiver && unnamed(sent)),
+            of(&|giver, sent| from(giver) && sent.carrier == receiver),
+            of(&|giver, sent| giver == receiver && from(&sent.consignee) && refused(sent)),
+        ];
+        let mut sources = ways.concat();
+        // What he could not have sent without this receipt comes from outside.
+        if consignor.is_empty() && self.has_otherwise(receiver, thing, received) {
+            let back = amount_of(&loads(&received.items, &received.serials), thing);
+            let mut had: Vec<&str> = self
+                .shipped(thing)
+                .filter(|(giver, shipped, sent)| {
+                    *giver == receiver
+                        && *sent <= at + 26 * HOUR
+                        && back <= self.got(&shipped.consignee, thing)
+                })
+                .map(|(_, shipped, _)| shipped.consignee.as_str())
+                .collect();
+            had.reverse();
+            sources.extend(had.into_iter().map(|party| Whose::Party(party.to_owned())));
+        }
+        sources
+    }
+
+    /// Whether somebody here says that he made it: then it does not come from outside.
+    fn is_made(&self, thing: &str) -> bool {
+        self.said.iter().any(|word| match word.event.kind.as_ref() {
+            Some(Kind::Commissioned(made)) => made.items.iter().any(|item| item.lot == thing),
+            _ => false,
+        })
     }
 
     /// The latest shipment of a thing that left before `at`, or a day and two hours after it by another clock.
@@ -187,6 +217,17 @@ impl Words {
             .filter(|(giver, shipped, sent)| *sent <= at + 26 * HOUR && wanted(giver, shipped))
             .last()
             .map(|(_, shipped, _)| shipped)
+    }
+
+    /// The heaps of all such shipments, the latest first.
+    fn ways(&self, thing: &str, at: i64, wanted: &dyn Fn(&str, &v1::Shipped) -> bool) -> Vec<Whose> {
+        let mut ways: Vec<Whose> = self
+            .shipped(thing)
+            .filter(|(giver, shipped, sent)| *sent <= at + 26 * HOUR && wanted(giver, shipped))
+            .map(|(_, shipped, _)| self.way(shipped))
+            .collect();
+        ways.reverse();
+        ways
     }
 
     /// Whether a party got any of a thing but by this receipt.
@@ -206,6 +247,23 @@ impl Words {
             };
             got.iter().any(|load| load.0 == thing)
         })
+    }
+
+    /// How much of a thing a party received.
+    fn got(&self, party: &str, thing: &str) -> Decimal {
+        let theirs = self.said.iter().filter(|word| word.issuer == party);
+        theirs
+            .filter_map(|word| match word.event.kind.as_ref()? {
+                Kind::Received(received) => {
+                    let mut all = loads(&received.items, &received.serials);
+                    for unit in &received.units {
+                        all.extend(self.pallets.get(unit).into_iter().flatten().flatten().cloned());
+                    }
+                    Some(amount_of(&all, thing))
+                }
+                _ => None,
+            })
+            .sum()
     }
 
     /// What of a shipment that both sides name did not arrive.
@@ -228,6 +286,14 @@ impl Words {
         left.retain(|_, amount| *amount > Decimal::ZERO);
         left
     }
+}
+
+fn amount_of(loads: &[Load], thing: &str) -> Decimal {
+    loads
+        .iter()
+        .filter(|load| load.0 == thing)
+        .map(|load| load.1)
+        .sum()
 }
 
 /// What a log adds up to.
@@ -254,7 +320,7 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
                     let here = tracker
                         .heaps
                         .get(&(load.0.clone(), party.clone()))
-                        .map_or(Decimal::ZERO, |heap| heap.amount);
+                        .map_or(Decimal::ZERO, Content::amount);
                     if here < load.1 {
                         tracker.put(&load.0, &party, load.1 - here, None);
                     }
@@ -331,9 +397,13 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
                     all.extend(standing.get(unit.as_str()).cloned().unwrap_or_default());
                 }
                 for load in all {
-                    match words.source(&word.issuer, &load.0, received, at) {
-                        Some(source) => tracker.carry(&load, &source, &party),
-                        None => tracker.put(&load.0, &party, load.1, None),
+                    let sources = words.sources(&word.issuer, &load.0, received, at);
+                    if !tracker.bring(&load, &sources, &party) {
+                        tracker.put(&load.0, &party, load.1, None);
+                        if words.is_made(&load.0) {
+                            let by = (load.0.clone(), word.issuer.clone());
+                            *tracker.never_sent.entry(by).or_default() += load.1;
+                        }
                     }
                     if received.condition == "damaged" {
                         tracker.lose(&party, &[load]);
@@ -343,27 +413,30 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
             Kind::ShipmentWithdrawn(withdrawn) => {
                 let all = loads(&withdrawn.items, &withdrawn.serials);
                 if all.is_empty() {
+                    let is_it = |giver: &str, shipped: &v1::Shipped| {
+                        giver == word.issuer && shipped.shipment == withdrawn.shipment
+                    };
                     for load in words.outstanding(&withdrawn.shipment) {
-                        tracker.carry(&load, &Whose::Way(withdrawn.shipment.clone()), &party);
+                        tracker.bring(&load, &words.ways(&load.0, at, &is_it), &party);
                     }
                 }
                 for load in &all {
                     let mine = |giver: &str, _: &v1::Shipped| giver == word.issuer;
-                    if let Some(shipped) = words.latest(&load.0, at, &mine) {
-                        tracker.carry(load, &words.way(shipped), &party);
-                    }
+                    tracker.bring(load, &words.ways(&load.0, at, &mine), &party);
                 }
             }
             Kind::CustodyTransferred(handed) => {
                 let (from, to) = (&handed.from_party, &handed.to_party);
+                // What a carrier has in hand is not mixed with his own.
+                let in_hand = |carrier: &str| Whose::Way(format!("in the hands of {carrier}"));
                 for load in loads(&handed.items, &handed.serials) {
                     let takes = |giver: &str, shipped: &v1::Shipped| giver == from && shipped.carrier == *to;
                     let gives =
                         |_: &str, shipped: &v1::Shipped| shipped.carrier == *from && shipped.consignee == *to;
                     if let Some(shipped) = words.latest(&load.0, at, &takes) {
-                        tracker.carry(&load, &words.way(shipped), &Whose::Party(to.clone()));
+                        tracker.carry(&load, &words.way(shipped), &in_hand(to));
                     } else if let Some(shipped) = words.latest(&load.0, at, &gives) {
-                        tracker.carry(&load, &Whose::Party(from.clone()), &words.way(shipped));
+                        tracker.carry(&load, &in_hand(from), &words.way(shipped));
                     }
                 }
             }
@@ -375,6 +448,21 @@ pub(super) fn track(log: &[Arrived]) -> Tracker {
 }
 
 impl Tracker {
+    fn there(&self, thing: &str, whose: &Whose) -> Decimal {
+        let heap = self.heaps.get(&(thing.to_owned(), whose.clone()));
+        heap.map_or(Decimal::ZERO, |heap| heap.there)
+    }
+
+    /// From the first of these heaps that has enough, or from the first.
+    fn bring(&mut self, load: &Load, sources: &[Whose], to: &Whose) -> bool {
+        let has_it = |source: &&Whose| self.there(&load.0, source) >= load.1;
+        let source = sources.iter().find(has_it).or(sources.first()).cloned();
+        if let Some(source) = &source {
+            self.carry(load, source, to);
+        }
+        source.is_some()
+    }
+
     /// The state of a run that goes on in several events, or of a step by itself.
     fn run(&mut self, id: &str) -> usize {
         if id.is_empty() {
@@ -399,15 +487,15 @@ impl Tracker {
             }
             let state = self.state((!class.is_empty()).then_some(class));
             self.edges.extend(from.map(|from| (from, state)));
-            let first = !self.classes.contains_key(serial);
             if !class.is_empty() {
-                if first {
-                    self.take(class, party, *one, state);
+                // A lot that is made in the same step, or before, has it among its pieces.
+                let is_counted = from.is_none() || lots.iter().any(|(lot, _)| lot == class);
+                if is_counted && self.counted.insert(serial.clone()) {
+                    self.draw(class, party, *one, state);
                 }
-                self.classes
-                    .entry(serial.clone())
-                    .or_default()
-                    .push(class.to_owned());
+                let classes = self.classes.entry(serial.clone()).or_default();
+                // Where it was made is the first of its lots, whatever a clock says.
+                classes.insert(if is_counted { 0 } else { classes.len() }, class.to_owned());
             }
             // A number for something that will be built says nothing yet.
             if !class.is_empty() || from.is_some() {

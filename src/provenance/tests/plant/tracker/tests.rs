@@ -62,20 +62,19 @@ fn traces_agree_with_the_truth(world: &World) -> Vec<String> {
         if thing.form == Form::Container || ancestry.must[lot].is_empty() {
             continue;
         }
-        let above: BTreeSet<Lot> = tracker
-            .above(&thing.name)
-            .into_iter()
-            .filter_map(|name| names.lot(name))
-            .collect();
-        let list = |lots: Vec<&Lot>| {
-            let names: Vec<&str> = lots.iter().map(|lot| world.things[**lot].name.as_str()).collect();
+        let above = |surely| -> BTreeSet<Lot> {
+            let above = tracker.above(&thing.name, surely);
+            above.into_iter().filter_map(|name| names.lot(name)).collect()
+        };
+        let list = |lots: Vec<Lot>| {
+            let names: Vec<&str> = lots.iter().map(|lot| world.things[*lot].name.as_str()).collect();
             names.join(" ")
         };
-        let lacks: Vec<&Lot> = ancestry.must[lot].difference(&above).collect();
+        let lacks: Vec<Lot> = ancestry.must[lot].difference(&above(false)).copied().collect();
         if !lacks.is_empty() {
             found.push(format!("tracked trace of {} lacks {}", thing.name, list(lacks)));
         }
-        let beyond: Vec<&Lot> = above.difference(&ancestry.may[lot]).collect();
+        let beyond: Vec<Lot> = above(true).difference(&ancestry.may[lot]).copied().collect();
         if !beyond.is_empty() {
             found.push(format!("tracked trace of {} has {}", thing.name, list(beyond)));
         }
@@ -84,13 +83,11 @@ fn traces_agree_with_the_truth(world: &World) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "a few blind returns and clocks in another zone are not told apart by the tracker yet"]
 fn the_tracker_finds_the_stock_of_the_truth() {
     for_all("the_tracker_finds_the_stock", 1_000, stock_agrees_with_the_truth);
 }
 
 #[test]
-#[ignore = "the tracker and the bounds of the truth are not reconciled yet where parts move by number alone"]
 fn the_tracker_finds_the_traces_of_the_truth() {
     for_all("the_tracker_finds_the_traces", 1_000, traces_agree_with_the_truth);
 }
@@ -105,38 +102,46 @@ fn projection_agrees(world: &World) -> Vec<String> {
             continue;
         };
         let (nodes, mentioned) = names.shown(&walk);
-        let above: BTreeSet<Lot> = tracker
-            .above(&thing.name)
-            .into_iter()
-            .filter_map(|name| names.lot(name))
-            .collect();
+        let possible = names.possible(&walk);
+        let above = |surely| -> BTreeSet<Lot> {
+            let above = tracker.above(&thing.name, surely);
+            above.into_iter().filter_map(|name| names.lot(name)).collect()
+        };
+        // Numbers that were printed and voided are of nothing.
+        if above(true).is_empty() {
+            continue;
+        }
         let own = names.lot(&thing.name);
-        let differ = above
-            .symmetric_difference(&nodes)
-            .filter(|lot| !mentioned.contains(lot) && Some(**lot) != own);
-        let differ: Vec<&str> = differ.map(|lot| world.things[*lot].name.as_str()).collect();
-        if !differ.is_empty() {
+        let is_other = |lot: &&Lot| Some(**lot) != own && world.form(**lot) != Form::Container;
+        let list = |lots: Vec<&Lot>| {
+            let names: Vec<&str> = lots.iter().map(|lot| world.things[**lot].name.as_str()).collect();
+            names.join(" ")
+        };
+        let (surely, perhaps) = (above(true), above(false));
+        let lacks = surely.difference(&nodes).filter(|lot| !mentioned.contains(lot));
+        let lacks: Vec<&Lot> = lacks.filter(is_other).collect();
+        if !lacks.is_empty() {
             found.push(format!(
-                "tracker and projection differ from {} on {}",
+                "projection from {} lacks tracked {}",
                 thing.name,
-                differ.join(" ")
+                list(lacks)
             ));
         }
-    }
-    for (thing, party) in tracker.overdrafts() {
-        let named = projection
-            .anomalies()
-            .iter()
-            .any(|anomaly| anomaly.lot == thing && anomaly.signer == party);
-        if !named {
-            found.push(format!("overdraft of {thing} by {party} is not named"));
+        let beyond = nodes.difference(&perhaps).filter(|lot| !possible.contains(lot));
+        let beyond: Vec<&Lot> = beyond.filter(is_other).collect();
+        if !beyond.is_empty() {
+            found.push(format!(
+                "projection from {} has untracked {}",
+                thing.name,
+                list(beyond)
+            ));
         }
     }
     found
 }
 
 #[test]
-#[ignore = "waits for states of one thing and for one set of books per lot and holder"]
+#[ignore = "waits for accounts that forget where they were emptied"]
 fn the_tracker_and_the_projection_agree_in_honest_worlds() {
     for_all(
         "the_tracker_and_the_projection_agree_in_honest",
