@@ -107,7 +107,7 @@ fn has_source(gate: Gate<'_>, circle: &[LotKey]) -> bool {
             let inputs = inputs_of_run(gate, making.touch.fact);
             inputs.is_empty() || inputs.iter().any(|input| !members.contains(input))
         });
-        made || (from_outside && !history.is_made())
+        made || (from_outside && super::books_of(gate, &history).made.is_unknown(&history))
     })
 }
 

@@ -362,7 +362,7 @@ impl Walk<'_> {
             product: product.and_then(|product| gate.text(product)),
             class_lot: history.classes.last().map(|class| gate.name(*class)),
             makers: party::makers(gate, history),
-            unknown: !history.is_made(),
+            unknown: super::books_of(gate, history).made.is_unknown(history),
             possible,
             reported_by: party::reporters(gate, history),
             anomalies,

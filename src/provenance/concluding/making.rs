@@ -305,6 +305,15 @@ impl Made {
         })
     }
 
+    /// Whether nobody says where the lot comes from: nobody made it, or it was only put back into itself.
+    pub(super) fn is_unknown(&self, history: &History) -> bool {
+        history.makings.iter().all(|making| {
+            self.entries
+                .iter()
+                .any(|entry| entry.fact == making.touch.fact && entry.comes_back)
+        })
+    }
+
     /// Whether a fact brought some of it into being, and did not only name again what was there.
     pub(super) fn counts(&self, fact: u32) -> bool {
         self.entries.iter().any(|entry| entry.fact == fact)

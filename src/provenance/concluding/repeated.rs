@@ -32,27 +32,38 @@ pub(super) fn of(gate: Gate<'_>, history: &History, measure: &Measure) -> HashSe
     repeated
 }
 
-/// Named pieces cannot be put into what they are in.
+/// Named pieces cannot be put into what they are in. Of who put them in more often than they can have come out,
+/// whatever the clocks say, the last tellings are repeats.
 fn put_in_twice(gate: Gate<'_>, history: &History) -> HashSet<usize> {
-    let mut repeated = HashSet::new();
-    let mut inside: HashMap<Pieces, LotKey> = HashMap::new();
+    let mut put_in: HashMap<Pieces, Vec<(usize, LotKey)>> = HashMap::new();
+    let mut came_out: HashMap<Pieces, usize> = HashMap::new();
     for (index, moment) in history.moments.iter().enumerate() {
         let around = |role: Role| gate.leg_in(moment.touch.fact, role).map(|leg| leg.span.key());
         let parent = match moment.role {
             Role::Child => around(Role::Parent),
             Role::Packed => around(Role::Container),
-            // Whatever takes a piece out of something, or moves it by name, ends its being in there.
             Role::Removed | Role::Unpacked | Role::Dismantled | Role::Emptied | Role::Input => {
-                inside.remove(&pieces(moment));
+                *came_out.entry(pieces(moment)).or_default() += 1;
                 None
             }
             _ => None,
         };
         let is_named = history.is_serial || moment.member.is_some();
-        if let Some(parent) = parent.filter(|_| is_named && moment.via.is_none())
-            && inside.insert(pieces(moment), parent) == Some(parent)
-        {
-            repeated.insert(index);
+        if let Some(parent) = parent.filter(|_| is_named && moment.via.is_none()) {
+            put_in.entry(pieces(moment)).or_default().push((index, parent));
+        }
+    }
+    let mut repeated = HashSet::new();
+    for (pieces, entries) in put_in {
+        let out = came_out.get(&pieces).copied().unwrap_or(0);
+        let mut times: HashMap<LotKey, usize> = HashMap::new();
+        for (index, parent) in &entries {
+            let elsewhere = entries.iter().filter(|(_, other)| other != parent).count();
+            let before = times.entry(*parent).or_default();
+            if *before > out + elsewhere {
+                repeated.insert(*index);
+            }
+            *before += 1;
         }
     }
     repeated

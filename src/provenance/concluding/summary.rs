@@ -224,7 +224,7 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, lot: &str) -> Option<LotSummary>
         recalled: !notices.recalled.is_empty(),
         noticed_through,
         notices_truncated: notices.truncated,
-        unknown: !history.is_made(),
+        unknown: books.made.is_unknown(&history),
         anomalies: lineage::anomalies_of(gate, lot),
         facts: fact_views(gate, &history, &facts),
         strangers: Strangers {
