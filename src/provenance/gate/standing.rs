@@ -232,7 +232,9 @@ impl<'a> Closure<'a> {
         let mut strangers: Vec<(u32, Role)> = self
             .moments
             .iter()
-            .filter(|moment| moment.via.is_none() && !self.admitted.contains(&moment.touch.fact))
+            // What was said about a member is judged at the member: whoever says so said nothing of this class lot.
+            .filter(|moment| moment.via.is_none() && moment.member.is_none())
+            .filter(|moment| !self.admitted.contains(&moment.touch.fact))
             .map(|moment| (moment.touch.fact, moment.role))
             .collect();
         strangers.dedup();
