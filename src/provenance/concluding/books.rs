@@ -269,7 +269,7 @@ impl Books {
             for entry in &account.inflow {
                 if is_making(&entry) {
                     made.add(entry.amount.as_ref());
-                } else if !entry.named && !(from_others && entry.role == Role::Taken) {
+                } else if !(entry.named || from_others && entry.role == Role::Taken) {
                     other.add(entry.amount.as_ref());
                 }
             }

@@ -92,8 +92,11 @@ impl Origins {
         };
         if origins.entries.len() > 1 {
             let mut lines = Lines::new(gate, history, books, &origins.entries);
-            for party in books.accounts.keys() {
-                lines.follow(*party);
+            // By name: where goods went round, it matters with whom one begins.
+            let mut holders: Vec<Symbol> = books.accounts.keys().copied().collect();
+            holders.sort_unstable_by_key(|holder| gate.symbols.name(*holder));
+            for party in holders {
+                lines.follow(party);
             }
             origins.draws = lines.draws;
             let filled: HashSet<u32> = books
@@ -296,8 +299,10 @@ impl<'a> Lines<'a> {
         self.books
             .accounts
             .iter()
-            .find(|(_, account)| account.outflow.iter().any(|entry| entry.fact == sent))
-            .map_or(actor, |(party, _)| *party)
+            .filter(|(_, account)| account.outflow.iter().any(|entry| entry.fact == sent))
+            .map(|(party, _)| *party)
+            .min_by_key(|party| self.gate.symbols.name(*party))
+            .unwrap_or(actor)
     }
 
     /// Puts an account's fillings and draws in order of time, and says of each draw where it comes from.

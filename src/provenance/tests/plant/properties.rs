@@ -351,7 +351,7 @@ pub(super) fn log(world: &World) -> Vec<Arrived> {
 }
 
 #[test]
-#[ignore = "waits for one set of books, runs, custody by amount and the same number again"]
+#[ignore = "open: loads of carriers who sell too, voids of printed serials, graded serials that come back"]
 fn honest_plants_contradict_nobody() {
     for_all("honest_plants_contradict_nobody", 1_000, |world| {
         judge::anomalies(&arrival::project(&log(world)))
@@ -359,7 +359,7 @@ fn honest_plants_contradict_nobody() {
 }
 
 #[test]
-#[ignore = "waits for states of one thing, traces across grains and runs told in several events"]
+#[ignore = "open: what came back under a number only afterwards, members of graded lots"]
 fn traces_are_the_reachability_of_the_truth() {
     for_all("traces_are_the_reachability", 1_000, |world| {
         judge::traces(world, &arrival::project(&log(world)))
@@ -367,7 +367,7 @@ fn traces_are_the_reachability_of_the_truth() {
 }
 
 #[test]
-#[ignore = "waits for one set of books per lot and holder"]
+#[ignore = "open: lapsed shipments, serials beside takes by number, withdrawals before late receipts"]
 fn stock_is_the_truth_or_an_interval_that_holds_it() {
     for_all("stock_is_the_truth", 1_000, |world| {
         judge::stock(world, &arrival::project(&log(world)))

@@ -192,7 +192,7 @@ fn a_stranger_has_a_word_of_every_kind() {
 }
 
 #[test]
-#[ignore = "waits for the one gate that keeps facts without standing out of every reader"]
+#[ignore = "open: receipts of lots from outside, and an assembly that names another's lot"]
 fn nobody_elses_lot_can_be_touched() {
     for_all("nobody_elses_lot_can_be_touched", 1_000, strangers_change_nothing);
 }
