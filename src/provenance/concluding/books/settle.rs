@@ -1,0 +1,433 @@
+//! Settles the posted books: compares what was shipped to each receiver with what he received, finds what came
+//! back, and says what is left on its way.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    super::super::{
+        amount::Exact,
+        filing::{
+            fact::Role,
+            symbol::{BySymbol, Symbol},
+        },
+        gate::moments::CLOCK_SLACK,
+    },
+    Entry, InTransit, LateWithdrawal, OverCarried, OverReceipt, Range,
+    clerk::{Clerk, Shipment, Taking},
+    difference,
+};
+
+impl Clerk<'_> {
+    /// Compares what was shipped to each receiver with what he received, books receipts and what came back, and
+    /// says what is still on its way.
+    pub(super) fn settle(&mut self) -> (Vec<InTransit>, Vec<OverReceipt>) {
+        let receivers: BTreeSet<&str> = self
+            .takings
+            .iter()
+            .map(|taking| self.gate.symbols.name(taking.by))
+            .collect();
+        let receivers: Vec<Symbol> = receivers
+            .into_iter()
+            .filter_map(|name| self.gate.symbols.get(name))
+            .collect();
+        self.put_receipts_to_shipments();
+        self.give_back();
+        let mut arrived: HashMap<Symbol, Range, BySymbol> = HashMap::default();
+        let over_receipts = receivers
+            .into_iter()
+            .filter_map(|receiver| self.receive(receiver, &mut arrived))
+            .collect();
+        self.keep_what_arrived(&arrived);
+        self.book_back();
+        (self.in_transit(arrived), over_receipts)
+    }
+
+    /// Puts receipts to the shipments that they can be of: of the same number first, then from whom they name,
+    /// then any to the receiver.
+    fn put_receipts_to_shipments(&mut self) {
+        for taking in &self.takings {
+            let Some(mut left) = taking.amount.clone() else {
+                continue;
+            };
+            let by_number = |one: &Shipment| taking.reference.is_some() && one.reference == taking.reference;
+            let by_sender = |one: &Shipment| taking.from == Some(one.from);
+            let by_member = |one: &Shipment| taking.member.is_some() && one.member == taking.member;
+            let fits: [&dyn Fn(&Shipment) -> bool; 4] = [&by_member, &by_number, &by_sender, &|_| true];
+            for fits in fits {
+                let to_him = |one: &&mut Shipment| one.to.is_none_or(|to| to == taking.by) && fits(one);
+                for shipment in self.shipments.iter_mut().filter(to_him) {
+                    let Some(sent) = &shipment.amount else { continue };
+                    let part = difference(sent, &shipment.arrived).min(left.clone());
+                    shipment.arrived += &part;
+                    left -= &part;
+                }
+            }
+        }
+    }
+
+    /// Puts what was refused, withdrawn or lapsed to the shipments that it can be of: of the same number if both
+    /// name one; first to what nobody received.
+    fn give_back(&mut self) {
+        for one in std::mem::take(&mut self.returns) {
+            let numbered =
+                |shipment: &Shipment| one.reference.is_some() && shipment.reference == one.reference;
+            let any_numbered = self.shipments.iter().any(numbered);
+            // Named pieces come back from where they were sent by name.
+            let same = |shipment: &Shipment| one.member.is_some() && shipment.member == one.member;
+            let any_same = self.shipments.iter().any(same);
+            let by_carrier = self.carriers.contains(&one.by);
+            let mut left = one.amount.clone();
+            for not_received in [true, false] {
+                for shipment in &mut self.shipments {
+                    let concerns = (shipment.from == one.by
+                        || shipment.to == Some(one.by)
+                        || shipment.to.is_none()
+                        || by_carrier)
+                        && (!any_numbered || numbered(shipment))
+                        && (!any_same || same(shipment));
+                    if !concerns || left.as_ref().is_some_and(Exact::is_zero) {
+                        continue;
+                    }
+                    let (Some(wanted), Some(sent)) = (&mut left, &shipment.amount) else {
+                        // Some of it, nobody says how much: all of it may have come back.
+                        shipment.back.clone_from(&shipment.amount);
+                        continue;
+                    };
+                    let mut room = difference(sent, shipment.back.as_ref().unwrap_or(&Exact::zero()));
+                    if not_received {
+                        room = difference(&room, &shipment.arrived);
+                    }
+                    let part = room.min(wanted.clone());
+                    if part.is_zero() {
+                        continue;
+                    }
+                    if shipment.from == one.by {
+                        shipment.withdrawn_by.push(one.fact);
+                    }
+                    let mut back = shipment.back.take().unwrap_or_else(Exact::zero);
+                    back += &part;
+                    *wanted -= &part;
+                    shipment.back = Some(back);
+                }
+            }
+        }
+    }
+
+    /// What its receiver has received cannot be withdrawn: of shipments to one receiver no more comes back than
+    /// did not arrive.
+    fn keep_what_arrived(&mut self, arrived: &HashMap<Symbol, Range, BySymbol>) {
+        let mut receivers: Vec<(&str, Symbol)> = arrived
+            .keys()
+            .map(|receiver| (self.gate.symbols.name(*receiver), *receiver))
+            .collect();
+        receivers.sort_unstable_by_key(|(name, _)| *name);
+        for (_, receiver) in receivers {
+            let (mut sent, mut back) = (Some(Exact::zero()), Exact::zero());
+            for shipment in self.shipments.iter().filter(|one| one.to == Some(receiver)) {
+                match (&mut sent, &shipment.amount) {
+                    (Some(sum), Some(amount)) => *sum += amount,
+                    (sum, _) => *sum = None,
+                }
+                back += shipment.back.as_ref().unwrap_or(&Exact::zero());
+            }
+            let Some(sent) = sent else { continue };
+            let mut gone = back;
+            gone += arrived
+                .get(&receiver)
+                .map_or(&Exact::zero(), |range| &range.at_least);
+            let beyond = difference(&gone, &sent);
+            if beyond.is_zero() || self.measure.is_within_tolerance(&beyond, &sent) {
+                continue;
+            }
+            let mut left = beyond.clone();
+            let mut facts = Vec::new();
+            let withdrawn = |one: &&mut Shipment| one.to == Some(receiver) && !one.withdrawn_by.is_empty();
+            for shipment in self.shipments.iter_mut().filter(withdrawn) {
+                if let Some(back) = &mut shipment.back {
+                    let part = back.clone().min(left.clone());
+                    *back -= &part;
+                    left -= &part;
+                    // By its number alone what was left of it was withdrawn, of whichever lots.
+                    if !shipment.as_a_whole && !part.is_zero() {
+                        facts.extend(&shipment.withdrawn_by);
+                    }
+                }
+            }
+            let kept = difference(&beyond, &left);
+            if !kept.is_zero() && !facts.is_empty() {
+                self.late_withdrawals.push(LateWithdrawal { facts, beyond: kept });
+            }
+        }
+    }
+
+    /// Carriers who handed on more than they took over, or than was shipped by them.
+    pub(super) fn over_carried(&self) -> Vec<OverCarried> {
+        let mut names: Vec<(&str, Symbol)> = self
+            .relays
+            .iter()
+            .map(|relay| (self.gate.symbols.name(relay.carrier), relay.carrier))
+            // A trader who also carries hands on what is his, too: his account tells.
+            .filter(|(_, carrier)| self.carriers.contains(carrier))
+            .collect();
+        names.sort_unstable_by_key(|(name, _)| *name);
+        names.dedup();
+        let mut over = Vec::new();
+        for (_, carrier) in names {
+            let (mut taken, mut shipped, mut sent) = (Range::nothing(), Range::nothing(), Range::nothing());
+            let mut facts = Vec::new();
+            for relay in self.relays.iter().filter(|relay| relay.carrier == carrier) {
+                let own = self.gate.actor(relay.fact) == carrier;
+                match (own, relay.to) {
+                    (_, Some(_)) => {
+                        sent.add(relay.amount.as_ref());
+                        facts.push(relay.fact);
+                    }
+                    (true, None) => taken.add(relay.amount.as_ref()),
+                    (false, None) => shipped.add(relay.amount.as_ref()),
+                }
+            }
+            let (Some(taken), Some(shipped)) = (taken.at_most, shipped.at_most) else {
+                continue;
+            };
+            let given = taken.max(shipped);
+            let more = difference(&sent.at_least, &given);
+            if !given.is_zero() && !more.is_zero() && !self.measure.is_within_tolerance(&more, &given) {
+                over.push(OverCarried {
+                    carrier,
+                    facts,
+                    sent: sent.at_least,
+                    given,
+                });
+            }
+        }
+        over
+    }
+
+    /// Books one receiver's receipts; says if they exceed what was shipped to him.
+    fn receive(
+        &mut self,
+        receiver: Symbol,
+        arrived: &mut HashMap<Symbol, Range, BySymbol>,
+    ) -> Option<OverReceipt> {
+        let takings: Vec<Taking> = self
+            .takings
+            .iter()
+            .filter(|taking| taking.by == receiver)
+            .cloned()
+            .collect();
+        let mut received = Range::nothing();
+        for taking in &takings {
+            received.add(taking.amount.as_ref());
+        }
+        let mut offered = Range::nothing();
+        for shipment in &self.shipments {
+            if shipment.to == Some(receiver) || shipment.to.is_none() && shipment.from != receiver {
+                offered.add(shipment.amount.as_ref());
+            }
+        }
+        // What a carrier says that he brought is the carrier's to answer for, not the receiver's.
+        let mut brought = Range::nothing();
+        for relay in self.relays.iter().filter(|relay| relay.to == Some(receiver)) {
+            brought.add(relay.amount.as_ref());
+        }
+        if let (Some(shipped), Some(brought)) = (&offered.at_most, &brought.at_most) {
+            let more = difference(brought, shipped);
+            offered.add(Some(&more));
+        }
+        // What bears the number of his own shipment, or comes from whom he sent some that came back, is his own;
+        // so is what came beyond what was shipped to him, as far as he sent any.
+        let mut home = Exact::zero();
+        for taking in takings.iter().filter(|taking| self.comes_home(taking)) {
+            home += taking.amount.as_ref().unwrap_or(&Exact::zero());
+        }
+        let mut own = self.take_back(receiver, &home, &takings);
+        let beyond = match &offered.at_most {
+            Some(offered) => difference(&difference(&received.at_least, &own), offered),
+            None => Exact::zero(),
+        };
+        let more = self.take_back(receiver, &beyond, &takings);
+        own += &more;
+        let mut beyond = difference(&beyond, &more);
+        beyond = beyond.max(self.over_by_number(receiver, &takings));
+        let mut left_own = own.clone();
+        let account = self.accounts.entry(receiver).or_default();
+        for taking in &takings {
+            let mut amount = taking.amount.clone();
+            // What came back is no new stock: it lowers what went out.
+            if let Some(amount) = &mut amount {
+                let part = amount.clone().min(left_own.clone());
+                *amount -= &part;
+                left_own -= &part;
+            }
+            account.inflow.push(Entry {
+                fact: taking.fact,
+                role: Role::Taken,
+                amount,
+                place: taking.place,
+                named: taking.member.is_some(),
+            });
+        }
+        let mut from_others = received.clone();
+        from_others.at_least -= &own;
+        if let Some(most) = &mut from_others.at_most {
+            *most -= &own;
+        }
+        arrived.insert(receiver, from_others);
+        if beyond.is_zero() || self.outside || self.measure.is_within_tolerance(&beyond, &received.at_least) {
+            return None;
+        }
+        account.beyond_shipped = beyond.clone();
+        Some(OverReceipt {
+            receiver,
+            facts: takings.iter().map(|taking| taking.fact).collect(),
+            shipped: difference(&received.at_least, &beyond),
+            received: received.at_least,
+        })
+    }
+
+    /// Whether a receipt says that the receiver's own shipment came home.
+    fn comes_home(&self, taking: &Taking) -> bool {
+        let booked = self.gate.fact(taking.fact).event_time.saturating_add(CLOCK_SLACK);
+        self.shipments.iter().any(|shipment| {
+            shipment.from == taking.by
+                && shipment.time <= booked
+                && (taking.reference.is_some() && shipment.reference == taking.reference
+                    || shipment.back.is_some() && taking.from.is_some() && taking.from == shipment.to)
+        })
+    }
+
+    /// Where both sides name the shipment: what was received of it beyond what left with it.
+    fn over_by_number(&self, receiver: Symbol, takings: &[Taking]) -> Exact {
+        let mut over = Exact::zero();
+        let numbers: BTreeSet<u32> = takings
+            .iter()
+            .map(|taking| taking.reference)
+            .filter(|number| number.is_some())
+            .map(Symbol::index)
+            .collect();
+        for number in numbers {
+            let mut sent = Range::nothing();
+            let mut named = false;
+            for shipment in &self.shipments {
+                let concerns = shipment.to.is_none_or(|to| to == receiver) || shipment.from == receiver;
+                if shipment.reference.index() == number && concerns {
+                    named = true;
+                    sent.add(shipment.amount.as_ref());
+                }
+            }
+            let mut got = Range::nothing();
+            for taking in takings.iter().filter(|taking| taking.reference.index() == number) {
+                got.add(taking.amount.as_ref());
+            }
+            if let Some(sent) = sent.at_most.filter(|_| named) {
+                over += &difference(&got.at_least, &sent);
+            }
+        }
+        over
+    }
+
+    /// Takes back up to `wanted` of what a party shipped: it came home, as refused, withdrawn or without papers.
+    /// Returns how much that was.
+    fn take_back(&mut self, party: Symbol, wanted: &Exact, takings: &[Taking]) -> Exact {
+        let booked = |taking: &Taking| self.gate.fact(taking.fact).event_time;
+        // Of a lot that nobody made here a receipt may as well be the first that came in: then it came back only
+        // if it was booked after some was sent.
+        let mut wanted = wanted.clone();
+        let mut last = i64::MAX;
+        if self.outside {
+            let sent = self.shipments.iter().filter(|shipment| shipment.from == party);
+            let first = sent.map(|shipment| shipment.time).min().unwrap_or(i64::MAX);
+            let mut after = Exact::zero();
+            for taking in takings.iter().filter(|taking| booked(taking) >= first) {
+                after += taking.amount.as_ref().unwrap_or(&Exact::zero());
+            }
+            wanted = wanted.min(after);
+            last = takings.iter().map(booked).max().unwrap_or(i64::MIN);
+        }
+        let mut left = wanted.clone();
+        // What was refused or withdrawn comes home first.
+        let mut own: Vec<&mut Shipment> = self
+            .shipments
+            .iter_mut()
+            .filter(|shipment| shipment.from == party && shipment.time <= last)
+            .collect();
+        own.sort_by_key(|shipment| shipment.back.is_none());
+        for shipment in own {
+            let Some(sent) = shipment.amount.clone() else {
+                continue;
+            };
+            let back = shipment.back.clone().unwrap_or_else(Exact::zero);
+            let part = if back.is_zero() { sent } else { back.clone() }.min(left.clone());
+            left -= &part;
+            shipment.back = Some(back.max(part));
+            if left.is_zero() {
+                break;
+            }
+        }
+        difference(&wanted, &left)
+    }
+
+    /// Books what came back of shipments as not gone out.
+    fn book_back(&mut self) {
+        for shipment in &self.shipments {
+            let Some(mut back) = shipment.back.clone() else {
+                continue;
+            };
+            let Some(account) = self.accounts.get_mut(&shipment.from) else {
+                continue;
+            };
+            for entry in account
+                .outflow
+                .iter_mut()
+                .filter(|entry| entry.role == Role::Sent)
+            {
+                if let Some(amount) = &mut entry.amount {
+                    let part = amount.clone().min(back.clone());
+                    *amount -= &part;
+                    back -= &part;
+                }
+            }
+        }
+    }
+
+    /// What was shipped, did not come back and did not arrive, by receiver and sender.
+    fn in_transit(&self, mut arrived: HashMap<Symbol, Range, BySymbol>) -> Vec<InTransit> {
+        let mut rows: BTreeMap<(&str, &str), InTransit> = BTreeMap::new();
+        for shipment in &self.shipments {
+            let mut left = Range::nothing();
+            left.add(shipment.amount.as_ref());
+            let mut back = Range::nothing();
+            back.add(Some(shipment.back.as_ref().unwrap_or(&Exact::zero())));
+            let text = |symbol: Option<Symbol>| symbol.map_or("", |symbol| self.gate.symbols.name(symbol));
+            rows.entry((text(shipment.to), text(Some(shipment.from))))
+                .or_insert_with(|| InTransit {
+                    from: shipment.from,
+                    to: shipment.to,
+                    amount: Range::nothing(),
+                })
+                .amount
+                .join(&left.less(&back));
+        }
+        // Shipments to a named receiver first: what arrives beyond them was open to anybody.
+        let (named, open): (Vec<InTransit>, Vec<InTransit>) =
+            rows.into_values().partition(|row| row.to.is_some());
+        named
+            .into_iter()
+            .chain(open)
+            .filter_map(|mut row| {
+                let mut receivers: Vec<Symbol> = row.to.into_iter().collect();
+                if row.to.is_none() {
+                    receivers.extend(arrived.keys().copied());
+                }
+                for receiver in receivers {
+                    if let Some(arrived) = arrived.get_mut(&receiver) {
+                        let before = row.amount.clone();
+                        row.amount = row.amount.less(arrived);
+                        *arrived = arrived.less(&before);
+                    }
+                }
+                (!row.amount.is_nothing()).then_some(row)
+            })
+            .collect()
+    }
+}
