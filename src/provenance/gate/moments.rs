@@ -83,6 +83,8 @@ impl Window {
 /// Where the search stands: around what, and how the lot came to be in it.
 #[derive(Clone, Copy, Debug)]
 struct Around {
+    /// What the search is about.
+    root: LotKey,
     key: LotKey,
     via: Option<LotKey>,
     inside: Option<LotKey>,
@@ -210,6 +212,7 @@ impl Gate<'_> {
 
     fn gather(&self, key: LotKey, pass: Pass, moments: &mut Vec<Moment>) {
         let start = Around {
+            root: key,
             key,
             via: None,
             inside: None,
@@ -254,7 +257,8 @@ impl Gate<'_> {
             let Some(outer) = self.leg_in(touch.fact, outer).map(|leg| leg.span.key()) else {
                 continue;
             };
-            if around.depth >= NESTING_MAX {
+            // Nothing lies in itself, whoever says so.
+            if outer == around.root || around.depth >= NESTING_MAX {
                 continue;
             }
             let exit = self
@@ -268,6 +272,7 @@ impl Gate<'_> {
             let window = self.window_of(around.window, outer, touch.fact, exit);
             if window.from < window.until {
                 let inner = Around {
+                    root: around.root,
                     key: outer,
                     via: Some(outer),
                     inside: around.inside.or(Some(outer)),
