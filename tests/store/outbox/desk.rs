@@ -75,7 +75,7 @@ pub(super) fn places(root: &Path, is_beside: bool) -> (PathBuf, PathBuf) {
 
 fn item(id: &str, number: u64) -> v1::Item {
     v1::Item {
-        lot: format!("https://id.gs1.org/01/09521231100013/10/{id}-{number}"),
+        lot: format!("urn:example:lot:{id}-{number}"),
         ..Default::default()
     }
 }
