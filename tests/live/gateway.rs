@@ -523,6 +523,11 @@ async fn a_gateway_without_a_bus_says_what_it_waits_for_and_takes_events_once_it
     let running = tokio::spawn(lotproof::shell::gateway::run(config, shutdown, listening));
     let message = format!("waiting for the bus at {}", world.own.server.url());
     let waiting = json!({"code": "starting", "message": message});
+    // A slow machine is asked before the gateway has opened its port.
+    until("the port of the gateway", async || {
+        tokio::net::TcpStream::connect(address).await.is_ok()
+    })
+    .await;
     until("the word that the bus is waited for", async || {
         client::get(address, "/readyz").await == (503, waiting.clone())
     })
