@@ -139,6 +139,14 @@ impl Exact {
         self.0 == Short(0)
     }
 
+    /// How much more it is than another; nothing if it is not.
+    #[must_use]
+    pub fn beyond(&self, other: &Self) -> Self {
+        let mut more = self.clone();
+        more -= other;
+        if more.is_negative() { Self::zero() } else { more }
+    }
+
     /// As a fraction.
     pub fn to_rational(&self) -> BigRational {
         match &self.0 {
@@ -158,6 +166,12 @@ fn power_of_ten(digits: u32) -> &'static BigInt {
         powers.take(SCALE as usize + 1).collect()
     });
     &POWERS[digits as usize]
+}
+
+impl Default for Exact {
+    fn default() -> Self {
+        Self::zero()
+    }
 }
 
 impl std::ops::AddAssign<&Exact> for Exact {

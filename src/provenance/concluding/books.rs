@@ -13,7 +13,10 @@
 mod clerk;
 mod settle;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use super::{
     super::{
@@ -45,6 +48,14 @@ impl Range {
         }
     }
 
+    /// One amount; one that is not stated may be anything.
+    pub(super) fn of(amount: Option<&Exact>) -> Self {
+        Self {
+            at_least: amount.cloned().unwrap_or_default(),
+            at_most: amount.cloned(),
+        }
+    }
+
     /// Adds an amount; one that is not stated may be anything.
     pub(super) fn add(&mut self, amount: Option<&Exact>) {
         match (amount, &mut self.at_most) {
@@ -59,20 +70,12 @@ impl Range {
     }
 
     /// What is left of it after `taken` went out of it.
-    fn less(&self, taken: &Self) -> Self {
-        let mut at_least = self.at_least.clone();
-        match &taken.at_most {
-            Some(most) => at_least -= most,
-            None => at_least = Exact::zero(),
+    pub(super) fn less(&self, taken: &Self) -> Self {
+        let at_least = taken.at_most.as_ref().map(|most| self.at_least.beyond(most));
+        Self {
+            at_least: at_least.unwrap_or_default(),
+            at_most: self.at_most.as_ref().map(|most| most.beyond(&taken.at_least)),
         }
-        if at_least.is_negative() {
-            at_least = Exact::zero();
-        }
-        let at_most = self.at_most.clone().map(|mut most| {
-            most -= &taken.at_least;
-            if most.is_negative() { Exact::zero() } else { most }
-        });
-        Self { at_least, at_most }
     }
 
     /// Adds a range.
@@ -116,12 +119,6 @@ pub(in crate::provenance) struct Account {
     pub(in crate::provenance) not_compared: bool,
     /// How much came in beyond what was shipped: out of nothing, as far as the log says.
     pub(in crate::provenance) beyond_shipped: Exact,
-}
-
-impl Default for Exact {
-    fn default() -> Self {
-        Self::zero()
-    }
 }
 
 fn total(entries: &[Entry]) -> Range {
@@ -195,6 +192,17 @@ pub(in crate::provenance) struct LateWithdrawal {
     pub(in crate::provenance) beyond: Exact,
 }
 
+/// Holders of a class lot of whose pieces that went by quantity some may be named members.
+#[derive(Debug)]
+pub(in crate::provenance) struct TookNamed {
+    /// They used or scrapped such pieces.
+    pub(in crate::provenance) used: HashSet<Symbol, BySymbol>,
+    /// They used, scrapped or moved them.
+    pub(in crate::provenance) moved: HashSet<Symbol, BySymbol>,
+    /// They let go of them in any way.
+    pub(in crate::provenance) let_go: HashSet<Symbol, BySymbol>,
+}
+
 /// The books of one lot.
 #[derive(Debug)]
 pub(in crate::provenance) struct Books {
@@ -208,6 +216,7 @@ pub(in crate::provenance) struct Books {
     pub(in crate::provenance) late_withdrawals: Vec<LateWithdrawal>,
     /// What is built into a parent: by parent, how much and by whom.
     pub(in crate::provenance) built_in: BTreeMap<String, (LotKey, Symbol, Range)>,
+    took_named: OnceLock<TookNamed>,
     /// What lies in a container: by container, how much and with whom; nobody while it is under way.
     pub(in crate::provenance) contained: BTreeMap<String, (LotKey, Option<Symbol>, Range)>,
 }
@@ -230,6 +239,15 @@ impl Books {
                 .any(|account| !account.on_hand().is_nothing())
     }
 
+    /// The holders by name: what one looks at first must not depend on whom the log named first.
+    pub(super) fn holders(&self, gate: Gate<'_>) -> Vec<(Symbol, &Account)> {
+        gate.symbols
+            .by_name(self.accounts.keys().copied())
+            .into_iter()
+            .filter_map(|party| Some((party, self.accounts.get(&party)?)))
+            .collect()
+    }
+
     /// How much room they take, in entries.
     pub(in crate::provenance) fn weight(&self) -> usize {
         let entries = self
@@ -239,20 +257,24 @@ impl Books {
         entries.sum()
     }
 
-    /// Holders of a class lot of whose pieces that went by quantity some may be named members: more went, in one of
-    /// the given roles, than they had pieces without a name.
-    pub(in crate::provenance) fn holders_who_took_named(
-        &self,
-        class: &History,
-        takes: impl Fn(Role) -> bool,
-    ) -> HashSet<Symbol, BySymbol> {
-        let named = named_members(class);
-        let passed_on = self.took_named(&named, |_| true, &HashSet::default());
-        self.took_named(&named, takes, &passed_on)
+    /// Of a class lot, by its history: who may have taken named members by quantity. Worked out once, however many
+    /// of its members ask.
+    pub(in crate::provenance) fn took_named(&self, class: &History) -> &TookNamed {
+        self.took_named.get_or_init(|| {
+            let named = named_members(class);
+            let passed_on = self.who_took_named(&named, |_| true, &HashSet::default());
+            let uses = |role: Role| role.uses() || role == Role::Consumed;
+            TookNamed {
+                used: self.who_took_named(&named, uses, &passed_on),
+                moved: self.who_took_named(&named, |role| role.moves() || uses(role), &passed_on),
+                let_go: self.who_took_named(&named, |_| true, &passed_on),
+            }
+        })
     }
 
-    /// What somebody got by number from one of `passed_on` may be named pieces too.
-    fn took_named(
+    /// Holders of whom more went by quantity, in one of the given roles, than they had pieces without a name. What
+    /// somebody got by number from one of `passed_on` may be named pieces too.
+    fn who_took_named(
         &self,
         named: &Exact,
         takes: impl Fn(Role) -> bool,
@@ -278,7 +300,7 @@ impl Books {
             for entry in drawn {
                 gone.add(entry.amount.as_ref());
             }
-            let mut without_name = difference(&made.at_least, named);
+            let mut without_name = made.at_least.beyond(named);
             without_name += &other.at_least;
             gone.at_most.is_none_or(|gone| gone > without_name)
         };
@@ -327,7 +349,6 @@ impl Books {
     }
 }
 
-/// How much more one amount is than another; nothing if it is not.
 /// How many members of a class lot have names.
 fn named_members(class: &History) -> Exact {
     let mut members: Vec<Span> = class
@@ -336,13 +357,7 @@ fn named_members(class: &History) -> Exact {
         .filter(|moment| moment.role.makes())
         .filter_map(|moment| moment.member)
         .collect();
-    members.sort_unstable_by_key(|span| (span.stem.index(), span.width, span.first));
+    members.sort_unstable_by_key(|span| span.key().order());
     members.dedup();
     Exact::whole(members.iter().map(|span| span.count()).sum())
-}
-
-fn difference(one: &Exact, other: &Exact) -> Exact {
-    let mut more = one.clone();
-    more -= other;
-    if more.is_negative() { Exact::zero() } else { more }
 }

@@ -19,7 +19,7 @@ use super::{
         filing::{
             fact::{Leg, Role, Stated},
             span::{LotKey, Span, Touch},
-            symbol::{BySymbol, Symbol},
+            symbol::Symbol,
         },
         gate::{Gate, amend::Counted, moments::CLOCK_SLACK},
         memory::Declared,
@@ -563,12 +563,12 @@ impl Walk<'_> {
         }
         if let Some(class) = history.classes.last() {
             let class = history::of(gate, *class);
-            let took = who_used_named(gate, &class);
-            let passed_on = who_let_go_of_named(gate, &class);
+            let class_books = super::books_of(gate, &class);
+            let took = class_books.took_named(&class);
             for moment in class.direct() {
                 let user = gate.actor(moment.touch.fact);
                 // Only who has had the serial, or may have got it unnamed, can have used it.
-                let had = took.contains(&user) && books.may_be_with(user, &passed_on);
+                let had = took.used.contains(&user) && books.may_be_with(user, &took.let_go);
                 if moment.role.uses() && had {
                     self.follow_use(moment.touch.fact, depth, true);
                 }
@@ -581,7 +581,8 @@ impl Walk<'_> {
     fn may_have_named(&mut self, class: &History, user: Symbol, depth: u32) {
         let gate = self.gate;
         let has_members = class.moments.iter().any(|moment| moment.member.is_some());
-        if !has_members || !who_used_named(gate, class).contains(&user) {
+        let class_books = super::books_of(gate, class);
+        if !has_members || !class_books.took_named(class).used.contains(&user) {
             return;
         }
         let mut joined: Vec<Touch> = class
@@ -592,13 +593,13 @@ impl Walk<'_> {
             .collect();
         // In order of facts, as moments are, each once.
         joined.dedup();
-        let passed_on = who_let_go_of_named(gate, class);
+        let let_go = &class_books.took_named(class).let_go;
         for join in joined {
             for part in self.pieces(gate.leg(join).span) {
                 let member = history::of(gate, part.key());
                 let is_in = member.classes.last() == Some(&class.key);
                 let books = super::books_of(gate, &member);
-                if is_in && books.is_anywhere() && books.may_be_with(user, &passed_on) {
+                if is_in && books.is_anywhere() && books.may_be_with(user, let_go) {
                     self.enter(part, None, depth, true);
                 }
             }
@@ -739,17 +740,6 @@ impl Walk<'_> {
 struct WentIn {
     fact: u32,
     piece: Span,
-}
-
-/// Who used more of a class lot by quantity than he had pieces without a name.
-fn who_used_named(gate: Gate<'_>, class: &History) -> HashSet<Symbol, BySymbol> {
-    let takes = |role: Role| role.uses() || role == Role::Consumed;
-    super::books_of(gate, class).holders_who_took_named(class, takes)
-}
-
-/// Who used or gave away more of a class lot by quantity than he had pieces without a name.
-fn who_let_go_of_named(gate: Gate<'_>, class: &History) -> HashSet<Symbol, BySymbol> {
-    super::books_of(gate, class).holders_who_took_named(class, |_| true)
 }
 
 /// A run is complete if one of its events claims it and none denies it.

@@ -1,22 +1,16 @@
 //! What does not fit at one lot: balances, custody, makings, order in time, contested facts, yields.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     super::{
         amount::{Amount, Exact, Tally, Unit},
-        filing::{
-            fact::Role,
-            span::{LotKey, Span},
-            symbol::Symbol,
-        },
+        filing::{fact::Role, span::Span, symbol::Symbol},
         gate::{Gate, moments::CLOCK_SLACK},
     },
     anomaly::{Anomaly, AnomalyKind, Weight},
     books::{Account, Books, Entry},
+    graph,
     history::{self, History},
     measure, product,
 };
@@ -70,14 +64,11 @@ impl Report<'_> {
         facts.sort_by(|a, b| gate.compare(*a, *b));
         facts.dedup();
         let outputs = self.outputs_of(&facts);
-        let last = LotKey {
-            number: self.piece.last,
-            ..self.piece.key()
-        };
+        let (lot, last) = graph::names(gate, self.piece);
         let by_stranger = !self.history.admits(blamed);
         Anomaly {
-            lot: gate.name(self.piece.key()),
-            last: (self.piece.count() > 1).then(|| gate.name(last)),
+            lot,
+            last,
             kind,
             weighs_on: if by_stranger { Weight::Signer } else { Weight::Lot },
             signer: gate.issuer_of(blamed).to_owned(),
@@ -123,17 +114,14 @@ impl Report<'_> {
     fn balances(&mut self) {
         let (gate, books) = (self.gate, self.books);
         let shares_a_class = !self.history.classes.is_empty();
-        let mut accounts: BTreeMap<&str, (Symbol, &Account)> = BTreeMap::new();
-        for (party, account) in &books.accounts {
-            accounts.insert(gate.filing.symbols.name(*party), (*party, account));
-        }
+        let accounts = books.holders(gate);
         if self.history.is_serial && shares_a_class {
             // Which of its holders had this piece is only known where every movement names it: so what counts
             // is whether it was used more often than it came to be.
             self.spent_twice(&accounts);
             return;
         }
-        for (party, account) in accounts.into_values() {
+        for (party, account) in accounts {
             let unexplained = account.inflow.is_empty() && self.books.made.is_from_outside(self.history);
             if account.not_compared || unexplained {
                 continue;
@@ -148,12 +136,12 @@ impl Report<'_> {
         }
     }
 
-    fn spent_twice(&mut self, accounts: &BTreeMap<&str, (Symbol, &Account)>) {
+    fn spent_twice(&mut self, accounts: &[(Symbol, &Account)]) {
         let Some(mut had) = self.books.made.came_in.at_most.clone() else {
             return;
         };
         let mut uses: Vec<Entry> = Vec::new();
-        for (_, account) in accounts.values() {
+        for (_, account) in accounts {
             uses.extend(account.outflow.iter().filter(|entry| entry.role.uses()).cloned());
             for entry in &account.inflow {
                 if matches!(entry.role, Role::Removed | Role::Dismantled) {
@@ -167,9 +155,9 @@ impl Report<'_> {
         let gate = self.gate;
         uses.sort_by(|a, b| gate.compare(a.fact, b.fact));
         let maker = accounts
-            .values()
+            .iter()
             .find(|(_, account)| account.makes)
-            .or_else(|| accounts.values().next());
+            .or_else(|| accounts.first());
         if let Some((party, account)) = maker {
             self.overdraft(*party, account, &uses, &had);
         }
@@ -308,8 +296,7 @@ impl Report<'_> {
                 continue;
             };
             let receiver = self.gate.symbols.name(over.receiver);
-            let mut beyond = over.received.clone();
-            beyond -= &over.shipped;
+            let beyond = over.received.beyond(&over.shipped);
             let (received, shipped) = (
                 self.books.amount(over.received.clone()),
                 self.books.amount(over.shipped.clone()),
@@ -624,11 +611,8 @@ fn exceeded_yield(gate: Gate<'_>, run: &[u32]) -> Option<String> {
         unit: Unit::of("KGM"),
     };
     let (went_in, came_out) = (kilograms(&masses_in), kilograms(&masses_out));
-    let mut more = came_out.value.clone();
-    more -= &went_in.value;
-    let exceeds = !more.is_negative()
-        && !more.is_zero()
-        && !measure::is_within_tolerance(&went_in.unit, &more, &went_in.value);
+    let more = came_out.value.beyond(&went_in.value);
+    let exceeds = !more.is_zero() && !measure::is_within_tolerance(&went_in.unit, &more, &went_in.value);
     // A mine has no inputs.
     (has_inputs && !masses_in.unknown && exceeds).then(|| format!("{came_out} out of {went_in}"))
 }

@@ -11,7 +11,7 @@ use super::{
         amount::Exact,
         filing::{
             fact::Role,
-            span::Span,
+            span::{LotKey, Span},
             symbol::{BySymbol, Symbol},
         },
         gate::{
@@ -82,11 +82,7 @@ fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
         }
         let time = gate.fact(fact).event_time;
         let gone = gone_by(gate, &history.moments, time);
-        let reworked = gate.run_of(fact).iter().any(|member| {
-            let legs = &gate.fact(*member).reading.legs;
-            legs.iter()
-                .any(|leg| leg.role.uses() && leg.span.contains(history.key))
-        });
+        let reworked = reworks(gate, fact, history.key);
         if !reworked && gone < entries.len() {
             continue;
         }
@@ -94,15 +90,19 @@ fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
             fact,
             role: making.role,
             maker: gate.actor(fact),
-            amount: Range {
-                at_least: Exact::whole(1),
-                at_most: Some(Exact::whole(1)),
-            },
+            amount: Range::of(Some(&Exact::whole(1))),
             comes_back: reworked,
             not_compared: false,
         });
     }
     entries
+}
+
+/// Whether the run that a fact belongs to used the thing itself.
+fn reworks(gate: Gate<'_>, fact: u32, thing: LotKey) -> bool {
+    let run = gate.run_of(fact);
+    let mut legs = run.iter().flat_map(|member| &gate.fact(*member).reading.legs);
+    legs.any(|leg| leg.role.uses() && leg.span.contains(thing))
 }
 
 /// How often a thing had surely been used and not taken out again by a time, whatever clocks differ by.
@@ -132,13 +132,11 @@ fn by_quantity(gate: Gate<'_>, history: &History, measure: &Measure) -> Vec<Made
     });
     for moment in legs {
         let read = measure.read(gate, moment);
-        let mut amount = Range::nothing();
-        amount.add(read.amount.as_ref());
         entries.push(MadeEntry {
             fact: moment.touch.fact,
             role: moment.role,
             maker: gate.actor(moment.touch.fact),
-            amount,
+            amount: Range::of(read.amount.as_ref()),
             comes_back: comes_back(gate, history, moment.touch.fact),
             not_compared: read.not_compared,
         });
@@ -202,7 +200,7 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
     let mut pieces: BTreeMap<(u32, u8, u64), (Span, Vec<&Moment>)> = BTreeMap::new();
     for moment in &history.moments {
         if let Some(member) = moment.member {
-            let key = (member.stem.index(), member.width, member.first);
+            let key = member.key().order();
             pieces
                 .entry(key)
                 .or_insert_with(|| (member, Vec::new()))
@@ -218,12 +216,7 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
                 continue;
             }
             let fact = moment.touch.fact;
-            let reworked = gate.run_of(fact).iter().any(|other| {
-                let legs = &gate.fact(*other).reading.legs;
-                legs.iter()
-                    .any(|leg| leg.role.uses() && leg.span.contains(member.key()))
-            });
-            if reworked {
+            if reworks(gate, fact, member.key()) {
                 here += 1;
                 push_members(gate, measure, entries, moment, member.count());
             } else if gone_by(gate, moments.iter().copied(), gate.fact(fact).event_time) >= here {
@@ -252,9 +245,8 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
             continue;
         }
         let members = measure.pieces(count);
-        let mut more = members.clone();
-        more -= &own;
-        if more.is_negative() || more.is_zero() {
+        let more = members.beyond(&own);
+        if more.is_zero() {
             continue;
         }
         // More members than the stated amount has pieces: the amount may count some of them, or others.
@@ -280,15 +272,11 @@ fn push_members(
     moment: &Moment,
     count: u64,
 ) {
-    let amount = measure.pieces(count);
     entries.push(MadeEntry {
         fact: moment.touch.fact,
         role: moment.role,
         maker: gate.actor(moment.touch.fact),
-        amount: Range {
-            at_least: amount.clone(),
-            at_most: Some(amount),
-        },
+        amount: Range::of(Some(&measure.pieces(count))),
         comes_back: true,
         not_compared: false,
     });
@@ -297,21 +285,23 @@ fn push_members(
 impl Made {
     /// Whether nobody says as his own word that he made any of the lot, but for what came back into it.
     pub(super) fn is_from_outside(&self, history: &History) -> bool {
-        let made = history.makings.iter().filter(|making| making.own_word);
-        made.map(|making| making.touch.fact).all(|fact| {
-            self.entries
-                .iter()
-                .any(|entry| entry.fact == fact && entry.comes_back)
-        })
+        let mut own = history.makings.iter().filter(|making| making.own_word);
+        own.all(|making| self.comes_back(making.touch.fact))
     }
 
     /// Whether nobody says where the lot comes from: nobody made it, or it was only put back into itself.
     pub(super) fn is_unknown(&self, history: &History) -> bool {
-        history.makings.iter().all(|making| {
-            self.entries
-                .iter()
-                .any(|entry| entry.fact == making.touch.fact && entry.comes_back)
-        })
+        history
+            .makings
+            .iter()
+            .all(|making| self.comes_back(making.touch.fact))
+    }
+
+    /// Whether a fact only put some of the lot back into it.
+    fn comes_back(&self, fact: u32) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.fact == fact && entry.comes_back)
     }
 
     /// Whether a fact brought some of it into being, and did not only name again what was there.

@@ -93,9 +93,7 @@ impl Origins {
         if origins.entries.len() > 1 {
             let mut lines = Lines::new(gate, history, books, &origins.entries);
             // By name: where goods went round, it matters with whom one begins.
-            let mut holders: Vec<Symbol> = books.accounts.keys().copied().collect();
-            holders.sort_unstable_by_key(|holder| gate.symbols.name(*holder));
-            for party in holders {
+            for (party, _) in books.holders(gate) {
                 lines.follow(party);
             }
             origins.draws = lines.draws;

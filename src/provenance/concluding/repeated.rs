@@ -16,13 +16,11 @@ use super::{
     measure::Measure,
 };
 
-/// The pieces that a moment names; none: the one thing that the history is about.
-type Pieces = Option<(u32, u8, u64)>;
-
-fn pieces(moment: &Moment) -> Pieces {
-    moment
-        .member
-        .map(|span: Span| (span.stem.index(), span.width, span.first))
+/// What a moment names piece by piece: the one thing that the history is about, or serials of a class lot. None: an
+/// amount.
+fn named_pieces(history: &History, moment: &Moment) -> Option<LotKey> {
+    let thing = history.is_serial.then_some(history.key);
+    moment.member.map(Span::key).or(thing)
 }
 
 /// Which moments of a history, by index, repeat another.
@@ -35,35 +33,38 @@ pub(super) fn of(gate: Gate<'_>, history: &History, measure: &Measure) -> HashSe
 /// Named pieces cannot be put into what they are in. Of who put them in more often than they can have come out,
 /// whatever the clocks say, the last tellings are repeats.
 fn put_in_twice(gate: Gate<'_>, history: &History) -> HashSet<usize> {
-    let mut put_in: HashMap<Pieces, Vec<(usize, LotKey)>> = HashMap::new();
-    let mut came_out: HashMap<Pieces, usize> = HashMap::new();
+    let mut put_in: HashMap<LotKey, Vec<(usize, LotKey)>> = HashMap::new();
+    let mut came_out: HashMap<LotKey, usize> = HashMap::new();
     for (index, moment) in history.moments.iter().enumerate() {
-        let around = |role: Role| gate.leg_in(moment.touch.fact, role).map(|leg| leg.span.key());
-        let parent = match moment.role {
-            Role::Child => around(Role::Parent),
-            Role::Packed => around(Role::Container),
-            Role::Removed | Role::Unpacked | Role::Dismantled | Role::Emptied | Role::Input => {
-                *came_out.entry(pieces(moment)).or_default() += 1;
-                None
-            }
-            _ => None,
+        let Some(pieces) = named_pieces(history, moment) else {
+            continue;
         };
-        let is_named = history.is_serial || moment.member.is_some();
-        if let Some(parent) = parent.filter(|_| is_named && moment.via.is_none()) {
-            put_in.entry(pieces(moment)).or_default().push((index, parent));
+        let around = match moment.role {
+            Role::Child => Role::Parent,
+            Role::Packed => Role::Container,
+            Role::Removed | Role::Unpacked | Role::Dismantled | Role::Emptied | Role::Input => {
+                *came_out.entry(pieces).or_default() += 1;
+                continue;
+            }
+            _ => continue,
+        };
+        if let Some(parent) = gate.leg_in(moment.touch.fact, around)
+            && moment.via.is_none()
+        {
+            put_in.entry(pieces).or_default().push((index, parent.span.key()));
         }
     }
     let mut repeated = HashSet::new();
     for (pieces, entries) in put_in {
         let out = came_out.get(&pieces).copied().unwrap_or(0);
-        let mut times: HashMap<LotKey, usize> = HashMap::new();
+        let mut by_parent: HashMap<LotKey, Vec<usize>> = HashMap::new();
         for (index, parent) in &entries {
-            let elsewhere = entries.iter().filter(|(_, other)| other != parent).count();
-            let before = times.entry(*parent).or_default();
-            if *before > out + elsewhere {
-                repeated.insert(*index);
-            }
-            *before += 1;
+            by_parent.entry(*parent).or_default().push(*index);
+        }
+        for told in by_parent.values() {
+            // To be put in somewhere else it has to come out, whether somebody says so or not.
+            let elsewhere = entries.len() - told.len();
+            repeated.extend(told.iter().skip(1 + out + elsewhere));
         }
     }
     repeated
@@ -73,14 +74,15 @@ fn put_in_twice(gate: Gate<'_>, history: &History) -> HashSet<usize> {
 fn listed_twice(gate: Gate<'_>, history: &History, measure: &Measure, repeated: &mut HashSet<usize>) {
     let moves = |role: Role| matches!(role, Role::Sent | Role::Taken | Role::Handed | Role::Returned);
     let mut through: HashMap<(u32, Role), Range> = HashMap::new();
-    let mut named: HashSet<(u32, Role, Pieces)> = HashSet::new();
+    let mut named: HashSet<(u32, Role, LotKey)> = HashSet::new();
     for (index, moment) in history.moments.iter().enumerate() {
         if !moves(moment.role) || moment.via.is_none() {
             continue;
         }
         let fact = moment.touch.fact;
-        let is_named = history.is_serial || moment.member.is_some();
-        if is_named && !named.insert((fact, moment.role, pieces(moment))) {
+        if let Some(pieces) = named_pieces(history, moment)
+            && !named.insert((fact, moment.role, pieces))
+        {
             repeated.insert(index);
             continue;
         }
@@ -94,19 +96,14 @@ fn listed_twice(gate: Gate<'_>, history: &History, measure: &Measure, repeated: 
         if !moves(moment.role) || moment.via.is_some() {
             continue;
         }
-        let is_named = history.is_serial || moment.member.is_some();
-        // Another amount than what lies in the container is more of the lot, beside it.
-        let is_contents = || {
-            let listed = measure.read(gate, moment).amount;
-            listed.is_some()
-                && through.get(&(fact, moment.role)).is_some_and(|inside| {
-                    inside.at_most == listed && listed.as_ref() == Some(&inside.at_least)
-                })
-        };
-        let again = if is_named {
-            !named.insert((fact, moment.role, pieces(moment)))
+        let again = if let Some(pieces) = named_pieces(history, moment) {
+            !named.insert((fact, moment.role, pieces))
         } else {
-            is_contents()
+            // Another amount than what lies in the container is more of the lot, beside it.
+            let listed = measure.read(gate, moment).amount;
+            through.get(&(fact, moment.role)).is_some_and(|inside| {
+                listed.is_some() && inside.at_most == listed && listed.as_ref() == Some(&inside.at_least)
+            })
         };
         if again {
             repeated.insert(index);

@@ -137,7 +137,7 @@ fn affected(gate: Gate<'_>, facts: &BTreeSet<u32>) -> Vec<Span> {
 
 /// Overlapping spans joined, so that nothing is looked at twice.
 fn merged(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.sort_unstable_by_key(|span| (span.stem.index(), span.width, span.first));
+    spans.sort_unstable_by_key(|span| span.key().order());
     let mut merged: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans {
         match merged.last_mut() {
@@ -153,36 +153,29 @@ fn forget(settled: &mut Settled, span: Span) -> Span {
     let mut wide = span;
     let track = (span.stem, span.width);
     if let Some(found) = settled.found.get_mut(&track) {
-        // Runs do not overlap, so at most one that starts before the span reaches into it.
-        let before = found
-            .range(..span.first)
-            .next_back()
-            .filter(|(_, (last, _))| *last >= span.first);
-        wide.first = before.map_or(span.first, |(first, _)| *first);
-        let inside: Vec<u64> = found
-            .range(wide.first..=span.last)
-            .map(|(first, _)| *first)
-            .collect();
-        for first in inside {
-            if let Some((last, _)) = found.remove(&first) {
-                wide.last = wide.last.max(last);
-            }
-        }
+        wide = take_runs(found, wide, |(last, _)| *last);
     }
     if let Some(backward) = settled.backward.get_mut(&track) {
-        let before = backward
-            .range(..wide.first)
-            .next_back()
-            .filter(|(_, last)| **last >= wide.first);
-        wide.first = before.map_or(wide.first, |(first, _)| *first);
-        let inside: Vec<u64> = backward
-            .range(wide.first..=wide.last)
-            .map(|(first, _)| *first)
-            .collect();
-        for first in inside {
-            if let Some(last) = backward.remove(&first) {
-                wide.last = wide.last.max(last);
-            }
+        wide = take_runs(backward, wide, |last| *last);
+    }
+    wide
+}
+
+/// Removes the runs that reach into a span, and returns the span widened to all of them.
+fn take_runs<V>(runs: &mut BTreeMap<u64, V>, span: Span, last: impl Fn(&V) -> u64) -> Span {
+    let mut wide = span;
+    // Runs do not overlap, so at most one that starts before the span reaches into it.
+    let before = runs.range(..span.first).next_back();
+    if let Some((first, _)) = before.filter(|(_, run)| last(run) >= span.first) {
+        wide.first = *first;
+    }
+    let inside: Vec<u64> = runs
+        .range(wide.first..=span.last)
+        .map(|(first, _)| *first)
+        .collect();
+    for first in inside {
+        if let Some(run) = runs.remove(&first) {
+            wide.last = wide.last.max(last(&run));
         }
     }
     wide

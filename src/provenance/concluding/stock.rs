@@ -1,6 +1,6 @@
 //! What of a lot is where: stock by (holder, place, parent), in bounds where nobody says how much.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -8,7 +8,6 @@ use super::{
     super::{
         amount::{Amount, Exact},
         filing::{
-            fact::Role,
             span::LotKey,
             symbol::{BySymbol, Symbol},
         },
@@ -70,16 +69,7 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History, books: &Books
                         .map_or(most.clone(), |inside| inside.min(most.clone())),
                 );
             }
-            left.at_least -= &amount.at_least;
-            if left.at_least.is_negative() {
-                left.at_least = Exact::zero();
-            }
-            if let Some(most) = &mut left.at_most {
-                *most -= &amount.at_least;
-                if most.is_negative() {
-                    *most = Exact::zero();
-                }
-            }
+            *left = left.less(&Range::of(Some(&amount.at_least)));
         }
         if amount.is_nothing() {
             continue;
@@ -129,17 +119,14 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History, books: &Books
             row.at_least.value = Exact::zero();
         }
     }
-    rows.sort_by(|a, b| {
-        let key = |row: &StockRow| {
-            (
-                row.holder.clone(),
-                row.place.clone(),
-                row.parent.clone(),
-                row.from.clone(),
-                row.to.clone(),
-            )
-        };
-        key(a).cmp(&key(b))
+    rows.sort_by_cached_key(|row| {
+        (
+            row.holder.clone(),
+            row.place.clone(),
+            row.parent.clone(),
+            row.from.clone(),
+            row.to.clone(),
+        )
     });
     rows
 }
@@ -172,8 +159,7 @@ fn row(
 /// The one place at which an account's stock can be: where all that came in came in, and nothing says that it
 /// went elsewhere.
 fn place_of(account: &Account) -> Option<Symbol> {
-    let mut balance: std::collections::HashMap<Symbol, (Exact, bool), BySymbol> =
-        std::collections::HashMap::default();
+    let mut balance: HashMap<Symbol, (Exact, bool), BySymbol> = HashMap::default();
     for entry in &account.inflow {
         let row = balance
             .entry(entry.place)
@@ -218,11 +204,10 @@ fn holder_of(gate: Gate<'_>, key: LotKey, depth: u32) -> Option<Symbol> {
 /// Of a serial, the holders who moved or used so many pieces of its class lot by quantity that nobody says whether
 /// the serial went along.
 fn moved_unnamed(gate: Gate<'_>, history: &History) -> HashSet<Symbol, BySymbol> {
-    let takes = |role: Role| role.moves() || role.uses() || role == Role::Consumed;
     match history.classes.last() {
         Some(class) if history.is_serial => {
             let class = history::of(gate, *class);
-            super::books_of(gate, &class).holders_who_took_named(&class, takes)
+            super::books_of(gate, &class).took_named(&class).moved.clone()
         }
         _ => HashSet::default(),
     }

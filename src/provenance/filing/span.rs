@@ -30,6 +30,14 @@ pub(in crate::provenance) struct LotKey {
     pub(in crate::provenance) number: u64,
 }
 
+impl LotKey {
+    /// Brings equal identifiers and those of one stem together. The order of stems is that of their arrival: it
+    /// must reach no answer.
+    pub(in crate::provenance) fn order(self) -> (u32, u8, u64) {
+        (self.stem.index(), self.width, self.number)
+    }
+}
+
 /// Consecutive identifiers of one stem, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::provenance) struct Span {
@@ -337,7 +345,7 @@ impl Tracks {
                     .collect(),
             })
             .collect();
-        all.sort_unstable_by_key(|span| (span.stem.index(), span.width, span.first, span.last));
+        all.sort_unstable_by_key(|span| (span.key().order(), span.last));
         all
     }
 }

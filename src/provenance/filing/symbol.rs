@@ -113,6 +113,14 @@ impl Symbols {
             .map(Symbol)
     }
 
+    /// Each of them once, in order of their names.
+    pub(in crate::provenance) fn by_name(&self, symbols: impl Iterator<Item = Symbol>) -> Vec<Symbol> {
+        let mut symbols: Vec<Symbol> = symbols.collect();
+        symbols.sort_unstable_by_key(|symbol| self.name(*symbol));
+        symbols.dedup();
+        symbols
+    }
+
     /// The text.
     pub(in crate::provenance) fn name(&self, symbol: Symbol) -> &str {
         let end = symbol.0 as usize;

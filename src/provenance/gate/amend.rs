@@ -225,7 +225,7 @@ impl Gate<'_> {
 
     /// Every moment with standing of some lots, whether it counts or not.
     fn said_about(&self, subjects: &[Span]) -> Vec<(LotKey, Vec<Moment>)> {
-        let mut roots = BTreeSet::new();
+        let mut roots = HashSet::new();
         let mut accounts = Vec::new();
         for span in subjects.iter().copied() {
             for piece in self.tracks.pieces(span, |_| true) {
@@ -236,7 +236,7 @@ impl Gate<'_> {
                     classes
                 };
                 for root in all {
-                    if roots.insert((root.stem.index(), root.width, root.number)) {
+                    if roots.insert(root) {
                         let standing = self.standing(root);
                         let mut moments = self.moments(root, Pass::Said(1));
                         moments.retain(|moment| standing.admits_moment(moment));

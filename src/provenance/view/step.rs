@@ -542,10 +542,7 @@ impl Concluded<'_> {
                 match self.amount(leg, leg.span) {
                     Some(amount) => {
                         if let Some(sum) = input.amounts.sums.get_mut(&amount.unit) {
-                            *sum -= &amount.value;
-                            if sum.is_negative() {
-                                *sum = Exact::zero();
-                            }
+                            *sum = sum.beyond(&amount.value);
                         }
                         // What else was stated was stated of all of it.
                         *amounts = Amounts::default();
@@ -638,7 +635,7 @@ impl Concluded<'_> {
         let is_class = |leg: &Leg| class == Some(leg.span.key());
         let class_among_items = items.iter().any(|(_, leg)| is_class(leg));
         let mut lots: Vec<LotKey> = items.iter().map(|(_, leg)| leg.span.key()).collect();
-        lots.sort_by_key(|lot| (lot.stem.index(), lot.width, lot.number));
+        lots.sort_by_key(|lot| lot.order());
         lots.dedup();
         let outputs = lots.len() + usize::from(members > 0 && !class_among_items);
         let is_member = serial_legs.iter().any(|leg| leg.span.contains(key));

@@ -1,7 +1,10 @@
 //! Posts the facts about one lot to the accounts of its holders: each moment is an entry on one side, a shipment, a
 //! receipt, a return or a load of a carrier.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::OnceLock,
+};
 
 use super::{
     super::{
@@ -19,7 +22,7 @@ use super::{
         measure::Measure,
         repeated,
     },
-    Account, Books, Entry, LateWithdrawal, Range, difference,
+    Account, Books, Entry, LateWithdrawal, Range,
 };
 
 /// Keeps the books of a lot.
@@ -32,6 +35,12 @@ pub(super) fn keep(gate: Gate<'_>, history: &History) -> Books {
         measure: &measure,
         outside: made.is_from_outside(history),
         carriers: carriers(gate, history),
+        book_receipts: history
+            .moments
+            .iter()
+            .filter(|moment| moment.role == Role::Taken)
+            .map(|moment| gate.actor(moment.touch.fact))
+            .collect(),
         carried: Carried::of(gate, history),
         accounts: HashMap::default(),
         shipments: Vec::new(),
@@ -65,6 +74,7 @@ pub(super) fn keep(gate: Gate<'_>, history: &History) -> Books {
         late_withdrawals,
         built_in,
         contained,
+        took_named: OnceLock::new(),
     }
 }
 
@@ -122,10 +132,10 @@ pub(super) struct Taking {
 /// What came out of a parent.
 #[derive(Clone, Debug)]
 pub(super) struct TakenOut {
-    pub(super) parent: Option<LotKey>,
-    pub(super) party: Symbol,
+    parent: LotKey,
+    party: Symbol,
     /// Index among what came into the party's account.
-    pub(super) entry: usize,
+    entry: usize,
 }
 
 /// Keeps the books.
@@ -137,6 +147,8 @@ pub(super) struct Clerk<'a> {
     pub(super) outside: bool,
     /// Who carries the lot to others and has none of it himself: his movements are those of what he carries.
     pub(super) carriers: HashSet<Symbol, BySymbol>,
+    /// Who books receipts of it.
+    pub(super) book_receipts: HashSet<Symbol, BySymbol>,
     /// Who carried shipments of whom, and to whom: a trader may also carry what is not his.
     pub(super) carried: Carried,
     pub(super) accounts: HashMap<Symbol, Account, BySymbol>,
@@ -451,13 +463,6 @@ impl Clerk<'_> {
             || self.carried.numbers.contains(&(party, reading.reference))
     }
 
-    fn books_receipts(&self, party: Symbol) -> bool {
-        self.history
-            .moments
-            .iter()
-            .any(|moment| moment.role == Role::Taken && self.gate.actor(moment.touch.fact) == party)
-    }
-
     /// A hand-over moves what somebody holds to whoever takes it; of what a carrier carries, it moves nothing but
     /// the load, and the consignee's own word that he took it over is his receipt.
     fn hand_over(&mut self, moment: &Moment, entry: Entry) {
@@ -478,12 +483,8 @@ impl Clerk<'_> {
             });
         }
         // Who has shipped it to him says the same again.
-        let told_again = self.history.moments.iter().any(|other| {
-            other.role == Role::Sent
-                && gate.actor(other.touch.fact) == giver
-                && gate.fact(other.touch.fact).reading.to.named() == Some(to)
-        });
-        let is_receipt = actor == to && !self.books_receipts(to);
+        let told_again = self.carried.shipped.contains(&(giver, to));
+        let is_receipt = actor == to && !self.book_receipts.contains(&to);
         if !taken_by_carrier && is_receipt && (given_by_carrier || told_again) {
             self.takings.push(Taking {
                 by: to,
@@ -501,7 +502,7 @@ impl Clerk<'_> {
             );
             self.book(from, false, entry.clone());
             // Who also books a receipt tells of one arrival twice.
-            if self.books_receipts(to) {
+            if self.book_receipts.contains(&to) {
                 self.shipments.push(Shipment {
                     from,
                     member: moment.member,
@@ -533,23 +534,19 @@ impl Clerk<'_> {
     fn unpack(&mut self, container: Option<LotKey>, amount: Option<&Exact>) {
         let Some(container) = container else { return };
         if let Some(row) = self.contained.get_mut(&self.gate.name(container)) {
-            let mut taken = Range::nothing();
-            taken.add(amount);
-            row.2 = row.2.less(&taken);
+            row.2 = row.2.less(&Range::of(amount));
         }
     }
 
     fn take_out(&mut self, parent: Option<LotKey>, by: Symbol, entry: Entry) {
         let party = self.account_of(by);
-        self.taken_out.push(TakenOut {
+        let inflow = &mut self.accounts.entry(party).or_default().inflow;
+        self.taken_out.extend(parent.map(|parent| TakenOut {
             parent,
             party,
-            entry: self
-                .accounts
-                .get(&party)
-                .map_or(0, |account| account.inflow.len()),
-        });
-        self.book(party, true, entry);
+            entry: inflow.len(),
+        }));
+        inflow.push(entry);
     }
 
     /// Of what is taken apart no more comes out than went in: the rest would be out of nothing. Of a parent that
@@ -561,12 +558,10 @@ impl Clerk<'_> {
                 continue;
             };
             let entry = &mut account.inflow[taken.entry];
-            let Some(parent) = taken.parent else { continue };
-            let name = gate.name(parent);
-            let mut rows: Vec<&mut Range> = match self.built_in.get_mut(&name) {
+            let mut rows: Vec<&mut Range> = match self.built_in.get_mut(&gate.name(taken.parent)) {
                 Some((_, _, inside)) => vec![inside],
                 // A serial may be one of those that went in by number.
-                None if self.history.is_serial || !is_assembled(gate, parent) => continue,
+                None if self.history.is_serial || !is_assembled(gate, taken.parent) => continue,
                 // It lay deeper: in a part of the parent that names the lot.
                 None => self.built_in.values_mut().map(|(_, _, inside)| inside).collect(),
             };
@@ -577,23 +572,19 @@ impl Clerk<'_> {
             if let (Some(out), Some(most)) = (&mut entry.amount, &inside.at_most)
                 && *out > *most
             {
-                let beyond = difference(out, most);
+                let beyond = out.beyond(most);
                 if !self.measure.is_within_tolerance(&beyond, out) {
                     out.clone_from(most);
                 }
             }
-            let mut out = entry.amount.clone().unwrap_or_default();
             if let [row] = rows.as_mut_slice() {
-                let mut taken = Range::nothing();
-                taken.add(entry.amount.as_ref());
-                **row = row.less(&taken);
+                **row = row.less(&Range::of(entry.amount.as_ref()));
                 continue;
             }
+            let mut out = entry.amount.clone().unwrap_or_default();
             for row in rows {
                 let part = row.at_least.clone().min(out.clone());
-                let mut taken = Range::nothing();
-                taken.add(Some(&part));
-                *row = row.less(&taken);
+                *row = row.less(&Range::of(Some(&part)));
                 out -= &part;
             }
         }
@@ -619,14 +610,7 @@ impl Clerk<'_> {
             explained.add(taking.amount.as_ref());
         }
         let left = explained.less(&gone);
-        entry.amount = entry.amount.map(|mut stated| {
-            stated -= &left.at_least;
-            if stated.is_negative() {
-                Exact::zero()
-            } else {
-                stated
-            }
-        });
+        entry.amount = entry.amount.map(|stated| stated.beyond(&left.at_least));
         self.book(party, true, entry);
     }
 }
@@ -639,9 +623,11 @@ fn is_assembled(gate: Gate<'_>, parent: LotKey) -> bool {
         .any(|touch| gate.leg(*touch).role == Role::Parent && gate.counts(touch.fact))
 }
 
-/// Which shipments named a carrier.
+/// Who shipped to whom, and which shipments named a carrier.
 #[derive(Debug, Default)]
 pub(super) struct Carried {
+    /// Sender and consignee, whoever carried it.
+    shipped: HashSet<(Symbol, Symbol)>,
     /// Sender and carrier.
     of: HashSet<(Symbol, Symbol)>,
     /// Carrier and consignee.
@@ -655,10 +641,12 @@ impl Carried {
         let mut carried = Self::default();
         for moment in history.moments.iter().filter(|moment| moment.role == Role::Sent) {
             let reading = &gate.fact(moment.touch.fact).reading;
+            let sender = gate.actor(moment.touch.fact);
+            carried.shipped.extend(reading.to.named().map(|to| (sender, to)));
             let Some(carrier) = reading.carrier.named() else {
                 continue;
             };
-            carried.of.insert((gate.actor(moment.touch.fact), carrier));
+            carried.of.insert((sender, carrier));
             if let Some(to) = reading.to.named().filter(|to| *to != carrier) {
                 carried.to.insert((carrier, to));
             }

@@ -14,22 +14,14 @@ use super::{
     },
     Entry, InTransit, LateWithdrawal, OverCarried, OverReceipt, Range,
     clerk::{Clerk, Shipment, Taking},
-    difference,
 };
 
 impl Clerk<'_> {
     /// Compares what was shipped to each receiver with what he received, books receipts and what came back, and
     /// says what is still on its way.
     pub(super) fn settle(&mut self) -> (Vec<InTransit>, Vec<OverReceipt>) {
-        let receivers: BTreeSet<&str> = self
-            .takings
-            .iter()
-            .map(|taking| self.gate.symbols.name(taking.by))
-            .collect();
-        let receivers: Vec<Symbol> = receivers
-            .into_iter()
-            .filter_map(|name| self.gate.symbols.get(name))
-            .collect();
+        let symbols = &self.gate.filing.symbols;
+        let receivers = symbols.by_name(self.takings.iter().map(|taking| taking.by));
         self.put_receipts_to_shipments();
         self.give_back();
         let mut arrived: HashMap<Symbol, Range, BySymbol> = HashMap::default();
@@ -57,9 +49,12 @@ impl Clerk<'_> {
                 let to_him = |one: &&mut Shipment| one.to.is_none_or(|to| to == taking.by) && fits(one);
                 for shipment in self.shipments.iter_mut().filter(to_him) {
                     let Some(sent) = &shipment.amount else { continue };
-                    let part = difference(sent, &shipment.arrived).min(left.clone());
+                    let part = sent.beyond(&shipment.arrived).min(left.clone());
                     shipment.arrived += &part;
                     left -= &part;
+                    if left.is_zero() {
+                        break;
+                    }
                 }
             }
         }
@@ -93,9 +88,9 @@ impl Clerk<'_> {
                         shipment.back.clone_from(&shipment.amount);
                         continue;
                     };
-                    let mut room = difference(sent, shipment.back.as_ref().unwrap_or(&Exact::zero()));
+                    let mut room = sent.beyond(shipment.back.as_ref().unwrap_or(&Exact::zero()));
                     if not_received {
-                        room = difference(&room, &shipment.arrived);
+                        room = room.beyond(&shipment.arrived);
                     }
                     let part = room.min(wanted.clone());
                     if part.is_zero() {
@@ -116,12 +111,7 @@ impl Clerk<'_> {
     /// What its receiver has received cannot be withdrawn: of shipments to one receiver no more comes back than
     /// did not arrive.
     fn keep_what_arrived(&mut self, arrived: &HashMap<Symbol, Range, BySymbol>) {
-        let mut receivers: Vec<(&str, Symbol)> = arrived
-            .keys()
-            .map(|receiver| (self.gate.symbols.name(*receiver), *receiver))
-            .collect();
-        receivers.sort_unstable_by_key(|(name, _)| *name);
-        for (_, receiver) in receivers {
+        for receiver in self.gate.symbols.by_name(arrived.keys().copied()) {
             let (mut sent, mut back) = (Some(Exact::zero()), Exact::zero());
             for shipment in self.shipments.iter().filter(|one| one.to == Some(receiver)) {
                 match (&mut sent, &shipment.amount) {
@@ -135,7 +125,7 @@ impl Clerk<'_> {
             gone += arrived
                 .get(&receiver)
                 .map_or(&Exact::zero(), |range| &range.at_least);
-            let beyond = difference(&gone, &sent);
+            let beyond = gone.beyond(&sent);
             if beyond.is_zero() || self.measure.is_within_tolerance(&beyond, &sent) {
                 continue;
             }
@@ -153,7 +143,7 @@ impl Clerk<'_> {
                     }
                 }
             }
-            let kept = difference(&beyond, &left);
+            let kept = beyond.beyond(&left);
             if !kept.is_zero() && !facts.is_empty() {
                 self.late_withdrawals.push(LateWithdrawal { facts, beyond: kept });
             }
@@ -162,17 +152,11 @@ impl Clerk<'_> {
 
     /// Carriers who handed on more than they took over, or than was shipped by them.
     pub(super) fn over_carried(&self) -> Vec<OverCarried> {
-        let mut names: Vec<(&str, Symbol)> = self
-            .relays
-            .iter()
-            .map(|relay| (self.gate.symbols.name(relay.carrier), relay.carrier))
-            // A trader who also carries hands on what is his, too: his account tells.
-            .filter(|(_, carrier)| self.carriers.contains(carrier))
-            .collect();
-        names.sort_unstable_by_key(|(name, _)| *name);
-        names.dedup();
+        // A trader who also carries hands on what is his, too: his account tells.
+        let carriers = self.relays.iter().map(|relay| relay.carrier);
+        let carriers = carriers.filter(|carrier| self.carriers.contains(carrier));
         let mut over = Vec::new();
-        for (_, carrier) in names {
+        for carrier in self.gate.symbols.by_name(carriers) {
             let (mut taken, mut shipped, mut sent) = (Range::nothing(), Range::nothing(), Range::nothing());
             let mut facts = Vec::new();
             for relay in self.relays.iter().filter(|relay| relay.carrier == carrier) {
@@ -190,7 +174,7 @@ impl Clerk<'_> {
                 continue;
             };
             let given = taken.max(shipped);
-            let more = difference(&sent.at_least, &given);
+            let more = sent.at_least.beyond(&given);
             if !given.is_zero() && !more.is_zero() && !self.measure.is_within_tolerance(&more, &given) {
                 over.push(OverCarried {
                     carrier,
@@ -231,7 +215,7 @@ impl Clerk<'_> {
             brought.add(relay.amount.as_ref());
         }
         if let (Some(shipped), Some(brought)) = (&offered.at_most, &brought.at_most) {
-            let more = difference(brought, shipped);
+            let more = brought.beyond(shipped);
             offered.add(Some(&more));
         }
         // What bears the number of his own shipment, or comes from whom he sent some that came back, is his own;
@@ -242,12 +226,12 @@ impl Clerk<'_> {
         }
         let mut own = self.take_back(receiver, &home, &takings);
         let beyond = match &offered.at_most {
-            Some(offered) => difference(&difference(&received.at_least, &own), offered),
+            Some(offered) => received.at_least.beyond(&own).beyond(offered),
             None => Exact::zero(),
         };
         let more = self.take_back(receiver, &beyond, &takings);
         own += &more;
-        let mut beyond = difference(&beyond, &more);
+        let mut beyond = beyond.beyond(&more);
         beyond = beyond.max(self.over_by_number(receiver, &takings));
         let mut left_own = own.clone();
         let account = self.accounts.entry(receiver).or_default();
@@ -280,7 +264,7 @@ impl Clerk<'_> {
         Some(OverReceipt {
             receiver,
             facts: takings.iter().map(|taking| taking.fact).collect(),
-            shipped: difference(&received.at_least, &beyond),
+            shipped: received.at_least.beyond(&beyond),
             received: received.at_least,
         })
     }
@@ -320,7 +304,7 @@ impl Clerk<'_> {
                 got.add(taking.amount.as_ref());
             }
             if let Some(sent) = sent.at_most.filter(|_| named) {
-                over += &difference(&got.at_least, &sent);
+                over += &got.at_least.beyond(&sent);
             }
         }
         over
@@ -364,7 +348,7 @@ impl Clerk<'_> {
                 break;
             }
         }
-        difference(&wanted, &left)
+        wanted.beyond(&left)
     }
 
     /// Books what came back of shipments as not gone out.
@@ -394,10 +378,8 @@ impl Clerk<'_> {
     fn in_transit(&self, mut arrived: HashMap<Symbol, Range, BySymbol>) -> Vec<InTransit> {
         let mut rows: BTreeMap<(&str, &str), InTransit> = BTreeMap::new();
         for shipment in &self.shipments {
-            let mut left = Range::nothing();
-            left.add(shipment.amount.as_ref());
-            let mut back = Range::nothing();
-            back.add(Some(shipment.back.as_ref().unwrap_or(&Exact::zero())));
+            let left = Range::of(shipment.amount.as_ref());
+            let back = Range::of(Some(shipment.back.as_ref().unwrap_or(&Exact::zero())));
             let text = |symbol: Option<Symbol>| symbol.map_or("", |symbol| self.gate.symbols.name(symbol));
             rows.entry((text(shipment.to), text(Some(shipment.from))))
                 .or_insert_with(|| InTransit {
@@ -417,7 +399,7 @@ impl Clerk<'_> {
             .filter_map(|mut row| {
                 let mut receivers: Vec<Symbol> = row.to.into_iter().collect();
                 if row.to.is_none() {
-                    receivers.extend(arrived.keys().copied());
+                    receivers = self.gate.symbols.by_name(arrived.keys().copied());
                 }
                 for receiver in receivers {
                     if let Some(arrived) = arrived.get_mut(&receiver) {
