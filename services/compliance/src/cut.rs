@@ -33,15 +33,22 @@ pub struct Cut {
 }
 
 impl Cuts {
+    /// Adds a list, if it goes on beyond the answer.
+    fn list(mut self, cut: Cut) -> Self {
+        self.cuts.extend((cut.left_out > 0).then_some(cut));
+        self.truncated = !self.cuts.is_empty();
+        self
+    }
+
     /// Adds a page of a list, unless it is the last one.
     pub(crate) fn page(
-        mut self,
+        self,
         of: &'static str,
         limit: usize,
         (given, left_out): (usize, usize),
         rest: &'static str,
     ) -> Self {
-        self.cuts.extend((left_out > 0).then_some(Cut {
+        self.list(Cut {
             of,
             bound: "limit",
             value: limit as u64,
@@ -49,9 +56,7 @@ impl Cuts {
             left_out,
             at_least: false,
             rest,
-        }));
-        self.truncated = !self.cuts.is_empty();
-        self
+        })
     }
 
     /// What was cut off a walk.
@@ -89,32 +94,29 @@ impl Cuts {
     /// Adds what a lot at a glance leaves out.
     pub(crate) fn of_summary(self, lot: &LotSummary) -> Self {
         let given = lot.strangers.facts.len();
-        let left_out = lot.strangers.total.saturating_sub(given);
         let unseen = u64::from(lot.notices_truncated);
         let notices = (lot.noticed_through.len(), unseen);
-        let mut cuts = self.uncounted("noticed_through", ("fixed", 10_000), notices, "nothing");
-        cuts.cuts.extend((left_out > 0).then_some(Cut {
-            of: "strangers.facts",
-            bound: "fixed",
-            value: given as u64,
-            given,
-            left_out,
-            at_least: false,
-            rest: "`lotproof export`",
-        }));
-        cuts.truncated = !cuts.cuts.is_empty();
-        cuts
+        self.uncounted("noticed_through", ("fixed", 10_000), notices, "nothing")
+            .list(Cut {
+                of: "strangers.facts",
+                bound: "fixed",
+                value: given as u64,
+                given,
+                left_out: lot.strangers.total.saturating_sub(given),
+                at_least: false,
+                rest: "`lotproof export`",
+            })
     }
 
     /// Adds a list that goes on beyond its bound for nobody knows how long; nothing if it does not.
     fn uncounted(
-        mut self,
+        self,
         of: &'static str,
         (bound, value): (&'static str, u64),
         (given, left_out): (usize, u64),
         rest: &'static str,
     ) -> Self {
-        self.cuts.extend((left_out > 0).then(|| Cut {
+        self.list(Cut {
             of,
             bound,
             value,
@@ -122,9 +124,7 @@ impl Cuts {
             left_out: usize::try_from(left_out).unwrap_or(usize::MAX),
             at_least: true,
             rest,
-        }));
-        self.truncated = !self.cuts.is_empty();
-        self
+        })
     }
 }
 

@@ -315,15 +315,10 @@ impl Reader<'_> {
         } else {
             (&self.view.destinations, "/destinationList")
         };
-        let mut of_type = list.iter().filter(|reference| reference.r#type == wanted);
-        match (of_type.next(), of_type.next()) {
-            (Some(only), None) => only.value.clone(),
-            (Some(_), Some(_)) => {
-                self.note(Code::Ambiguous, path, format!("several of type {wanted}"));
-                String::new()
-            }
-            (None, _) => String::new(),
-        }
+        only(list, wanted).unwrap_or_else(|| {
+            self.note(Code::Ambiguous, path, format!("several of type {wanted}"));
+            String::new()
+        })
     }
 
     /// The despatch advice.
@@ -331,21 +326,19 @@ impl Reader<'_> {
     /// No other paper stands in for it: a bill of lading that one side cites beside its advice, and the other
     /// alone, would make two shipments of one.
     pub(super) fn shipment(&mut self) -> String {
-        let mut advices = self
-            .view
-            .biz_transactions
-            .iter()
-            .filter(|reference| reference.r#type == "desadv");
-        match (advices.next(), advices.next()) {
-            (Some(only), None) => only.value.clone(),
-            (Some(_), Some(_)) => {
-                let detail = "several despatch advices".to_owned();
-                self.note(Code::Ambiguous, "/bizTransactionList", detail);
-                String::new()
-            }
-            (None, _) => String::new(),
-        }
+        only(&self.view.biz_transactions, "desadv").unwrap_or_else(|| {
+            let detail = "several despatch advices".to_owned();
+            self.note(Code::Ambiguous, "/bizTransactionList", detail);
+            String::new()
+        })
     }
+}
+
+/// The one reference of a type, empty if there is none; nothing if there are several.
+fn only(list: &[v1::TypedReference], wanted: &str) -> Option<String> {
+    let mut of_type = list.iter().filter(|reference| reference.r#type == wanted);
+    let only = of_type.next().map(|reference| reference.value.clone());
+    of_type.next().is_none().then(|| only.unwrap_or_default())
 }
 
 fn first_stated(first: &str, second: &str) -> String {

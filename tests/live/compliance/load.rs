@@ -114,9 +114,15 @@ async fn read_on(url: String, questions: Vec<String>, first: usize, stop: Arc<At
 }
 
 /// Whether two projectors at one position say the same about everything, byte for byte.
-async fn assert_same(one: &Projecting, other: &Projecting, questions: &[String]) {
+/// A projector that begins now comes to the same answers. Stops both.
+async fn assert_replays(world: &World, url: &str, projecting: Projecting, end: u64, questions: &[String]) {
+    let replayed = Projecting::start(world, url).await;
+    replayed.until_at(end).await;
     for path in questions.iter().map(String::as_str).chain(["/v1/digests"]) {
-        assert_eq!(one.get(path).await, other.get(path).await, "{path}");
+        assert_eq!(projecting.get(path).await, replayed.get(path).await, "{path}");
+    }
+    for projecting in [projecting, replayed] {
+        projecting.stop().await;
     }
 }
 
@@ -178,12 +184,7 @@ async fn under_sustained_load_every_answer_is_given_at_a_position_that_never_goe
     }
     compare(&entries, &digests);
 
-    let replayed = Projecting::start(&world, &running.url).await;
-    replayed.until_at(end).await;
-    assert_same(&projecting, &replayed, &questions).await;
-    for projecting in [projecting, replayed] {
-        projecting.stop().await;
-    }
+    assert_replays(&world, &running.url, projecting, end, &questions).await;
     running.stop().await;
 }
 
@@ -270,11 +271,6 @@ async fn catching_up_with_a_long_log_it_answers_at_positions_on_the_way() {
     assert!((on_the_way..end).contains(&stays), "{stays}");
     impostor.show(&all);
     projecting.until_at(end).await;
-    let replayed = Projecting::start(&world, &running.url).await;
-    replayed.until_at(end).await;
-    assert_same(&projecting, &replayed, &questions).await;
-    for projecting in [projecting, replayed] {
-        projecting.stop().await;
-    }
+    assert_replays(&world, &running.url, projecting, end, &questions).await;
     running.stop().await;
 }

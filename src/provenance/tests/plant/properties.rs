@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     event,
-    provenance::{Bounds, Direction, Projection},
+    provenance::{Anomaly, Bounds, Direction, Projection},
     time::rfc3339,
 };
 
@@ -376,34 +376,49 @@ fn stock_is_the_truth_or_an_interval_that_holds_it() {
 
 /// Everything but positions that can be asked about the things of a world.
 fn answers(world: &World, projection: &Projection, names: &[&str]) -> BTreeMap<String, String> {
-    let mut answers = BTreeMap::from([("anomalies".to_owned(), text(&projection.anomalies()))]);
-    for name in names {
-        answers.insert(format!("lot {name}"), text(&projection.lot(name)));
-        answers.insert(format!("custody {name}"), text(&projection.custody(name)));
-        for direction in [Direction::Up, Direction::Down] {
-            let walk = projection.provenance(name, direction, Bounds::default());
-            answers.insert(format!("{direction:?} {name}"), text(&walk));
-        }
-    }
+    let positions = ["leaf_index", "event_number", "recorded_at"];
+    let answers = answers_without(&positions, projection, &projection.anomalies(), names);
     assert!(!world.things.is_empty() || answers.len() == 1);
     answers
 }
 
-fn text(answer: &impl serde::Serialize) -> String {
+/// The anomalies, and everything that can be asked about these things, without the members of these names.
+pub(super) fn answers_without(
+    members: &[&str],
+    projection: &Projection,
+    anomalies: &[Anomaly],
+    names: &[&str],
+) -> BTreeMap<String, String> {
+    let mut answers = BTreeMap::from([("anomalies".to_owned(), text(&anomalies, members))]);
+    for name in names {
+        answers.insert(format!("lot {name}"), text(&projection.lot(name), members));
+        answers.insert(
+            format!("custody {name}"),
+            text(&projection.custody(name), members),
+        );
+        for direction in [Direction::Up, Direction::Down] {
+            let walk = projection.provenance(name, direction, Bounds::default());
+            answers.insert(format!("{direction:?} {name}"), text(&walk, members));
+        }
+    }
+    answers
+}
+
+fn text(answer: &impl serde::Serialize, without: &[&str]) -> String {
     let mut value = serde_json::to_value(answer).expect("answers are JSON");
-    forget_positions(&mut value);
+    forget(&mut value, without);
     value.to_string()
 }
 
-fn forget_positions(value: &mut serde_json::Value) {
+fn forget(value: &mut serde_json::Value, members: &[&str]) {
     match value {
         serde_json::Value::Object(object) => {
-            for position in ["leaf_index", "event_number", "recorded_at"] {
-                object.remove(position);
+            for member in members {
+                object.remove(*member);
             }
-            object.values_mut().for_each(forget_positions);
+            object.values_mut().for_each(|value| forget(value, members));
         }
-        serde_json::Value::Array(values) => values.iter_mut().for_each(forget_positions),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| forget(value, members)),
         _ => {}
     }
 }

@@ -9,12 +9,12 @@ use super::{
     arrival::{self, Arrived},
     dice::Dice,
     lies::{Target, lies},
-    properties::{for_all, log, some_names},
+    properties::{answers_without, for_all, log, some_names},
     world::{Form, World},
 };
 use crate::{
     provenance::{
-        Anomaly, Bounds, Direction, EventPlace, Projection, Weight,
+        Anomaly, EventPlace, Projection, Weight,
         tests::{HOUR, STRANGER},
     },
     time::IssuedAt,
@@ -78,34 +78,8 @@ fn answers(projection: &Projection, names: &[&str]) -> BTreeMap<String, String> 
         anomaly.signer != STRANGER || at_anothers
     };
     let anomalies: Vec<Anomaly> = projection.anomalies().into_iter().filter(not_his).collect();
-    let mut answers = BTreeMap::from([("anomalies".to_owned(), text(&anomalies))]);
-    for name in names {
-        answers.insert(format!("lot {name}"), text(&projection.lot(name)));
-        answers.insert(format!("custody {name}"), text(&projection.custody(name)));
-        for direction in [Direction::Up, Direction::Down] {
-            let walk = projection.provenance(name, direction, Bounds::default());
-            answers.insert(format!("{direction:?} {name}"), text(&walk));
-        }
-    }
-    answers
-}
-
-fn text(answer: &impl serde::Serialize) -> String {
-    let mut value = serde_json::to_value(answer).expect("answers are JSON");
-    forget_strangers(&mut value);
-    value.to_string()
-}
-
-fn forget_strangers(value: &mut serde_json::Value) {
-    match value {
-        serde_json::Value::Object(object) => {
-            object.remove("strangers");
-            object.remove("said_by_strangers");
-            object.values_mut().for_each(forget_strangers);
-        }
-        serde_json::Value::Array(values) => values.iter_mut().for_each(forget_strangers),
-        _ => {}
-    }
+    let by_strangers = ["strangers", "said_by_strangers"];
+    answers_without(&by_strangers, projection, &anomalies, names)
 }
 
 fn strangers_change_nothing(world: &World) -> Vec<String> {
