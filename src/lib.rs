@@ -38,4 +38,5 @@ pub mod signature;
 pub mod simulate;
 pub mod time;
 pub mod trust;
+pub mod vocabulary;
 pub mod wire;

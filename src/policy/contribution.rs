@@ -16,7 +16,7 @@ use super::{
     leaf::FactRef,
     pack::{From, Select},
     view::{Amounts, Exact, Stated},
-    walk::{DEPTH_MAX, Edge, Node, Place, TRANSPARENT, into_node},
+    walk::{DEPTH_MAX, Edge, Node, Place, into_node},
 };
 
 /// An exact amount, or the facts that are missing for it.
@@ -283,8 +283,8 @@ impl Grounder<'_> {
         let parts = self.parts(&made, &|_| FactRef::lot(lot, "step.produced"));
         let mut origins = Vec::new();
         for ((production, step), part) in facts.productions.iter().enumerate().zip(parts) {
-            let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.step"));
-            let transparent = id.is_some_and(|id| TRANSPARENT.contains(&id.as_str()));
+            // What is not known for this keeps the selection open.
+            let transparent = self.looks_through(lot, &facts, step, &mut BTreeSet::new());
             if !transparent || step.inputs.is_empty() {
                 origins.push(Origin {
                     proportion: part,

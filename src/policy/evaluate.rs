@@ -478,8 +478,10 @@ fn of_subject_kind(grounder: &mut Grounder<'_>) -> F {
     // At any assurance: a lot is not out of the rule's reach because its maker did not certify its kind.
     let facts = grounder.lot(subject);
     match &facts.kind {
-        Some(kind) => known(pack.subject_kinds.contains(&kind.value)),
-        None => grounder.ask("pack.subject_kinds", FactRef::lot(subject, "kind")),
+        Some(kind) if grounder.may_be(subject, &kind.value) => {
+            known(pack.subject_kinds.contains(&kind.value))
+        }
+        Some(_) | None => grounder.ask("pack.subject_kinds", FactRef::lot(subject, "kind")),
     }
 }
 

@@ -127,6 +127,7 @@ impl Explaining<'_, '_> {
                         party,
                         class: Some(found),
                         part: None,
+                        kept_from: None,
                     }];
                 }
             }
@@ -223,13 +224,16 @@ impl Explaining<'_, '_> {
             name: None,
             class: None,
             part: None,
+            kept_from: None,
         };
         if value == Truth::True
             && let Some((role, class)) = self.role(node, condition)
         {
-            for who in self.grounder.role(node, role) {
-                if self.grounder.class(&class, &who, Some((node, role))).kleene() == Truth::True {
-                    let (party, found) = self.innermost(&class, &who, Some((node, role)));
+            for (who, made) in self.grounder.role(node, role) {
+                let met = Some((&made, role));
+                if self.grounder.class(&class, &who, met).kleene() == Truth::True {
+                    let (party, found) = self.innermost(&class, &who, met);
+                    seen.kept_from = (made.lot != node.lot).then(|| made.lot.to_string());
                     seen.name = party.as_ref().and_then(|party| self.name(party));
                     (seen.role, seen.party, seen.class) = (Some(role.name()), party, Some(found));
                     break;

@@ -17,6 +17,7 @@ use super::{
     context::{Context, Field, parse_date},
     contribution::{Contributions, Origin},
     leaf::{FactRef, Record},
+    makers::{Highest, Makers},
     operands::exact,
     pack::{
         About, Choice, Clock, ContextComparison, ContextTest, EvidenceTest, ExprTest, Licensed, Pack, Place,
@@ -50,6 +51,8 @@ pub(super) struct Memo {
     pub(super) resolutions: HashMap<String, Rc<Selection>>,
     pub(super) origins: HashMap<String, Rc<Vec<Origin>>>,
     pub(super) contributions: HashMap<(String, Option<Node>, String), Rc<Contributions>>,
+    pub(super) makers: HashMap<Node, Rc<Makers>>,
+    pub(super) highest: Highest,
 }
 
 /// A pack being put to one lot, at one floor of assurance.
@@ -248,14 +251,14 @@ impl<'a> Grounder<'a> {
                 Err(open) => open,
             },
             ExprTest::Place(place) => {
-                node.map_or_else(|| known(false), |node| self.place(&needed_by(), place, node))
+                node.map_or_else(|| known(false), |node| self.places(&needed_by(), place, node))
             }
             ExprTest::Party { role, class } => {
                 let Some(node) = node else { return known(false) };
                 let whos = self.role(node, *role);
                 let parts: Vec<F> = whos
                     .iter()
-                    .map(|who| self.class(class, who, Some((node, *role))))
+                    .map(|(who, node)| self.class(class, who, Some((node, *role))))
                     .collect();
                 any(parts)
             }
@@ -546,8 +549,43 @@ impl<'a> Grounder<'a> {
             .then_some(operator)
     }
 
-    /// Parties in a role of the step that made a node, and an unknown one where there may be more.
-    pub(super) fn role(&mut self, node: &Node, role: Role) -> Vec<Who> {
+    /// Where a node was made. Where it has several makings in places of both kinds, nobody can say which counts.
+    fn places(&mut self, needed_by: &str, place: &Place, node: &Node) -> F {
+        let makers = self.makers(node);
+        let mut parts: Vec<F> = makers
+            .nodes
+            .iter()
+            .map(|made| self.place(needed_by, place, made))
+            .collect();
+        for fact in &makers.open {
+            parts.push(self.ask(needed_by, fact.clone()));
+        }
+        if parts.len() == 1 {
+            return all(parts);
+        }
+        let which = self.ask(needed_by, FactRef::lot(&node.lot, "step.facility"));
+        let in_some = any(parts.iter().cloned());
+        any([all(parts), all([in_some, which])])
+    }
+
+    /// Parties in a role of the steps that made a node, each with its making, and an unknown one where there may
+    /// be more.
+    pub(super) fn role(&mut self, node: &Node, role: Role) -> Vec<(Who, Node)> {
+        let makers = self.makers(node);
+        let mut whos: Vec<(Who, Node)> = Vec::new();
+        for made in &makers.nodes {
+            let of_this = self.role_at(made, role);
+            whos.extend(of_this.into_iter().map(|who| (who, made.clone())));
+        }
+        let unknown = makers
+            .open
+            .iter()
+            .map(|fact| (Who::Unknown(fact.clone()), node.clone()));
+        whos.extend(unknown);
+        whos
+    }
+
+    fn role_at(&mut self, node: &Node, role: Role) -> Vec<Who> {
         match role {
             Role::Seller | Role::Owner => return self.titles(node, role),
             Role::Operator | Role::Principal | Role::Licensor => {}

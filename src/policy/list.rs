@@ -7,6 +7,7 @@
 use super::{
     keys::Keys,
     keys::parse,
+    likeness::{Likeness, likeness},
     load_error::LoadError,
     view::{ListEdition, ListEntry, Purpose},
 };
@@ -64,34 +65,19 @@ pub(super) fn in_force(editions: &[ListEdition], at: Date, purpose: Purpose) -> 
     newest(false).into_iter().chain(fixture).collect()
 }
 
-/// A name reduced to what listings do not vary: letters and digits of each word, lower case, with the
-/// usual words for a company's form in one spelling.
-pub(super) fn reduced(name: &str) -> String {
-    let lower = name.to_lowercase();
-    let words = lower
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty());
-    let words = words.map(|word| match word {
-        "company" => "co",
-        "limited" => "ltd",
-        "corporation" => "corp",
-        "incorporated" => "inc",
-        other => other,
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// Whether an entry means a party of this identifier and these names.
-pub(super) fn means(entry: &ListEntry, aliases: bool, party: &str, names: &[String]) -> bool {
+/// How an entry compares with a party of this identifier and these names. A decision of the authority settles it.
+pub(super) fn means(entry: &ListEntry, aliases: bool, party: &str, names: &[String]) -> Likeness {
     if entry.parties.iter().any(|decided| decided == party) {
-        return true;
+        return Likeness::Same;
     }
     if entry.others.iter().any(|decided| decided == party) {
-        return false;
+        return Likeness::Other;
     }
     let listed = std::iter::once(&entry.name).chain(entry.aliases.iter().filter(|_| aliases));
-    let listed: Vec<String> = listed.map(|name| reduced(name)).collect();
-    names.iter().any(|name| listed.contains(&reduced(name)))
+    listed
+        .flat_map(|listed| names.iter().map(move |name| likeness(listed, name)))
+        .max()
+        .unwrap_or(Likeness::Other)
 }
 
 #[cfg(test)]
@@ -143,24 +129,21 @@ mod tests {
             others: vec!["https://example.org/party/2".into()],
         };
         let names = |name: &str| vec![name.to_owned()];
-        assert!(means(&entry, true, "p", &names("EVE ENERGY CO., LTD.")));
-        assert!(means(&entry, true, "p", &names("亿纬锂能")));
-        assert!(!means(&entry, false, "p", &names("亿纬锂能")));
-        assert!(!means(&entry, true, "p", &names("Steve Energy Co., Ltd.")));
-        assert!(means(
-            &entry,
-            true,
-            "https://example.org/party/1",
-            &names("Other")
-        ));
-        assert!(
-            !means(
-                &entry,
-                true,
-                "https://example.org/party/2",
-                &names("EVE Energy Co Ltd")
-            ),
-            "decided: a namesake"
-        );
+        let (yes, no) = ("https://example.org/party/1", "https://example.org/party/2");
+        for (aliases, party, name, expected) in [
+            (true, "p", "EVE ENERGY CO., LTD.", Likeness::Same),
+            (true, "p", "亿纬锂能", Likeness::Same),
+            (false, "p", "亿纬锂能", Likeness::Other),
+            (true, "p", "EVE Energy (Europe) GmbH", Likeness::Alike),
+            (true, "p", "Steve Energy Co., Ltd.", Likeness::Other),
+            (true, yes, "Other", Likeness::Same),
+            (true, no, "EVE Energy Co Ltd", Likeness::Other),
+        ] {
+            assert_eq!(
+                means(&entry, aliases, party, &names(name)),
+                expected,
+                "{party} {name}"
+            );
+        }
     }
 }

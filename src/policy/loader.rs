@@ -23,8 +23,8 @@ use super::{
     },
     operator::Operator,
     pack::{
-        Class, ClassTest, Downgrade, Expr, ExprTest, ListUse, Pack, Role, Row, RowKey, Rule, RuleTest, Table,
-        Waiver,
+        Class, ClassTest, Downgrade, Expr, ExprTest, ListUse, MakersAsked, Pack, Role, Row, RowKey, Rule,
+        RuleTest, Table, Waiver,
     },
 };
 
@@ -86,6 +86,11 @@ impl Loader {
             sha256: hex::encode(Sha256::digest(text.as_bytes())),
             subject_kinds: head.texts("subject_kinds")?,
             custody: head.texts("custody")?,
+            makers: match head.text_or("makers", "every_maker")?.as_str() {
+                "every_maker" => MakersAsked::Every,
+                "last_maker" => MakersAsked::Last,
+                _ => return Err(head.wrong("makers", "every_maker or last_maker")),
+            },
             unverified: Vec::new(),
             trigger: clock(root.table("clock")?)?,
             sets: BTreeMap::new(),

@@ -8,8 +8,9 @@
 //! ```
 //!
 //! In reading order: `view` (what evaluation may look at), `pack` and `loader` (the rules as data), `truth`
-//! (three values and shares), `leaf` (what is missing), `recall` (asking once), `ground`, `party`, `ownership`, `walk` and `contribution` (rules put to a lot), `quick` and,
-//! `settle` (an outcome from what is known and what is not), `evaluate`, `explain`, `verdict`.
+//! (three values and shares), `leaf` (what is missing), `recall` (asking once), `ground`, `likeness`, `party`,
+//! `ownership`, `walk`, `makers` and `contribution` (rules put to a lot), `quick` and `settle` (an outcome from
+//! what is known and what is not), `evaluate`, `explain`, `verdict`.
 //!
 //! Everything here is pure. Deliberately absent: the lists and packs themselves (`policies/`), and any
 //! opinion about a party that is not on a list, an ownership edge or a place.
@@ -22,9 +23,11 @@ mod explain;
 mod ground;
 mod keys;
 mod leaf;
+mod likeness;
 mod list;
 mod load_error;
 mod loader;
+mod makers;
 mod operands;
 mod operator;
 mod ownership;

@@ -35,6 +35,8 @@ pub struct Pack {
     pub subject_kinds: Vec<String>,
     /// Custody models whose links it accepts.
     pub custody: Vec<String>,
+    /// Whose making counts where a step raised nothing.
+    pub(super) makers: MakersAsked,
     /// Rows that rest on unverified knowledge, by key.
     pub unverified: Vec<String>,
     pub(super) trigger: Trigger,
@@ -66,6 +68,13 @@ impl Pack {
     pub fn params(&self) -> impl Iterator<Item = (&str, &Param)> {
         self.params.iter().map(|(name, param)| (name.as_str(), param))
     }
+}
+
+/// Whether whoever made what a step only handled is asked for too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MakersAsked {
+    Every,
+    Last,
 }
 
 /// A reading that the text leaves open.

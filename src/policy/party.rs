@@ -7,7 +7,8 @@ use time::Date;
 use super::{
     ground::Grounder,
     leaf::{EditionSeen, FactRef},
-    list::{in_force, means, reduced},
+    likeness::{Likeness, reduced},
+    list::{in_force, means},
     ownership::{OWNERSHIP_DEPTH_MAX, PATIENCE},
     pack::{ClassTest, Clock, Licensed, ListUse, Role},
     truth::{F, all, any, known, not},
@@ -266,14 +267,22 @@ impl Grounder<'_> {
                 .as_ref()
                 .is_none_or(|wanted| sublist.is_some_and(|sublist| wanted.contains(sublist)))
         };
-        let entries = in_force.iter().flat_map(|edition| &edition.entries);
-        if entries
+        let likeness = in_force
+            .iter()
+            .flat_map(|edition| &edition.entries)
             .filter(|entry| on(entry.sublist.as_ref()))
-            .any(|entry| means(entry, list.aliases, party, &names))
-        {
-            return known(true);
-        }
+            .map(|entry| means(entry, list.aliases, party, &names))
+            .max();
         let mut parts = Vec::new();
+        match likeness {
+            Some(Likeness::Same) => return known(true),
+            // A person has to look at both, and sign what he finds.
+            Some(Likeness::Alike) => {
+                let fact = FactRef::list(&list.list, format!("match_decision[{party}]"));
+                parts.push(self.ask(needed_by, fact));
+            }
+            Some(Likeness::Other) | None => {}
+        }
         path.push(party.to_owned());
         self.patience = self.patience.saturating_sub(1);
         if self.patience == 0 || path.len() > OWNERSHIP_DEPTH_MAX {

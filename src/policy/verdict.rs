@@ -183,6 +183,9 @@ pub struct NodeSeen {
     /// Its part of the share, exact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
+    /// The lot that the party made or sold, where that is another one: what was done since made nothing new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_from: Option<String>,
 }
 
 /// A share compared with its threshold.

@@ -21,25 +21,7 @@ use super::{
     pack::{From, Select},
     view::{LotFacts, StepFacts},
 };
-
-/// Steps that make nothing.
-pub(super) const TRANSPARENT: [&str; 12] = [
-    "split",
-    "merge",
-    "blend",
-    "sort",
-    "grade",
-    "age",
-    "rework",
-    "transfer_title",
-    "ship",
-    "import",
-    "export",
-    "eol_test",
-];
-
-/// The only steps that may end a walk without inputs.
-const EXTRACTION: [&str; 4] = ["mine", "pump_brine", "extract_feedstock", "collect"];
+use crate::vocabulary::vocabulary;
 
 /// Longest chain of steps that amounts are followed along.
 pub(super) const DEPTH_MAX: u32 = 256;
@@ -99,11 +81,19 @@ struct Walk<'s> {
 }
 
 impl Grounder<'_> {
-    /// The kind of a lot, if it is stated.
+    /// The kind of a lot, if it is stated, and the lot does not hold what nothing of that kind holds.
     pub(super) fn kind(&mut self, lot: &str) -> Option<String> {
         let facts = self.lot(lot);
-        self.stated(facts.kind.as_ref(), || FactRef::lot(lot, "kind"))
-            .cloned()
+        let kind = self
+            .stated(facts.kind.as_ref(), || FactRef::lot(lot, "kind"))
+            .cloned()?;
+        self.may_be(lot, &kind).then_some(kind)
+    }
+
+    /// Whether a lot may be of the kind that is stated: a word of the vocabulary, which what is in the lot does
+    /// not belie.
+    pub(super) fn may_be(&mut self, lot: &str, kind: &str) -> bool {
+        vocabulary().stage(kind).is_some() && !(vocabulary().is_below_cells(kind) && self.holds_cells(lot))
     }
 
     /// The productions that a lot comes from, seen through steps that make nothing.
@@ -152,9 +142,8 @@ impl Grounder<'_> {
             add(&node(None), BTreeSet::new());
         }
         for (production, step) in facts.productions.iter().enumerate() {
-            let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.step"));
-            let transparent = id.is_some_and(|id| TRANSPARENT.contains(&id.as_str()));
-            if !transparent {
+            if !self.looks_through(lot, &facts, step, &mut selection.open) {
+                let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.step"));
                 if id.is_none() && self.may_have_made_nothing(&facts, step) {
                     selection.open.insert(FactRef::lot(lot, "step.step"));
                 }
@@ -390,8 +379,10 @@ impl Grounder<'_> {
         }
         if closing {
             let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.step"));
-            let extraction = id.is_some_and(|id| EXTRACTION.contains(&id.as_str()));
-            if !(extraction && step.inputs.is_empty()) {
+            let begins = id
+                .and_then(|id| vocabulary().step(id))
+                .is_some_and(|step| step.begins);
+            if !(begins && step.inputs.is_empty()) {
                 self.gaps(lot, step, &mut walk.open);
             }
         }

@@ -159,6 +159,8 @@ fn complete(amounts: &mut Amounts, product: Option<&Product>) {
 #[derive(Debug)]
 struct Product {
     declared: Arc<v1::ProductDeclared>,
+    /// None: declared as one thing and, when it had left its maker, as another.
+    kind: Option<String>,
     mass: Option<Amount>,
     energy: Option<Amount>,
     assurance: Assurance,
@@ -178,7 +180,9 @@ impl<'a> std::ops::Deref for Concluded<'a> {
 
 impl Concluded<'_> {
     fn product_facts(&self, history: &History) -> Option<Product> {
-        let Declared { fact, declared } = products::declared(self.0, products::of_lot(self.0, history)?)?;
+        let newest = products::declared(self.0, products::of_lot(self.0, history)?)?;
+        let kind = products::has_one_kind(self.0, history, &newest).then(|| newest.declared.kind.clone());
+        let Declared { fact, declared } = newest;
         let amount = |quantity: &Option<v1::Quantity>| {
             let quantity = quantity.as_ref()?;
             Some(Amount::of(
@@ -192,6 +196,7 @@ impl Concluded<'_> {
         let its_own = owner == Some(issuer) || self.makers(history).contains(&issuer);
         let backing = self.backing(fact).of("product");
         Some(Product {
+            kind,
             mass: amount(&declared.mass_per_piece),
             energy: amount(&declared.energy_per_piece),
             declared,
@@ -238,7 +243,7 @@ impl Concluded<'_> {
         LotFacts {
             kind: product
                 .as_ref()
-                .map(|product| Fact::new(product.declared.kind.clone(), product.assurance)),
+                .and_then(|product| Some(Fact::new(product.kind.clone()?, product.assurance))),
             produced,
             productions: self.productions(history, product.as_ref(), clock),
             attributes: self.attributes(history, product.as_ref(), clock),

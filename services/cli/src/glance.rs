@@ -113,6 +113,16 @@ impl Glance<'_> {
             format!(" by {}", self.names(&own))
         };
         self.row("made", format_args!("{how_much}{by}"));
+        if lot.makers_open {
+            self.row(
+                "",
+                format_args!("who made it before it was handled is not stated"),
+            );
+        }
+        if !lot.handlers.is_empty() {
+            let by = self.names(&lot.handlers);
+            self.row("handled", format_args!("by {by}, who made nothing of it"));
+        }
         if !lot.reported_by.is_empty() {
             let says = if lot.claimed_makers.is_empty() {
                 "without saying who made it".to_owned()

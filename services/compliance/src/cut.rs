@@ -172,6 +172,8 @@ mod tests {
             class_lot: None,
             owner_of_identifier: None,
             makers: Vec::new(),
+            handlers: Vec::new(),
+            makers_open: false,
             claimed_makers: Vec::new(),
             reported_by: Vec::new(),
             made: Vec::new(),

@@ -26,7 +26,7 @@ use super::{
     },
     anomaly::AnomalyKind,
     history::{self, History},
-    judge,
+    judge, maker,
     origin::{Entries, Origins},
     origins_of, party, product,
 };
@@ -84,8 +84,14 @@ pub struct Node {
     /// The lot that a serial is a member of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub class_lot: Option<String>,
-    /// Who made it; several if several did.
+    /// Who made it; several if several did, or if the last step made nothing of a higher stage.
     pub makers: Vec<String>,
+    /// Who gave it another number, divided it or put it together, and made nothing of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<String>,
+    /// Whether some of it was only handled, and nobody says who made it before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub makers_open: bool,
     /// Whether nothing is known of how it was made.
     pub unknown: bool,
     /// Whether the log cannot say that it is one, only that it may be: it went in after the output left, or was
@@ -333,7 +339,7 @@ impl Walk<'_> {
         let of_nodes = self
             .nodes
             .iter()
-            .flat_map(|node| node.makers.iter().chain(&node.reported_by));
+            .flat_map(|node| node.makers.iter().chain(&node.handlers).chain(&node.reported_by));
         let ids: BTreeSet<&String> = of_steps.chain(of_nodes).collect();
         ids.into_iter()
             .filter_map(|id| Some((id.clone(), party::registered_name(self.gate, id)?)))
@@ -351,6 +357,7 @@ impl Walk<'_> {
         anomalies.sort();
         anomalies.dedup();
         let (lot, last) = names(gate, piece);
+        let hands = maker::of(gate, history);
         Node {
             lot,
             last,
@@ -361,7 +368,9 @@ impl Walk<'_> {
                 .map(|Declared { declared, .. }| declared.kind.clone()),
             product: product.and_then(|product| gate.text(product)),
             class_lot: history.classes.last().map(|class| gate.name(*class)),
-            makers: party::makers(gate, history),
+            makers: hands.makers,
+            handlers: hands.handlers,
+            makers_open: hands.makers_open,
             unknown: super::books_of(gate, history).made.is_unknown(history),
             possible,
             reported_by: party::reporters(gate, history),
@@ -608,7 +617,7 @@ impl Walk<'_> {
 
     /// Cut where the facts about making and using differ.
     fn pieces(&self, span: Span) -> Vec<Span> {
-        pieces(self.gate, span)
+        history::pieces(self.gate, span)
     }
 
     /// Notes the step that a fact tells of, with its whole run, and returns the pieces that went into it.
@@ -748,16 +757,6 @@ pub(in crate::provenance) fn complete(gate: Gate<'_>, run: &[u32]) -> Option<boo
         .iter()
         .filter_map(|member| gate.fact(*member).reading.inputs_complete);
     claims.reduce(|one, other| one && other)
-}
-
-/// Cuts a run of serials where the facts about making and using them differ. What strangers say cuts nothing.
-pub(in crate::provenance) fn pieces(gate: Gate<'_>, span: Span) -> Vec<Span> {
-    gate.tracks.pieces(span, |touch| {
-        let leg = gate.leg(touch);
-        let tells = leg.role.makes() || leg.role.uses() || leg.role == Role::Removed;
-        let common = leg.span.overlap(span).unwrap_or(span);
-        tells && history::of(gate, common.key()).admits(touch.fact)
-    })
 }
 
 /// The first and, of several, the last identifier of a piece.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::{
     filing::{
         fact::Role,
-        span::{LotKey, Touch},
+        span::{LotKey, Span, Touch},
         symbol::Symbol,
     },
     gate::{
@@ -80,6 +80,16 @@ impl History {
 /// The life of one lot.
 pub(in crate::provenance) fn of(gate: Gate<'_>, key: LotKey) -> Arc<History> {
     gate.memory.history(key, || trace(gate, key))
+}
+
+/// Cuts a run of serials where the facts about making and using them differ. What strangers say cuts nothing.
+pub(in crate::provenance) fn pieces(gate: Gate<'_>, span: Span) -> Vec<Span> {
+    gate.tracks.pieces(span, |touch| {
+        let leg = gate.leg(touch);
+        let tells = leg.role.makes() || leg.role.uses() || leg.role == Role::Removed;
+        let common = leg.span.overlap(span).unwrap_or(span);
+        tells && of(gate, common.key()).admits(touch.fact)
+    })
 }
 
 fn trace(gate: Gate<'_>, key: LotKey) -> History {

@@ -16,6 +16,7 @@ pub(super) mod graph;
 pub(super) mod history;
 pub(super) mod judge;
 mod lineage;
+mod maker;
 mod making;
 mod measure;
 mod notice;

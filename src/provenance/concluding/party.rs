@@ -24,17 +24,6 @@ pub(in crate::provenance) fn registered_name(gate: Gate<'_>, id: &str) -> Option
     (!name.is_empty()).then_some(name)
 }
 
-/// Who made a lot: the operators of the steps that it came out of, by their own word. Of what was only reported
-/// the claimed ones, if the report names any; who imported a document is never a maker by it.
-pub(in crate::provenance) fn makers(gate: Gate<'_>, history: &History) -> Vec<String> {
-    let facts = history.makings.iter().filter_map(|making| {
-        let fact = making.touch.fact;
-        let operator = gate.operator(fact);
-        is_stated(gate, fact, operator).then_some(operator)
-    });
-    names(gate, facts)
-}
-
 /// Of the makers of a lot, those that only an imported document names.
 pub(in crate::provenance) fn claimed_makers(gate: Gate<'_>, history: &History) -> Vec<String> {
     let of = |own_word: bool| {

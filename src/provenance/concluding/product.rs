@@ -9,7 +9,7 @@ use super::{
             fact::{Leg, Role, Stated},
             symbol::Symbol,
         },
-        gate::Gate,
+        gate::{Gate, moments::Moment},
         memory::Declared,
     },
     history::History,
@@ -81,6 +81,32 @@ fn find_declaration(gate: Gate<'_>, product: Symbol) -> Option<Declared> {
         }),
         _ => None,
     }
+}
+
+/// Whether all declarations of a lot's product that count alike give it one kind. Another kind that is declared
+/// before the lot left its maker corrects the one before; declared later, it leaves the kind open.
+pub(in crate::provenance) fn has_one_kind(gate: Gate<'_>, history: &History, newest: &Declared) -> bool {
+    let product = gate.symbols.get(&newest.declared.product);
+    let owner = gate.directory.owner(&gate.symbols, &newest.declared.product);
+    let is_owners = |fact: u32| Some(gate.fact(fact).issuer) == owner;
+    let leaves =
+        |moment: &Moment| matches!(moment.role, Role::Sent | Role::Handed | Role::Taken | Role::Sold);
+    let corrects = || {
+        history
+            .moments
+            .iter()
+            .filter(|moment| leaves(moment))
+            .all(|moment| gate.precedes_in_feed(newest.fact, moment.touch.fact))
+    };
+    let others = product
+        .into_iter()
+        .flat_map(|product| gate.directory.product(product));
+    let differs = others
+        .copied()
+        .filter(|fact| gate.counts(*fact) && is_owners(*fact) == is_owners(newest.fact))
+        .filter_map(|fact| gate.event_of(fact)?.kind)
+        .any(|kind| matches!(kind, Kind::ProductDeclared(other) if other.kind != newest.declared.kind));
+    !differs || corrects()
 }
 
 /// The mass of one piece of a declared product.

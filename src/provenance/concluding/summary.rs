@@ -9,7 +9,7 @@ use super::{
     anomaly::Anomaly,
     graph::kind_name,
     history::{self, History},
-    lineage, notice, party, product,
+    lineage, maker, notice, party, product,
     stock::{self, StockRow},
 };
 use crate::time::{EventTime, RecordedAt};
@@ -100,8 +100,15 @@ pub struct LotSummary {
     /// Who owns the identifier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub owner_of_identifier: Option<String>,
-    /// Who made it: on own words, or as imported documents claim (then see `reported_by`).
+    /// Who made it: on own words, or as imported documents claim (then see `reported_by`). Where the last step
+    /// made nothing of a higher stage, the makers of what went into it too.
     pub makers: Vec<String>,
+    /// Who gave it another number, divided it or put it together, and made nothing of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub handlers: Vec<String>,
+    /// Whether some of it was only handled, and nobody says who made it before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub makers_open: bool,
     /// Of the makers, those that only imported documents name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub claimed_makers: Vec<String>,
@@ -170,6 +177,7 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, lot: &str) -> Option<LotSummary>
     let books = super::books_of(gate, &history);
     let product = product::of_lot(gate, &history);
     let notices = notice::of(gate, key);
+    let hands = maker::of(gate, &history);
     let made = &books.made.total;
     let known = made.at_most.as_ref();
     let is_open = known.is_some_and(|most| *most != made.at_least);
@@ -201,7 +209,9 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, lot: &str) -> Option<LotSummary>
         product: product.and_then(|product| gate.text(product)),
         class_lot: history.classes.last().map(|class| gate.name(*class)),
         owner_of_identifier: history.owner.and_then(|owner| gate.text(owner)),
-        makers: party::makers(gate, &history),
+        makers: hands.makers,
+        handlers: hands.handlers,
+        makers_open: hands.makers_open,
         claimed_makers: party::claimed_makers(gate, &history),
         reported_by: party::reporters(gate, &history),
         made: (history.is_made() && (known.is_some() || !made.at_least.is_zero()))

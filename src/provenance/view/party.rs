@@ -69,25 +69,34 @@ impl Concluded<'_> {
 
     pub(super) fn party_facts(&self, party: &str, until: i64) -> Option<PartyFacts> {
         let symbol = self.symbols.get(party)?;
-        let enrolled = self
-            .directory
-            .about(PARTY_ENROLLED, party)
-            .iter()
-            .copied()
-            .max_by(|a, b| self.compare(*a, *b))?;
-        let Some(Kind::PartyEnrolled(enrolled)) = self.event_of(enrolled)?.kind else {
-            return None;
-        };
+        let mut enrolments: Vec<u32> = self.directory.about(PARTY_ENROLLED, party).to_vec();
+        enrolments.sort_by(|a, b| self.compare(*b, *a));
+        let enrolments: Vec<v1::PartyEnrolled> = enrolments
+            .into_iter()
+            .filter_map(|enrolled| match self.event_of(enrolled)?.kind? {
+                Kind::PartyEnrolled(enrolled) => Some(enrolled),
+                _ => None,
+            })
+            .collect();
+        // Who is enrolled again under another name does not lose the one it had.
+        let mut names: Vec<String> = Vec::new();
+        for enrolled in &enrolments {
+            for name in std::iter::once(&enrolled.legal_name).chain(&enrolled.aliases) {
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+        }
+        let enrolled = enrolments.into_iter().next()?;
         let mut facts = PartyFacts {
             organized_in: country(&enrolled.organized_in),
             principal_place: country(&enrolled.principal_place),
             citizenships: countries(enrolled.citizenships),
             permanent_residences: countries(enrolled.permanent_residences),
             evidence: self.evidence_about(party, &[symbol], None),
+            names,
             ..PartyFacts::default()
         };
-        facts.names.push(enrolled.legal_name);
-        facts.names.extend(enrolled.aliases);
         self.add_owners(symbol, until, &mut facts);
         self.add_board(symbol, until, &mut facts);
         if let Some((fact, declared)) = self.licences_of(symbol, until) {

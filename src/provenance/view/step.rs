@@ -23,6 +23,7 @@ use crate::{
         gate::{amend::Counted, assurance::Backing},
     },
     time::utc_date,
+    vocabulary::vocabulary,
     wire::v1::{self, event::Kind},
 };
 
@@ -135,7 +136,51 @@ impl Concluded<'_> {
                 })
                 .collect();
         }
+        if self.holds_more(history, &steps, clock) {
+            for step in &mut steps {
+                step.inputs_complete = None;
+            }
+        }
         self.unsettle(history, steps, product, clock)
+    }
+
+    /// Whether something was put into a made thing that may be a battery of its own, and that no step names as a
+    /// part: then the steps do not tell all that is in it.
+    fn holds_more(&self, history: &History, steps: &[StepFacts], clock: i64) -> bool {
+        let before = |fact: u32| self.fact(fact).event_time < clock;
+        let legs = |fact: u32, role: Role| {
+            let legs = &self.fact(fact).reading.legs;
+            legs.iter().filter(move |leg| leg.role == role)
+        };
+        let put_in = history
+            .direct()
+            .filter(|moment| moment.role == Role::Container && before(moment.touch.fact));
+        for packed in put_in
+            .flat_map(|moment| legs(moment.touch.fact, Role::Packed).map(move |leg| (moment.touch.fact, leg)))
+        {
+            let (fact, leg) = packed;
+            let taken_out = history
+                .direct()
+                .filter(|moment| moment.role == Role::Emptied && before(moment.touch.fact))
+                .filter(|moment| self.compare(fact, moment.touch.fact).is_lt())
+                .any(|moment| {
+                    let mut out = legs(moment.touch.fact, Role::Unpacked).peekable();
+                    out.peek().is_none() || out.any(|out| out.span.contains(leg.span.key()))
+                });
+            let inside = history::of(self.0, leg.span.key());
+            let kind = self.product_facts(&inside);
+            let kind = kind.as_ref().and_then(|product| product.kind.as_deref());
+            let class = inside.classes.last().copied().filter(|_| leg.serial);
+            let name = self.name(class.unwrap_or_else(|| leg.span.key()));
+            let is_named = steps
+                .iter()
+                .flat_map(|step| &step.inputs)
+                .any(|input| input.lot == name);
+            if !taken_out && !is_named && vocabulary().keeps(kind, Some("cell")) != Some(false) {
+                return true;
+            }
+        }
+        false
     }
 
     /// One fact of each run.
@@ -273,7 +318,10 @@ impl Concluded<'_> {
             // Who only imported a document did not work.
             operator: self.common(run, "step.operator", |fact| {
                 let operator = self.operator(fact);
-                if parties::is_stated(self.0, fact, operator) {
+                // Who commissions something and does not say where gives a number to what he may only have.
+                let is_numbering =
+                    self.leg_in(fact, Role::Made).is_some() && !self.fact(fact).reading.facility.is_some();
+                if parties::is_stated(self.0, fact, operator) && !is_numbering {
                     operator
                 } else {
                     Symbol::NONE
@@ -453,7 +501,7 @@ impl Concluded<'_> {
         let parent = self.leg_in(number, Role::Parent).map(|leg| leg.span.key());
         for leg in said.reading.legs.iter().filter(|leg| leg.role.uses()) {
             let cut = if leg.serial {
-                graph::pieces(self.0, leg.span)
+                history::pieces(self.0, leg.span)
             } else {
                 vec![leg.span]
             };

@@ -51,6 +51,23 @@ fn inputs(step: &StepFacts) -> Vec<(&str, Option<BigRational>, Option<BigRationa
 }
 
 #[test]
+fn a_party_that_is_enrolled_again_keeps_the_name_it_had() {
+    let mut chain = honest_chain();
+    chain.push(say(
+        AUTHORITY,
+        "enrol again",
+        50,
+        Kind::PartyEnrolled(v1::PartyEnrolled {
+            party: MINE.to_owned(),
+            legal_name: "Clean Hills Ltd.".to_owned(),
+            ..Default::default()
+        }),
+    ));
+    let facts = party(&project(&chain), MINE).unwrap();
+    assert_eq!(facts.names, ["Clean Hills Ltd.", MINE]);
+}
+
+#[test]
 fn a_pack_shows_its_step_and_its_cells_as_so_many_of_their_lot() {
     let projection = project(&honest_chain());
     let pack = lot(&projection, PACK);
@@ -71,7 +88,8 @@ fn a_pack_shows_its_step_and_its_cells_as_so_many_of_their_lot() {
         BigRational::one()
     );
     let ore = lot(&projection, ORE);
-    assert_eq!(only_step(&ore).operator.as_ref().unwrap().value, MINE);
+    // Commissioned without saying where: a number for what may be another's.
+    assert_eq!(only_step(&ore).operator, None);
     assert_eq!(only_step(&ore).inputs_complete, None);
     assert_eq!(pack.contradictions, [""; 0]);
     assert!(at(&projection, "urn:mine:unheard", None).is_none());

@@ -22,6 +22,8 @@ pub(crate) fn lot() -> LotSummary {
         class_lot: None,
         owner_of_identifier: None,
         makers: vec!["urn:maker".into()],
+        handlers: Vec::new(),
+        makers_open: false,
         claimed_makers: Vec::new(),
         reported_by: Vec::new(),
         made: vec![kilograms(100)],

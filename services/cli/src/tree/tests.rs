@@ -14,6 +14,8 @@ pub(crate) fn node(lot: &str, last: Option<&str>, count: u64, depth: u32) -> Nod
         kind: None,
         class_lot: None,
         makers: Vec::new(),
+        handlers: Vec::new(),
+        makers_open: false,
         unknown: false,
         possible: false,
         reported_by: Vec::new(),
