@@ -522,7 +522,8 @@ impl Report<'_> {
     fn strangers(&mut self) {
         let gate = self.gate;
         for (fact, role) in self.history.strangers.clone() {
-            if !gate.counts(fact) {
+            // Who only imports what another says of himself does nothing with the lot.
+            if !gate.counts(fact) || !gate.is_own_word(fact) {
                 continue;
             }
             let party = gate.symbols.name(gate.actor(fact)).to_owned();

@@ -22,6 +22,7 @@ use super::{
     books::Range,
     history::History,
     measure::Measure,
+    repeated,
 };
 
 /// How far apart the two tellings of one making may be: an hour.
@@ -126,8 +127,10 @@ fn gone_by<'m>(gate: Gate<'_>, moments: impl IntoIterator<Item = &'m Moment>, ti
 /// Makings that name the lot itself.
 fn by_quantity(gate: Gate<'_>, history: &History, measure: &Measure) -> Vec<MadeEntry> {
     let mut entries: Vec<MadeEntry> = Vec::new();
+    let reported_again = repeated::reported_again(gate, history);
     let legs = history.direct().filter(|moment| {
-        matches!(moment.role, Role::Made | Role::Output | Role::Parent)
+        !reported_again.contains(&moment.touch.fact)
+            && matches!(moment.role, Role::Made | Role::Output | Role::Parent)
             && history.makings.iter().any(|making| making.touch == moment.touch)
     });
     for moment in legs {

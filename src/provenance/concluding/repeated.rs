@@ -5,9 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     super::{
+        amount::Amount,
         filing::{
             fact::Role,
             span::{LotKey, Span},
+            symbol::Symbol,
         },
         gate::{Gate, moments::Moment},
     },
@@ -26,8 +28,42 @@ fn named_pieces(history: &History, moment: &Moment) -> Option<LotKey> {
 /// Which moments of a history, by index, repeat another.
 pub(super) fn of(gate: Gate<'_>, history: &History, measure: &Measure) -> HashSet<usize> {
     let mut repeated = put_in_twice(gate, history);
+    let reported = reported_again(gate, history);
+    let again = |moment: &Moment| reported.contains(&moment.touch.fact);
+    repeated.extend(
+        (0..)
+            .zip(&history.moments)
+            .filter(|(_, moment)| again(moment))
+            .map(|(index, _)| index),
+    );
     listed_twice(gate, history, measure, &mut repeated);
     repeated
+}
+
+/// Facts that report what another importer's fact reports already: the same event of the same document's sender,
+/// about the same amounts. What they say differently stands beside the first.
+pub(super) fn reported_again(gate: Gate<'_>, history: &History) -> HashSet<u32> {
+    type Report<'a> = (&'a str, Option<Symbol>, i64, Vec<(Role, Span, Option<Amount>)>);
+    let mut first: HashMap<Report<'_>, u32> = HashMap::new();
+    let mut again = HashSet::new();
+    for moment in &history.moments {
+        let fact = moment.touch.fact;
+        if gate.is_own_word(fact) {
+            continue;
+        }
+        let said = gate.fact(fact);
+        let legs = said.reading.legs.iter();
+        let about = legs
+            .map(|leg| (leg.role, leg.span, gate.amount(leg, leg.span)))
+            .collect();
+        let told = first
+            .entry((said.id(), said.reported, said.event_time, about))
+            .or_insert(fact);
+        if gate.fact(*told).issuer != said.issuer {
+            again.insert(fact);
+        }
+    }
+    again
 }
 
 /// Named pieces cannot be put into what they are in. Of who put them in more often than they can have come out,

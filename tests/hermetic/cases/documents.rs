@@ -58,7 +58,6 @@ fn a_reported_event_that_arrives_again_is_known_and_the_new_one_published() {
 }
 
 #[test]
-#[ignore = "wrong: issue 8: made cam1/REP1 = 2 kg"]
 fn two_importers_of_one_document_report_one_making() {
     holds(
         "rec report inputs/28-1-reported.epcis.jsonld
@@ -71,7 +70,6 @@ fn two_importers_of_one_document_report_one_making() {
 }
 
 #[test]
-#[ignore = "wrong: issue 8: found = cam1/REP1 commissioned_outside_namespace by rec | cam1/REP1 commissioned_twice by rec"]
 fn the_maker_who_says_so_himself_replaces_the_report() {
     holds(
         "rec report inputs/28-1-reported.epcis.jsonld
