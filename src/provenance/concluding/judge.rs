@@ -474,6 +474,28 @@ impl Report<'_> {
             .collect();
         facts.sort_unstable();
         facts.dedup();
+        let taken_apart: Vec<u32> = self
+            .history
+            .direct()
+            .filter(|moment| moment.role == Role::Dismantled)
+            .map(|moment| moment.touch.fact)
+            .chain(self.history.out_of_count.iter().copied())
+            .collect();
+        for fact in taken_apart {
+            if gate.leg_in(fact, Role::Dismantled).is_some()
+                && let Some(mut facts) = gate.changed_late(fact)
+            {
+                facts.push(fact);
+                self.add(
+                    AnomalyKind::VoidedAfterUse,
+                    fact,
+                    facts,
+                    "others had taken it as it was: that it had been taken apart before waits until all of them \
+                     second it, or somebody independent does"
+                        .to_owned(),
+                );
+            }
+        }
         let mut conflicts = BTreeSet::new();
         for fact in facts {
             for late in gate.late_amendments(fact) {

@@ -444,28 +444,64 @@ impl Gate<'_> {
         way(one) == way(other)
     }
 
-    /// Whether a fact takes something out of an assembly that its signer has let go of: whether it is late has
-    /// to be asked although nobody contests it.
+    /// Whether a fact takes something out of an assembly that its signer has let go of, or puts more into it:
+    /// whether it is late has to be asked although nobody contests it.
     fn may_be_late(&self, number: u32) -> bool {
         let legs = &self.fact(number).reading.legs;
-        legs.iter().any(|leg| leg.role == Role::Dismantled)
+        legs.iter().any(|leg| match leg.role {
+            Role::Dismantled => true,
+            Role::Parent => self.is_composed_again(number, leg.span),
+            _ => false,
+        })
     }
 
-    /// Whether a disassembly counts that claims to have happened before its signer let go of the thing, while
-    /// others took the thing. Said after that in the same feed, it does not; said under another key, nobody knows
-    /// which came first.
+    /// Whether another event composed the same thing.
+    fn is_composed_again(&self, number: u32, thing: Span) -> bool {
+        let mut again = false;
+        self.tracks.visit(thing, &mut |_, touch| {
+            again |= touch.fact != number && self.leg(touch).role == Role::Parent;
+        });
+        again
+    }
+
+    /// What others did in reliance on a thing as it was when its signer let it go, where this fact claims to have
+    /// changed it before that.
+    pub(in crate::provenance) fn changed_late(&self, number: u32) -> Option<Vec<u32>> {
+        let is_late = self.may_be_late(number) && self.undoes_what_others_took(number) != Counted::Surely;
+        is_late.then(|| self.relied_on(number))
+    }
+
+    /// Whether a disassembly, or a further assembly, counts that claims to have happened before its signer let go
+    /// of the thing, while others took the thing. A disassembly said after that in the same feed does not; said
+    /// under another key, nobody knows which came first. Parts that are said to be in it too may be.
     fn undoes_what_others_took(&self, number: u32) -> Counted {
-        let time = self.fact(number).event_time;
+        let said = self.fact(number);
+        let adds = said.reading.legs.iter().any(|leg| leg.role == Role::Parent);
+        let composed_before = |letting: u32| {
+            let things = said.reading.legs.iter().filter(|leg| leg.role == Role::Parent);
+            things.map(|leg| leg.span).any(|thing| {
+                let mut before = false;
+                self.tracks.visit(thing, &mut |_, touch| {
+                    before |=
+                        self.leg(touch).role == Role::Parent && self.precedes_in_feed(touch.fact, letting);
+                });
+                before
+            })
+        };
         let mut counted = Counted::Surely;
         for letting in self.lettings_go(number) {
-            if self.fact(letting).event_time <= time || self.precedes_in_feed(number, letting) {
+            if self.fact(letting).event_time <= said.event_time || self.precedes_in_feed(number, letting) {
                 continue;
             }
-            if self.precedes_in_feed(letting, number) {
+            // The only telling of how it was made may come late.
+            if adds && !composed_before(letting) {
+                continue;
+            }
+            counted = Counted::Contested;
+            if !adds && self.precedes_in_feed(letting, number) {
                 counted = Counted::Not;
                 break;
             }
-            counted = Counted::Contested;
         }
         if counted == Counted::Surely || self.relied_on(number).is_empty() || self.is_vouched_for(number) {
             return Counted::Surely;

@@ -122,6 +122,13 @@ impl Gate<'_> {
             .min_by(|a, b| self.compare(*a, *b))
     }
 
+    /// Whether nothing but a lot, or its members, was shipped under a number.
+    pub(in crate::provenance) fn is_shipped_alone(&self, reference: Symbol, lot: LotKey) -> bool {
+        self.shipped_under(reference).iter().all(|span| {
+            span.contains(lot) || (span.count() == 1 && self.class_lots(span.key()).contains(&lot))
+        })
+    }
+
     /// What was shipped under a number.
     pub(in crate::provenance) fn shipped_under(&self, reference: Symbol) -> Vec<Span> {
         self.links

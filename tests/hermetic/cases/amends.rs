@@ -275,7 +275,6 @@ fn correction_of_the_place_after_use() {
 }
 
 #[test]
-#[ignore = "wrong: rule 2: facts pack1#P = a2 | as | rc | sh"]
 fn back_dated_assembly_into_a_shipped_pack() {
     holds(
         "pack mk 03-01 commissioned facility=pack items=pack2/C:100
@@ -289,7 +288,6 @@ fn back_dated_assembly_into_a_shipped_pack() {
 }
 
 #[test]
-#[ignore = "wrong: rule 2: found pack1#P = none"]
 fn back_dated_disassembly() {
     holds(
         "pack mk 03-01 commissioned facility=pack items=pack2/C:100
@@ -516,7 +514,6 @@ fn a_correction_that_changes_an_input_is_contested() {
 }
 
 #[test]
-#[ignore = "wrong: rule 2: found = none"]
 fn a_withdrawal_that_comes_too_late_is_named() {
     holds(
         "cam mk 03-01 commissioned facility=cam items=cam1/A:100KGM

@@ -135,10 +135,13 @@ impl Clerk<'_> {
             for shipment in self.shipments.iter_mut().filter(withdrawn) {
                 if let Some(back) = &mut shipment.back {
                     let part = back.clone().min(left.clone());
+                    // By its number alone what was left of it was withdrawn, of whichever lots: too late only if
+                    // nothing was.
+                    let nothing_left =
+                        part == *back && self.gate.is_shipped_alone(shipment.reference, self.history.key);
                     *back -= &part;
                     left -= &part;
-                    // By its number alone what was left of it was withdrawn, of whichever lots.
-                    if !shipment.as_a_whole && !part.is_zero() {
+                    if !part.is_zero() && (!shipment.as_a_whole || nothing_left) {
                         facts.extend(&shipment.withdrawn_by);
                     }
                 }
