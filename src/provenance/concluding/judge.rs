@@ -483,7 +483,7 @@ impl Report<'_> {
             .collect();
         for fact in taken_apart {
             if gate.leg_in(fact, Role::Dismantled).is_some()
-                && let Some(mut facts) = gate.changed_late(fact)
+                && let Some(mut facts) = gate.taken_apart_late(fact)
             {
                 facts.push(fact);
                 self.add(

@@ -464,10 +464,10 @@ impl Gate<'_> {
         again
     }
 
-    /// What others did in reliance on a thing as it was when its signer let it go, where this fact claims to have
-    /// changed it before that.
-    pub(in crate::provenance) fn changed_late(&self, number: u32) -> Option<Vec<u32>> {
-        let is_late = self.may_be_late(number) && self.undoes_what_others_took(number) != Counted::Surely;
+    /// What others did in reliance on a thing as it was when its signer let it go, where this fact takes it apart
+    /// before that, but was surely said after it.
+    pub(in crate::provenance) fn taken_apart_late(&self, number: u32) -> Option<Vec<u32>> {
+        let is_late = self.may_be_late(number) && self.undoes_what_others_took(number) == Counted::Not;
         is_late.then(|| self.relied_on(number))
     }
 

@@ -122,11 +122,11 @@ impl Gate<'_> {
             .min_by(|a, b| self.compare(*a, *b))
     }
 
-    /// Whether nothing but a lot, or its members, was shipped under a number.
+    /// Whether nothing but a lot, by its own name, was shipped under a number.
     pub(in crate::provenance) fn is_shipped_alone(&self, reference: Symbol, lot: LotKey) -> bool {
-        self.shipped_under(reference).iter().all(|span| {
-            span.contains(lot) || (span.count() == 1 && self.class_lots(span.key()).contains(&lot))
-        })
+        self.shipped_under(reference)
+            .iter()
+            .all(|span| *span == Span::from(lot))
     }
 
     /// What was shipped under a number.
