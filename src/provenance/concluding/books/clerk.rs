@@ -42,6 +42,7 @@ pub(super) fn keep(gate: Gate<'_>, history: &History) -> Books {
             .map(|moment| gate.actor(moment.touch.fact))
             .collect(),
         carried: Carried::of(gate, history),
+        loads: HashMap::new(),
         accounts: HashMap::default(),
         shipments: Vec::new(),
         takings: Vec::new(),
@@ -54,6 +55,7 @@ pub(super) fn keep(gate: Gate<'_>, history: &History) -> Books {
     };
     clerk.open(&made);
     clerk.open_thing_from_outside();
+    clerk.load();
     clerk.post();
     let over_carried = clerk.over_carried();
     let (in_transit, over_receipts) = clerk.settle();
@@ -151,6 +153,8 @@ pub(super) struct Clerk<'a> {
     pub(super) book_receipts: HashSet<Symbol, BySymbol>,
     /// Who carried shipments of whom, and to whom: a trader may also carry what is not his.
     pub(super) carried: Carried,
+    /// What traders took over to carry, and have not passed on under the number that it came with.
+    pub(super) loads: HashMap<Load, Exact>,
     pub(super) accounts: HashMap<Symbol, Account, BySymbol>,
     pub(super) shipments: Vec<Shipment>,
     pub(super) takings: Vec<Taking>,
@@ -320,6 +324,58 @@ impl Clerk<'_> {
         self.accounts.entry(party).or_default().not_compared = true;
     }
 
+    /// Works out what a trader who also carries took over to carry, by his receipt under the number of a shipment
+    /// that names him as its carrier. He may pass it on under a number of his own.
+    fn load(&mut self) {
+        let gate = self.gate;
+        let mut meant_for: HashMap<(Symbol, Symbol), Symbol> = HashMap::new();
+        for moment in self.history.moments.iter().filter(|one| one.role == Role::Sent) {
+            let reading = &gate.fact(moment.touch.fact).reading;
+            if let (Some(carrier), Some(to)) = (reading.carrier.named(), reading.to.named())
+                && carrier != to
+                && reading.reference.is_some()
+            {
+                meant_for.insert((carrier, reading.reference), to);
+            }
+        }
+        if meant_for.is_empty() {
+            return;
+        }
+        for moment in &self.history.moments {
+            let fact = moment.touch.fact;
+            let reading = &gate.fact(fact).reading;
+            let actor = gate.actor(fact);
+            if self.carriers.contains(&actor) || !self.is_flow(moment) {
+                continue;
+            }
+            let amount = self.measure.read(gate, moment).amount.unwrap_or_default();
+            let numbered = meant_for.get(&(actor, reading.reference)).copied();
+            let (to, takes_over) = match moment.role {
+                Role::Taken => (numbered, true),
+                Role::Sent => (numbered, false),
+                Role::Handed => (reading.to.named(), false),
+                _ => continue,
+            };
+            let Some(to) = to else { continue };
+            let load = self.loads.entry((actor, to, moment.member)).or_default();
+            if takes_over {
+                *load += &amount;
+            } else {
+                *load = load.beyond(&amount);
+            }
+        }
+    }
+
+    /// How much of a shipment is a load that its sender took over to carry there; it is the sender's no longer.
+    fn unload(&mut self, moment: &Moment, amount: Option<&Exact>) -> Option<Exact> {
+        let fact = moment.touch.fact;
+        let to = self.gate.fact(fact).reading.to.named()?;
+        let load = self.loads.get_mut(&(self.gate.actor(fact), to, moment.member))?;
+        let part = load.clone().min(amount?.clone());
+        *load -= &part;
+        (!part.is_zero()).then_some(part)
+    }
+
     /// Posts every moment.
     fn post(&mut self) {
         let repeated = repeated::of(self.gate, self.history, self.measure);
@@ -381,6 +437,22 @@ impl Clerk<'_> {
                 self.move_contents(moment, None);
             }
             Role::Sent if flow => {
+                let (mut amount, mut entry) = (amount, entry);
+                if let Some(load) = self.unload(moment, amount.as_ref()) {
+                    let rest = amount.as_ref().map(|amount| amount.beyond(&load));
+                    self.relays.push(Relay {
+                        carrier: actor,
+                        to: reading.to.named(),
+                        amount: Some(load),
+                        fact,
+                    });
+                    if rest.as_ref().is_some_and(Exact::is_zero) {
+                        self.move_contents(moment, None);
+                        return;
+                    }
+                    entry.amount.clone_from(&rest);
+                    amount = rest;
+                }
                 let party = self.charged(fact, amount.as_ref());
                 if read.not_compared {
                     self.note_incomparable(party);
@@ -622,6 +694,9 @@ fn is_assembled(gate: Gate<'_>, parent: LotKey) -> bool {
         .iter()
         .any(|touch| gate.leg(*touch).role == Role::Parent && gate.counts(touch.fact))
 }
+
+/// Who carries to whom; of a class lot, which serials, if they have names.
+pub(super) type Load = (Symbol, Symbol, Option<Span>);
 
 /// Who shipped to whom, and which shipments named a carrier.
 #[derive(Debug, Default)]
