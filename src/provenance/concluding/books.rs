@@ -11,6 +11,7 @@
 //! contradict each other. So what one holder overdraws touches nobody else's account.
 
 mod clerk;
+mod homecoming;
 mod settle;
 
 use std::{
@@ -38,6 +39,12 @@ pub(in crate::provenance) struct Range {
     pub(in crate::provenance) at_least: Exact,
     /// None: no bound is known.
     pub(in crate::provenance) at_most: Option<Exact>,
+}
+
+impl Default for Range {
+    fn default() -> Self {
+        Self::nothing()
+    }
 }
 
 impl Range {
@@ -119,6 +126,8 @@ pub(in crate::provenance) struct Account {
     pub(in crate::provenance) not_compared: bool,
     /// How much came in beyond what was shipped: out of nothing, as far as the log says.
     pub(in crate::provenance) beyond_shipped: Exact,
+    /// What nobody books out of the account, and may be gone from it: returned without papers, or lost on its way.
+    pub(in crate::provenance) missing: Range,
 }
 
 fn total(entries: &[Entry]) -> Range {
@@ -150,7 +159,7 @@ impl Account {
 
     /// What is left.
     pub(in crate::provenance) fn on_hand(&self) -> Range {
-        let mut left = self.total_in().less(&self.total_out());
+        let mut left = self.total_in().less(&self.total_out()).less(&self.missing);
         if self.not_compared {
             left.at_least = Exact::zero();
         }

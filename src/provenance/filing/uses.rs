@@ -51,6 +51,8 @@ pub(in crate::provenance) const MERGED: u32 = 71;
 pub(in crate::provenance) const CERTIFIED: u32 = 73;
 /// `Event.shipped`
 pub(in crate::provenance) const SHIPPED: u32 = 96;
+/// `Event.delivery_refused`
+pub(in crate::provenance) const DELIVERY_REFUSED: u32 = 98;
 /// `Event.shipment_withdrawn`
 pub(in crate::provenance) const SHIPMENT_WITHDRAWN: u32 = 99;
 /// `Event.shipment_lapsed`
@@ -183,8 +185,7 @@ pub(in crate::provenance) const fn uses(kind: u32) -> &'static [(u32, Use)] {
             (5, Units(Role::Taken)),
             (6, Reference),
         ],
-        // delivery_refused
-        98 => &[
+        DELIVERY_REFUSED => &[
             (1, Items(Role::Returned)),
             (2, Facility),
             (3, Reference),

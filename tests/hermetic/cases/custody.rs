@@ -265,7 +265,6 @@ fn refused_in_two_events_and_received_partly_late() {
 }
 
 #[test]
-#[ignore = "wrong: rule 6: stock cell1#S3 = cell 1 piece in cell2#M | pack 1 piece"]
 fn blind_return_then_used() {
     holds(
         "cell mk 03-01 commissioned facility=cell serials=cell1#S1..4

@@ -259,7 +259,6 @@ fn split_of_a_class_lot_of_serials_once_more() {
 }
 
 #[test]
-#[ignore = "wrong: rule 6: stock cell1/L = cell 3 pieces | pack 10 pieces"]
 fn blind_return_by_quantity() {
     holds(
         "cell mk 03-01 commissioned facility=cell items=cell1/L:10
@@ -349,7 +348,6 @@ fn unnamed_pieces_of_two_makings_are_in_both_traces_or_neither() {
 }
 
 #[test]
-#[ignore = "wrong: rule 6: stock cell1#S3 = cell 1 piece | pack 1 piece"]
 fn a_blind_return_by_serial() {
     holds(
         "cell mk 03-01 commissioned facility=cell serials=cell1#S1..4

@@ -14,6 +14,7 @@ use super::{
                 fact::Role,
                 span::{LotKey, Span},
                 symbol::{BySymbol, Symbol},
+                uses::SHIPMENT_LAPSED,
             },
             gate::{Gate, moments::Moment},
         },
@@ -48,6 +49,7 @@ pub(super) fn keep(gate: Gate<'_>, history: &History) -> Books {
         takings: Vec::new(),
         relays: Vec::new(),
         returns: Vec::new(),
+        returned: HashMap::default(),
         taken_out: Vec::new(),
         late_withdrawals: Vec::new(),
         built_in: BTreeMap::new(),
@@ -91,12 +93,18 @@ pub(super) struct Shipment {
     /// How much of it its receiver booked, as far as receipts can be put to shipments.
     pub(super) arrived: Exact,
     pub(super) time: i64,
-    /// What of it came back to the sender: refused, withdrawn, lapsed, received again.
+    /// What of it went back to the sender: refused, withdrawn, lapsed.
     pub(super) back: Option<Exact>,
+    /// How much of that its receiver refused.
+    pub(super) refused: Exact,
+    /// How much of it the sender has received again.
+    pub(super) home: Exact,
     /// On whose word it did: facts of the sender alone.
     pub(super) withdrawn_by: Vec<u32>,
     /// Withdrawn by its number alone: that means what is still under way.
     pub(super) as_a_whole: bool,
+    /// It never arrived, and its sender does not say that he found it again.
+    pub(super) lapsed: bool,
 }
 
 /// What was refused at the door, withdrawn or lapsed: the sender's again.
@@ -160,6 +168,8 @@ pub(super) struct Clerk<'a> {
     pub(super) takings: Vec<Taking>,
     pub(super) relays: Vec<Relay>,
     pub(super) returns: Vec<Return>,
+    /// What senders received again without papers: out of the lorry, or from whoever has it.
+    pub(super) returned: HashMap<Symbol, Range, BySymbol>,
     pub(super) taken_out: Vec<TakenOut>,
     pub(super) late_withdrawals: Vec<LateWithdrawal>,
     pub(super) built_in: BTreeMap<String, (LotKey, Symbol, Range)>,
@@ -243,7 +253,7 @@ impl Clerk<'_> {
     }
 
     /// Whose account a party's deeds are booked on.
-    fn account_of(&self, party: Symbol) -> Symbol {
+    pub(super) fn account_of(&self, party: Symbol) -> Symbol {
         if self.accounts.contains_key(&party) {
             return party;
         }
@@ -473,8 +483,11 @@ impl Clerk<'_> {
                     reference: reading.reference,
                     back: withdrawn.and_then(|_| amount.clone()),
                     arrived: Exact::zero(),
+                    refused: Exact::zero(),
+                    home: Exact::zero(),
                     time: gate.fact(fact).event_time,
                     as_a_whole: withdrawn.is_some(),
+                    lapsed: withdrawn.is_some_and(|word| gate.fact(word).kind == SHIPMENT_LAPSED),
                     withdrawn_by: withdrawn.into_iter().collect(),
                     amount,
                 });
@@ -582,9 +595,12 @@ impl Clerk<'_> {
                     reference: Symbol::NONE,
                     amount: entry.amount,
                     arrived: Exact::zero(),
+                    refused: Exact::zero(),
+                    home: Exact::zero(),
                     time: gate.fact(fact).event_time,
                     back: None,
                     as_a_whole: false,
+                    lapsed: false,
                     withdrawn_by: Vec::new(),
                 });
             } else {

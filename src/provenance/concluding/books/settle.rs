@@ -9,8 +9,8 @@ use super::{
         filing::{
             fact::Role,
             symbol::{BySymbol, Symbol},
+            uses::DELIVERY_REFUSED,
         },
-        gate::moments::CLOCK_SLACK,
     },
     Entry, InTransit, LateWithdrawal, OverCarried, OverReceipt, Range,
     clerk::{Clerk, Shipment, Taking},
@@ -30,8 +30,11 @@ impl Clerk<'_> {
             .filter_map(|receiver| self.receive(receiver, &mut arrived))
             .collect();
         self.keep_what_arrived(&arrived);
-        self.book_back();
-        (self.in_transit(arrived), over_receipts)
+        self.book_home();
+        let mut in_transit = self.in_transit(arrived);
+        self.hand_back(&mut in_transit);
+        in_transit.retain(|row| !row.amount.is_nothing());
+        (in_transit, over_receipts)
     }
 
     /// Puts receipts to the shipments that they can be of: of the same number first, then from whom they name,
@@ -70,14 +73,25 @@ impl Clerk<'_> {
             // Named pieces come back from where they were sent by name.
             let same = |shipment: &Shipment| one.member.is_some() && shipment.member == one.member;
             let any_same = self.shipments.iter().any(same);
+            // Who refuses was to get it, who withdraws had sent it; a carrier may say either.
             let by_carrier = self.carriers.contains(&one.by);
+            let is_refusal = self.gate.fact(one.fact).kind == DELIVERY_REFUSED;
+            let sender = self.account_of(one.by);
+            let is_his = |shipment: &Shipment| {
+                if is_refusal {
+                    shipment.to == Some(one.by)
+                } else {
+                    shipment.from == sender
+                }
+            };
+            let may_be_his = |shipment: &Shipment| {
+                by_carrier || shipment.to.is_none() || shipment.from == one.by || shipment.to == Some(one.by)
+            };
+            let fits: [&dyn Fn(&Shipment) -> bool; 2] = [&is_his, &may_be_his];
             let mut left = one.amount.clone();
-            for not_received in [true, false] {
+            for (fits, not_received) in fits.into_iter().flat_map(|fits| [(fits, true), (fits, false)]) {
                 for shipment in &mut self.shipments {
-                    let concerns = (shipment.from == one.by
-                        || shipment.to == Some(one.by)
-                        || shipment.to.is_none()
-                        || by_carrier)
+                    let concerns = fits(shipment)
                         && (!any_numbered || numbered(shipment))
                         && (!any_same || same(shipment));
                     if !concerns || left.as_ref().is_some_and(Exact::is_zero) {
@@ -98,6 +112,9 @@ impl Clerk<'_> {
                     }
                     if shipment.from == one.by {
                         shipment.withdrawn_by.push(one.fact);
+                    }
+                    if is_refusal {
+                        shipment.refused += &part;
                     }
                     let mut back = shipment.back.take().unwrap_or_else(Exact::zero);
                     back += &part;
@@ -223,16 +240,12 @@ impl Clerk<'_> {
         }
         // What bears the number of his own shipment, or comes from whom he sent some that came back, is his own;
         // so is what came beyond what was shipped to him, as far as he sent any.
-        let mut home = Exact::zero();
-        for taking in takings.iter().filter(|taking| self.comes_home(taking)) {
-            home += taking.amount.as_ref().unwrap_or(&Exact::zero());
-        }
-        let mut own = self.take_back(receiver, &home, &takings);
+        let mut own = self.take_home(receiver, &takings);
         let beyond = match &offered.at_most {
             Some(offered) => received.at_least.beyond(&own).beyond(offered),
             None => Exact::zero(),
         };
-        let more = self.take_back(receiver, &beyond, &takings);
+        let more = self.take_home_without_papers(receiver, &beyond, &takings);
         own += &more;
         let mut beyond = beyond.beyond(&more);
         beyond = beyond.max(self.over_by_number(receiver, &takings));
@@ -272,17 +285,6 @@ impl Clerk<'_> {
         })
     }
 
-    /// Whether a receipt says that the receiver's own shipment came home.
-    fn comes_home(&self, taking: &Taking) -> bool {
-        let booked = self.gate.fact(taking.fact).event_time.saturating_add(CLOCK_SLACK);
-        self.shipments.iter().any(|shipment| {
-            shipment.from == taking.by
-                && shipment.time <= booked
-                && (taking.reference.is_some() && shipment.reference == taking.reference
-                    || shipment.back.is_some() && taking.from.is_some() && taking.from == shipment.to)
-        })
-    }
-
     /// Where both sides name the shipment: what was received of it beyond what left with it.
     fn over_by_number(&self, receiver: Symbol, takings: &[Taking]) -> Exact {
         let mut over = Exact::zero();
@@ -311,70 +313,6 @@ impl Clerk<'_> {
             }
         }
         over
-    }
-
-    /// Takes back up to `wanted` of what a party shipped: it came home, as refused, withdrawn or without papers.
-    /// Returns how much that was.
-    fn take_back(&mut self, party: Symbol, wanted: &Exact, takings: &[Taking]) -> Exact {
-        let booked = |taking: &Taking| self.gate.fact(taking.fact).event_time;
-        // Of a lot that nobody made here a receipt may as well be the first that came in: then it came back only
-        // if it was booked after some was sent.
-        let mut wanted = wanted.clone();
-        let mut last = i64::MAX;
-        if self.outside {
-            let sent = self.shipments.iter().filter(|shipment| shipment.from == party);
-            let first = sent.map(|shipment| shipment.time).min().unwrap_or(i64::MAX);
-            let mut after = Exact::zero();
-            for taking in takings.iter().filter(|taking| booked(taking) >= first) {
-                after += taking.amount.as_ref().unwrap_or(&Exact::zero());
-            }
-            wanted = wanted.min(after);
-            last = takings.iter().map(booked).max().unwrap_or(i64::MIN);
-        }
-        let mut left = wanted.clone();
-        // What was refused or withdrawn comes home first.
-        let mut own: Vec<&mut Shipment> = self
-            .shipments
-            .iter_mut()
-            .filter(|shipment| shipment.from == party && shipment.time <= last)
-            .collect();
-        own.sort_by_key(|shipment| shipment.back.is_none());
-        for shipment in own {
-            let Some(sent) = shipment.amount.clone() else {
-                continue;
-            };
-            let back = shipment.back.clone().unwrap_or_else(Exact::zero);
-            let part = if back.is_zero() { sent } else { back.clone() }.min(left.clone());
-            left -= &part;
-            shipment.back = Some(back.max(part));
-            if left.is_zero() {
-                break;
-            }
-        }
-        wanted.beyond(&left)
-    }
-
-    /// Books what came back of shipments as not gone out.
-    fn book_back(&mut self) {
-        for shipment in &self.shipments {
-            let Some(mut back) = shipment.back.clone() else {
-                continue;
-            };
-            let Some(account) = self.accounts.get_mut(&shipment.from) else {
-                continue;
-            };
-            for entry in account
-                .outflow
-                .iter_mut()
-                .filter(|entry| entry.role == Role::Sent)
-            {
-                if let Some(amount) = &mut entry.amount {
-                    let part = amount.clone().min(back.clone());
-                    *amount -= &part;
-                    back -= &part;
-                }
-            }
-        }
     }
 
     /// What was shipped, did not come back and did not arrive, by receiver and sender.

@@ -217,6 +217,12 @@ pub(super) fn stock(world: &World, projection: &Projection) -> Vec<String> {
                 .filter_map(|member| world.aside.get(&(*member, party)))
                 .sum()
         };
+        // What lapsed may turn up again.
+        let lapsed = |party: Party| {
+            members(world, lot)
+                .iter()
+                .any(|member| world.lapsed.contains(&(*member, party)))
+        };
         let uncertain = members(world, lot)
             .iter()
             .any(|member| world.things[*member].uncertain);
@@ -227,7 +233,7 @@ pub(super) fn stock(world: &World, projection: &Projection) -> Vec<String> {
             let exact = |amount: i64| BigRational::new(amount.into(), scale.into());
             let holds = low <= exact(with_aside) && high >= exact(there);
             // Where everything was stated there is nothing to be unsure of.
-            let sure = uncertain || (low == high);
+            let sure = uncertain || (low == high) || lapsed(party);
             if !holds || !sure {
                 found.push(format!(
                     "stock of {} at {}: {low} to {high}, and it is {}",

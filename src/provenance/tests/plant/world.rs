@@ -162,6 +162,8 @@ pub(super) struct World {
     /// What is in a state of its own, so that it may or may not be shown as stock there: scrap and damaged goods,
     /// goods refused and not yet taken back; and, of what is under way, goods that will never arrive.
     pub(super) aside: BTreeMap<(Lot, Option<Party>), i64>,
+    /// What was sent and never arrived, and by whom.
+    pub(super) lapsed: BTreeSet<(Lot, Party)>,
     /// How much of a lot one party shipped to another and has not got back.
     pub(super) sent: BTreeMap<(Lot, Party, Party), i64>,
     at: usize,
@@ -193,6 +195,7 @@ impl World {
             counts: BTreeMap::new(),
             quiet: BTreeSet::new(),
             books: BTreeMap::new(),
+            lapsed: BTreeSet::new(),
             aside: BTreeMap::new(),
             sent: BTreeMap::new(),
             at: 0,

@@ -187,6 +187,7 @@ pub(super) fn lapse(world: &mut World) -> Option<()> {
     let at = world.at(shipment.from);
     for (lot, amount, _) in &shipment.loads {
         world.set_aside(*lot, None, *amount);
+        world.lapsed.insert((*lot, shipment.from));
     }
     world.shipments[number].state = Going::Lost;
     let lapsed = v1::ShipmentLapsed {
