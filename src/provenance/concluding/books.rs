@@ -115,6 +115,13 @@ pub(in crate::provenance) struct Entry {
     pub(in crate::provenance) named: bool,
 }
 
+impl Entry {
+    /// Whether it is a making, and no receipt of what was made before.
+    fn is_making(&self) -> bool {
+        matches!(self.role, Role::Made | Role::Output | Role::Class | Role::Parent)
+    }
+}
+
 /// One holder's account.
 #[derive(Debug, Default)]
 pub(in crate::provenance) struct Account {
@@ -268,54 +275,79 @@ impl Books {
 
     /// Of a class lot, by its history: who may have taken named members by quantity. Worked out once, however many
     /// of its members ask.
-    pub(in crate::provenance) fn took_named(&self, class: &History) -> &TookNamed {
+    pub(in crate::provenance) fn took_named(&self, gate: Gate<'_>, class: &History) -> &TookNamed {
         self.took_named.get_or_init(|| {
             let named = named_members(class);
-            let passed_on = self.who_took_named(&named, |_| true, &HashSet::default());
+            let passed_on = self.who_took_named(gate, &named, &HashSet::default());
+            let let_go = self.who_took_named(gate, &named, &passed_on);
+            let who = |takes: &dyn Fn(Role) -> bool| {
+                let takes = |entry: &Entry| !entry.named && takes(entry.role);
+                let took = |party: &&Symbol| {
+                    self.accounts
+                        .get(party)
+                        .is_some_and(|account| account.outflow.iter().any(takes))
+                };
+                let_go.iter().filter(took).copied().collect()
+            };
             let uses = |role: Role| role.uses() || role == Role::Consumed;
             TookNamed {
-                used: self.who_took_named(&named, uses, &passed_on),
-                moved: self.who_took_named(&named, |role| role.moves() || uses(role), &passed_on),
-                let_go: self.who_took_named(&named, |_| true, &passed_on),
+                used: who(&uses),
+                moved: who(&|role| role.moves() || uses(role)),
+                let_go,
             }
         })
     }
 
-    /// Holders of whom more went by quantity, in one of the given roles, than they had pieces without a name. What
+    /// Holders of whom at some time more had gone by quantity than they had got pieces without a name. What
     /// somebody got by number from one of `passed_on` may be named pieces too.
     fn who_took_named(
         &self,
+        gate: Gate<'_>,
         named: &Exact,
-        takes: impl Fn(Role) -> bool,
         passed_on: &HashSet<Symbol, BySymbol>,
     ) -> HashSet<Symbol, BySymbol> {
-        // Each holder's own: who was given named pieces alone has no others.
-        let took_named = |party: Symbol, account: &Account| {
-            let is_making =
-                |entry: &&Entry| matches!(entry.role, Role::Made | Role::Output | Role::Class | Role::Parent);
-            let from_others = passed_on.iter().any(|other| *other != party);
-            let (mut made, mut other, mut gone) = (Range::nothing(), Range::nothing(), Range::nothing());
-            for entry in &account.inflow {
-                if is_making(&entry) {
-                    made.add(entry.amount.as_ref());
-                } else if !(entry.named || from_others && entry.role == Role::Taken) {
-                    other.add(entry.amount.as_ref());
+        let took_named = |party: &Symbol, account: &Account| {
+            // Each holder's own: who was given named pieces alone has no others.
+            let from_others = passed_on.iter().any(|other| other != party);
+            let is_unnamed = |entry: &&Entry| {
+                entry.is_making() || !(entry.named || from_others && entry.role == Role::Taken)
+            };
+            let time = |entry: &&Entry| gate.fact(entry.fact).event_time;
+            let mut came: Vec<&Entry> = account.inflow.iter().filter(is_unnamed).collect();
+            let mut gone: Vec<&Entry> = account.outflow.iter().filter(|entry| !entry.named).collect();
+            came.sort_by_key(time);
+            gone.sort_by_key(time);
+            let (mut made, mut other) = (Exact::zero(), Exact::zero());
+            // What lies in a container was not at hand for anything else.
+            let mut out = account.missing.clone();
+            for (_, holder, packed) in self.contained.values() {
+                if *holder == Some(*party) {
+                    out.join(packed);
                 }
             }
-            let drawn = account
-                .outflow
-                .iter()
-                .filter(|entry| !entry.named && takes(entry.role));
-            for entry in drawn {
-                gone.add(entry.amount.as_ref());
-            }
-            let mut without_name = made.at_least.beyond(named);
-            without_name += &other.at_least;
-            gone.at_most.is_none_or(|gone| gone > without_name)
+            let mut came = came.into_iter().peekable();
+            gone.iter().any(|draw| {
+                out.add(draw.amount.as_ref());
+                // Bookings come late: what more was drawn than had come, came with the next entries.
+                let is_short = |made: &Exact, other: &Exact| {
+                    let mut had = made.clone();
+                    had += other;
+                    out.at_most.as_ref().is_none_or(|out| had < *out)
+                };
+                while let Some(entry) =
+                    came.next_if(|entry| time(entry) <= time(draw) || is_short(&made, &other))
+                {
+                    let sum = if entry.is_making() { &mut made } else { &mut other };
+                    *sum += entry.amount.as_ref().unwrap_or(&Exact::zero());
+                }
+                let mut without_name = made.beyond(named);
+                without_name += &other;
+                out.at_most.as_ref().is_none_or(|out| *out > without_name)
+            })
         };
         self.accounts
             .iter()
-            .filter(|(party, account)| took_named(**party, account))
+            .filter(|(party, account)| took_named(party, account))
             .map(|(party, _)| *party)
             .collect()
     }

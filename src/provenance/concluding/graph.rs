@@ -225,7 +225,8 @@ pub(in crate::provenance) fn walk(
         met: HashMap::new(),
         refused: HashSet::new(),
         seen_steps: HashSet::new(),
-        queue: VecDeque::new(),
+        sure: VecDeque::new(),
+        perhaps: VecDeque::new(),
         left_out: LeftOut::default(),
     };
     walk.enter(key.into(), None, 0, false);
@@ -252,10 +253,27 @@ struct Met {
     /// Its place among the nodes.
     node: usize,
     depth: u32,
-    /// Which of its makings were followed, or followed from.
-    followed: Vec<bool>,
-    /// Draws that were followed.
-    draws: HashSet<u32>,
+    /// How its makings were followed, or followed from.
+    followed: Vec<Followed>,
+    /// How draws were followed.
+    draws: HashMap<u32, Followed>,
+}
+
+/// How something was followed. What was followed as a possibility is followed again once it is sure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Followed {
+    #[default]
+    Not,
+    Perhaps,
+    Surely,
+}
+
+impl Followed {
+    /// Says that it is to be followed; whether that is news.
+    fn raise(&mut self, possible: bool) -> bool {
+        let now = if possible { Self::Perhaps } else { Self::Surely };
+        now > std::mem::replace(self, now.max(*self))
+    }
 }
 
 struct Walk<'a> {
@@ -268,17 +286,29 @@ struct Walk<'a> {
     refused: HashSet<Span>,
     seen_steps: HashSet<u32>,
     /// Lots to follow, with the makings of theirs to follow.
-    queue: VecDeque<(Span, Entries)>,
+    sure: VecDeque<(Span, Entries)>,
+    /// The same, where it is only possible that the root comes from them, or they from it.
+    perhaps: VecDeque<(Span, Entries)>,
     left_out: LeftOut,
 }
 
 impl Walk<'_> {
+    /// Follows what is sure to its end before what is possible: nothing sure lies behind a mere possibility, and what
+    /// is met both ways is sure.
     fn run(&mut self) {
-        while let Some((piece, entries)) = self.queue.pop_front() {
+        loop {
+            let (next, unsure) = match self.sure.pop_front() {
+                Some(next) => (next, false),
+                None => match self.perhaps.pop_front() {
+                    Some(next) => (next, true),
+                    None => return,
+                },
+            };
+            let (piece, entries) = next;
             let history = history::of(self.gate, piece.key());
             match self.direction {
-                Direction::Up => self.up(&history, piece, &entries),
-                Direction::Down => self.down(&history, piece, &entries),
+                Direction::Up => self.up(&history, piece, &entries, unsure),
+                Direction::Down => self.down(&history, piece, &entries, unsure),
             }
         }
     }
@@ -303,7 +333,7 @@ impl Walk<'_> {
             let node = self.node(&history, piece, depth, possible);
             self.add(piece, node, all);
             if entries.is_empty() {
-                self.queue.push_back((piece, entries));
+                self.follow(piece, entries, possible);
                 return;
             }
         }
@@ -318,12 +348,21 @@ impl Walk<'_> {
             .filter(|entry| {
                 met.followed
                     .get_mut(*entry)
-                    .is_some_and(|followed| !std::mem::replace(followed, true))
+                    .is_some_and(|followed| followed.raise(possible))
             })
             .collect();
         if !fresh.is_empty() {
-            self.queue.push_back((piece, fresh));
+            self.follow(piece, fresh, possible);
         }
+    }
+
+    fn follow(&mut self, piece: Span, entries: Entries, possible: bool) {
+        let queue = if possible {
+            &mut self.perhaps
+        } else {
+            &mut self.sure
+        };
+        queue.push_back((piece, entries));
     }
 
     fn registered_names(&self) -> BTreeMap<String, String> {
@@ -382,17 +421,9 @@ impl Walk<'_> {
         self.met.get(&piece).map_or(0, |met| met.depth)
     }
 
-    fn is_possible(&self, piece: Span) -> bool {
-        self.met
-            .get(&piece)
-            .and_then(|met| self.nodes.get(met.node))
-            .is_some_and(|node| node.possible)
-    }
-
-    fn up(&mut self, history: &History, piece: Span, entries: &Entries) {
+    fn up(&mut self, history: &History, piece: Span, entries: &Entries, unsure: bool) {
         let gate = self.gate;
         let depth = self.depth_of(piece) + 1;
-        let unsure = self.is_possible(piece);
         let origins = origins_of(gate, history);
         let mut has_inputs = false;
         for entry in entries.iter().filter_map(|entry| origins.entries.get(*entry)) {
@@ -434,10 +465,9 @@ impl Walk<'_> {
         }
     }
 
-    fn down(&mut self, history: &History, piece: Span, entries: &Entries) {
+    fn down(&mut self, history: &History, piece: Span, entries: &Entries, unsure: bool) {
         let gate = self.gate;
         let depth = self.depth_of(piece) + 1;
-        let unsure = self.is_possible(piece);
         let origins = origins_of(gate, history);
         for moment in &history.moments {
             if moment.via.is_some() {
@@ -465,7 +495,7 @@ impl Walk<'_> {
             let fresh = self
                 .met
                 .get_mut(&piece)
-                .is_some_and(|met| meets && met.draws.insert(fact));
+                .is_some_and(|met| meets && met.draws.entry(fact).or_default().raise(unsure));
             if fresh {
                 self.follow_use(fact, depth, unsure);
             }
@@ -556,8 +586,8 @@ impl Walk<'_> {
             Met {
                 node: self.nodes.len(),
                 depth: node.depth,
-                followed: vec![false; makings],
-                draws: HashSet::new(),
+                followed: vec![Followed::Not; makings],
+                draws: HashMap::new(),
             },
         );
         self.nodes.push(node);
@@ -573,7 +603,7 @@ impl Walk<'_> {
         if let Some(class) = history.classes.last() {
             let class = history::of(gate, *class);
             let class_books = super::books_of(gate, &class);
-            let took = class_books.took_named(&class);
+            let took = class_books.took_named(gate, &class);
             for moment in class.direct() {
                 let user = gate.actor(moment.touch.fact);
                 // Only who has had the serial, or may have got it unnamed, can have used it.
@@ -591,7 +621,7 @@ impl Walk<'_> {
         let gate = self.gate;
         let has_members = class.moments.iter().any(|moment| moment.member.is_some());
         let class_books = super::books_of(gate, class);
-        if !has_members || !class_books.took_named(class).used.contains(&user) {
+        if !has_members || !class_books.took_named(gate, class).used.contains(&user) {
             return;
         }
         let mut joined: Vec<Touch> = class
@@ -602,7 +632,7 @@ impl Walk<'_> {
             .collect();
         // In order of facts, as moments are, each once.
         joined.dedup();
-        let let_go = &class_books.took_named(class).let_go;
+        let let_go = &class_books.took_named(gate, class).let_go;
         for join in joined {
             for part in self.pieces(gate.leg(join).span) {
                 let member = history::of(gate, part.key());
@@ -615,9 +645,28 @@ impl Walk<'_> {
         }
     }
 
-    /// Cut where the facts about making and using differ.
+    /// Cut where the facts about making and using differ. Where members were used by number, each may be one of
+    /// these or not by where it is.
     fn pieces(&self, span: Span) -> Vec<Span> {
-        history::pieces(self.gate, span)
+        let gate = self.gate;
+        let used_by_number = |piece: &Span| {
+            gate.class_lots(piece.key()).last().is_some_and(|class| {
+                let class = history::of(gate, *class);
+                !super::books_of(gate, &class)
+                    .took_named(gate, &class)
+                    .used
+                    .is_empty()
+            })
+        };
+        let mut pieces = Vec::new();
+        for piece in history::pieces(gate, span) {
+            if gate.is_serial(piece.key()) && used_by_number(&piece) {
+                pieces.extend(history::whereabouts(gate, piece));
+            } else {
+                pieces.push(piece);
+            }
+        }
+        pieces
     }
 
     /// Notes the step that a fact tells of, with its whole run, and returns the pieces that went into it.

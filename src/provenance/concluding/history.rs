@@ -84,11 +84,21 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, key: LotKey) -> Arc<History> {
 
 /// Cuts a run of serials where the facts about making and using them differ. What strangers say cuts nothing.
 pub(in crate::provenance) fn pieces(gate: Gate<'_>, span: Span) -> Vec<Span> {
+    cut(gate, span, |role| {
+        role.makes() || role.uses() || role == Role::Removed
+    })
+}
+
+/// Cuts a run of serials where anything said about them differs: who has them, and whether they are used up.
+pub(in crate::provenance) fn whereabouts(gate: Gate<'_>, span: Span) -> Vec<Span> {
+    cut(gate, span, |_| true)
+}
+
+fn cut(gate: Gate<'_>, span: Span, tells: impl Fn(Role) -> bool) -> Vec<Span> {
     gate.tracks.pieces(span, |touch| {
         let leg = gate.leg(touch);
-        let tells = leg.role.makes() || leg.role.uses() || leg.role == Role::Removed;
         let common = leg.span.overlap(span).unwrap_or(span);
-        tells && of(gate, common.key()).admits(touch.fact)
+        tells(leg.role) && of(gate, common.key()).admits(touch.fact)
     })
 }
 

@@ -207,7 +207,10 @@ fn moved_unnamed(gate: Gate<'_>, history: &History) -> HashSet<Symbol, BySymbol>
     match history.classes.last() {
         Some(class) if history.is_serial => {
             let class = history::of(gate, *class);
-            super::books_of(gate, &class).took_named(&class).moved.clone()
+            super::books_of(gate, &class)
+                .took_named(gate, &class)
+                .moved
+                .clone()
         }
         _ => HashSet::default(),
     }

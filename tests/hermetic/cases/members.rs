@@ -358,3 +358,18 @@ fn a_blind_return_by_serial() {
          stock cell1#S3 = cell 1 piece",
     );
 }
+
+#[test]
+fn pieces_drawn_by_quantity_after_a_sample_by_serial() {
+    holds(
+        "cell mk 03-01 commissioned facility=cell items=cell1/E:10KGM
+         cell tr 03-02 transformed facility=cell operator=cell outputs=cell2/L:10 run=R1
+         cell ti 03-02T07 transformed facility=cell operator=cell inputs=cell1/E:10KGM run=R1
+         cell se 03-02T01 commissioned facility=cell serials=cell2#S0..9 class_lot=cell2/L
+         cell in 03-03 inspected serials=cell2#S0 facility=cell destructive=true
+         cell as 03-02T20 assembled parent=cell3#P items=cell2/L:2 facility=cell",
+        "found = none
+         up cell3#P = cell1/E, cell2#S1..cell2#S9?, cell2/L
+         down cell1/E = cell2#S0, cell2#S1..cell2#S9, cell2/L, cell3#P",
+    );
+}

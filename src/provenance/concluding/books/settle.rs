@@ -24,6 +24,7 @@ impl Clerk<'_> {
         let receivers = symbols.by_name(self.takings.iter().map(|taking| taking.by));
         self.put_receipts_to_shipments();
         self.give_back();
+        self.keep_what_had_arrived();
         let mut arrived: HashMap<Symbol, Range, BySymbol> = HashMap::default();
         let over_receipts = receivers
             .into_iter()
@@ -121,6 +122,17 @@ impl Clerk<'_> {
                     *wanted -= &part;
                     shipment.back = Some(back);
                 }
+            }
+        }
+    }
+
+    /// Withdrawn by its number alone is what had not arrived, if there was any.
+    fn keep_what_had_arrived(&mut self) {
+        for shipment in self.shipments.iter_mut().filter(|one| one.as_a_whole) {
+            if let Some(sent) = &shipment.amount
+                && shipment.arrived < *sent
+            {
+                shipment.back = Some(sent.beyond(&shipment.arrived));
             }
         }
     }
