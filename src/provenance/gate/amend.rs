@@ -331,6 +331,7 @@ impl Gate<'_> {
             return false;
         }
         let signer = self.actor(target);
+        let offspring = self.subjects_and_offspring(target);
         for (_, moments) in self.said_about(&self.subjects(target)) {
             let (mut left, mut taken) = (Tally::default(), Tally::default());
             // Of shipments what their receivers took; what nobody received nobody relies on.
@@ -343,7 +344,7 @@ impl Gate<'_> {
                 let stays = fact != target
                     && (correctives.contains(&fact) || self.links.amendments_of(fact).is_empty());
                 if role_remains(moment.role) && own && stays && moment.via.is_none() {
-                    if made && !self.is_made_alike(fact, target) {
+                    if made && !self.is_made_alike(fact, target) && !self.is_put_back(fact, &offspring) {
                         return false;
                     }
                     left_members.extend(moment.member);
@@ -405,6 +406,17 @@ impl Gate<'_> {
             }
         }
         true
+    }
+
+    /// Whether all that went into a making was made of what it made, by the same signer: then it is no new making.
+    fn is_put_back(&self, making: u32, offspring: &[Span]) -> bool {
+        let run = self.run_of(making);
+        let mut inputs = run
+            .iter()
+            .flat_map(|member| &self.fact(*member).reading.legs)
+            .filter(|leg| leg.role.uses())
+            .peekable();
+        inputs.peek().is_some() && inputs.all(|input| offspring.contains(&input.span))
     }
 
     /// Whether two makings agree in everything but amounts: who, where, how, from what.

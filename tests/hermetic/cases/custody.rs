@@ -371,3 +371,17 @@ fn damaged_goods_go_back() {
          stock cam1/A = cam 10 kg | cell 90 kg",
     );
 }
+
+#[test]
+fn built_into_another_before_the_late_receipt_of_both() {
+    holds(
+        "cell mk 03-01 commissioned facility=cell serials=cell2#M
+         cell mn 03-01 commissioned facility=cell serials=cell2#N
+         cell sh 03-02 shipped serials=cell2#M,cell2#N from_facility=cell consignee=pack shipment=D1
+         pack rc 03-09 received serials=cell2#M,cell2#N facility=pack shipment=cell:D1
+         pack as 03-05 assembled parent=cell2#N serials=cell2#M facility=pack",
+        "found = none
+         stock cell2#M = pack 1 piece in cell2#N
+         stock cell2#N = pack 1 piece",
+    );
+}

@@ -334,21 +334,24 @@ impl Clerk<'_> {
         self.accounts.entry(party).or_default().not_compared = true;
     }
 
-    /// Works out what a trader who also carries took over to carry, by his receipt under the number of a shipment
-    /// that names him as its carrier. He may pass it on under a number of his own.
+    /// Works out what a trader who also carries took over to carry, by his receipt of a shipment that names him as
+    /// its carrier: under its number, or from its sender. He may pass it on under a number of his own.
     fn load(&mut self) {
         let gate = self.gate;
-        let mut meant_for: HashMap<(Symbol, Symbol), Symbol> = HashMap::new();
+        let mut by_number: HashMap<(Symbol, Symbol), Symbol> = HashMap::new();
+        let mut by_sender: HashMap<(Symbol, Symbol), Symbol> = HashMap::new();
         for moment in self.history.moments.iter().filter(|one| one.role == Role::Sent) {
             let reading = &gate.fact(moment.touch.fact).reading;
             if let (Some(carrier), Some(to)) = (reading.carrier.named(), reading.to.named())
                 && carrier != to
-                && reading.reference.is_some()
             {
-                meant_for.insert((carrier, reading.reference), to);
+                if reading.reference.is_some() {
+                    by_number.insert((carrier, reading.reference), to);
+                }
+                by_sender.insert((carrier, gate.actor(moment.touch.fact)), to);
             }
         }
-        if meant_for.is_empty() {
+        if by_sender.is_empty() {
             return;
         }
         for moment in &self.history.moments {
@@ -359,9 +362,11 @@ impl Clerk<'_> {
                 continue;
             }
             let amount = self.measure.read(gate, moment).amount.unwrap_or_default();
-            let numbered = meant_for.get(&(actor, reading.reference)).copied();
+            let numbered = by_number.get(&(actor, reading.reference)).copied();
+            let from = self.carried_from(moment);
+            let from = from.and_then(|sender| by_sender.get(&(actor, sender)).copied());
             let (to, takes_over) = match moment.role {
-                Role::Taken => (numbered, true),
+                Role::Taken => (numbered.or(from), true),
                 Role::Sent => (numbered, false),
                 Role::Handed => (reading.to.named(), false),
                 _ => continue,
@@ -546,6 +551,15 @@ impl Clerk<'_> {
         self.carriers.contains(&party)
             // A trader ships what is his, too: only the number says that this is not.
             || self.carried.numbers.contains(&(party, reading.reference))
+            || moment.role == Role::Taken && self.carried_from(moment).is_some()
+    }
+
+    /// Of a receipt without a number: its consignor, if he had the receiver carry and shipped nothing to him.
+    fn carried_from(&self, moment: &Moment) -> Option<Symbol> {
+        let reading = &self.gate.fact(moment.touch.fact).reading;
+        let pair = (reading.from.named()?, self.gate.actor(moment.touch.fact));
+        let only_carried = self.carried.of.contains(&pair) && !self.carried.shipped.contains(&pair);
+        (only_carried && !reading.reference.is_some()).then_some(pair.0)
     }
 
     /// A hand-over moves what somebody holds to whoever takes it; of what a carrier carries, it moves nothing but

@@ -48,7 +48,17 @@ impl Clerk<'_> {
             let by_number = |one: &Shipment| taking.reference.is_some() && one.reference == taking.reference;
             let by_sender = |one: &Shipment| taking.from == Some(one.from);
             let by_member = |one: &Shipment| taking.member.is_some() && one.member == taking.member;
-            let fits: [&dyn Fn(&Shipment) -> bool; 4] = [&by_member, &by_number, &by_sender, &|_| true];
+            // What was withdrawn as a whole had not arrived, if the receipt can be of anything else.
+            let by_sender_kept = |one: &Shipment| by_sender(one) && !one.as_a_whole;
+            let kept = |one: &Shipment| !one.as_a_whole;
+            let fits: [&dyn Fn(&Shipment) -> bool; 6] = [
+                &by_member,
+                &by_number,
+                &by_sender_kept,
+                &kept,
+                &by_sender,
+                &|_| true,
+            ];
             for fits in fits {
                 let to_him = |one: &&mut Shipment| one.to.is_none_or(|to| to == taking.by) && fits(one);
                 for shipment in self.shipments.iter_mut().filter(to_him) {
@@ -235,10 +245,14 @@ impl Clerk<'_> {
         for taking in &takings {
             received.add(taking.amount.as_ref());
         }
-        let mut offered = Range::nothing();
+        // What went back was not received, unless more was received than the rest.
+        let (mut offered, mut went_back) = (Range::nothing(), Exact::zero());
         for shipment in &self.shipments {
             if shipment.to == Some(receiver) || shipment.to.is_none() && shipment.from != receiver {
-                offered.add(shipment.amount.as_ref());
+                let back = shipment.back.clone().unwrap_or_default();
+                let rest = shipment.amount.as_ref().map(|amount| amount.beyond(&back));
+                offered.add(rest.as_ref());
+                went_back += &back;
             }
         }
         // What a carrier says that he brought is the carrier's to answer for, not the receiver's.
@@ -259,7 +273,7 @@ impl Clerk<'_> {
         };
         let more = self.take_home_without_papers(receiver, &beyond, &takings);
         own += &more;
-        let mut beyond = beyond.beyond(&more);
+        let mut beyond = beyond.beyond(&more).beyond(&went_back);
         beyond = beyond.max(self.over_by_number(receiver, &takings));
         let mut left_own = own.clone();
         let account = self.accounts.entry(receiver).or_default();

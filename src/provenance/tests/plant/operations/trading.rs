@@ -247,6 +247,10 @@ pub(super) fn carry(world: &mut World) -> Option<()> {
         world.deliver(number, carrier, &parts, at, Papers::default());
         world.pass(60, 2_000);
         let on = world.depart(carrier, to, &loads, None);
+        // What he only carried does not come back to him.
+        for (lot, amount) in &loads {
+            *world.sent.entry((*lot, carrier, to)).or_default() -= amount;
+        }
         world.pass(60, 2_000);
         let at = world.booked(to);
         let parts = world.whole(on);
