@@ -261,9 +261,11 @@ impl Gate<'_> {
             if outer == around.root || around.depth >= NESTING_MAX {
                 continue;
             }
-            let exit = self
-                .exit_in(around.pass, around.key, outer, touch.fact)
-                .or_else(|| self.received_without(around.pass, outer, touch.fact, &receipts));
+            let exits = [
+                self.exit_in(around.pass, around.key, outer, touch.fact),
+                self.received_without(around.pass, outer, touch.fact, &receipts),
+            ];
+            let exit = exits.into_iter().flatten().min_by(|a, b| self.compare(*a, *b));
             if let Some(exit) = exit
                 && around.via.is_none()
             {
@@ -305,7 +307,8 @@ impl Gate<'_> {
             let fact = self.fact(touch.fact);
             match self.leg(touch).role {
                 Role::Sent if fact.event_time >= from => {
-                    consignees.extend(fact.reading.to.named().map(|to| (to, fact.event_time)));
+                    let to = fact.reading.to.named();
+                    consignees.extend(to.map(|to| (to, fact.event_time, fact.reading.reference)));
                 }
                 Role::Taken => received
                     .entry(self.actor(touch.fact))
@@ -316,16 +319,18 @@ impl Gate<'_> {
         });
         consignees
             .iter()
-            .filter_map(|(to, sent)| Some((to, *sent, receipts.get(to)?)))
-            .flat_map(|(to, sent, facts)| facts.iter().map(move |fact| (to, sent, *fact)))
-            .filter(|(to, sent, fact)| {
+            .filter_map(|(to, sent, number)| Some((to, *sent, *number, receipts.get(to)?)))
+            .flat_map(|(to, sent, number, facts)| facts.iter().map(move |fact| (to, sent, number, *fact)))
+            .filter(|(to, sent, number, fact)| {
                 let time = self.fact(*fact).event_time;
+                let named = self.fact(*fact).reading.reference;
+                let of_another = number.is_some() && named.is_some() && named != *number;
                 let with_container = received.get(to).is_some_and(|times| {
                     times
                         .iter()
                         .any(|at| at.abs_diff(time) <= CLOCK_SLACK.unsigned_abs())
                 });
-                time >= sent.saturating_sub(CLOCK_SLACK) && !with_container
+                time >= sent.saturating_sub(CLOCK_SLACK) && !with_container && !of_another
             })
             .map(|(.., fact)| fact)
             .filter(|fact| pass != Pass::Counting || self.counts(*fact))

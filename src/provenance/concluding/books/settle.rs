@@ -1,7 +1,7 @@
 //! Settles the posted books: compares what was shipped to each receiver with what he received, finds what came
 //! back, and says what is left on its way.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     super::super::{
@@ -136,11 +136,21 @@ impl Clerk<'_> {
         }
     }
 
-    /// Withdrawn by its number alone is what had not arrived, if there was any.
+    /// Withdrawn by its number alone is what had not arrived of all that left under it, if there was any.
     fn keep_what_had_arrived(&mut self) {
+        let is_short = |one: &Shipment| {
+            let sent = one.amount.as_ref();
+            sent.is_some_and(|sent| one.as_a_whole && one.arrived < *sent)
+        };
+        let short: HashSet<(Symbol, Symbol)> = self
+            .shipments
+            .iter()
+            .filter(|one| is_short(one))
+            .map(|one| (one.from, one.reference))
+            .collect();
         for shipment in self.shipments.iter_mut().filter(|one| one.as_a_whole) {
             if let Some(sent) = &shipment.amount
-                && shipment.arrived < *sent
+                && short.contains(&(shipment.from, shipment.reference))
             {
                 shipment.back = Some(sent.beyond(&shipment.arrived));
             }
