@@ -336,6 +336,8 @@ impl Gate<'_> {
             let (mut left, mut taken) = (Tally::default(), Tally::default());
             // Of shipments what their receivers took; what nobody received nobody relies on.
             let mut shipped: BTreeMap<u32, (Tally, Tally)> = BTreeMap::new();
+            // What came back of them: nobody has it in hand.
+            let mut came_back = Tally::default();
             let mut left_members: Vec<Span> = Vec::new();
             let mut taken_members: Vec<Span> = Vec::new();
             for moment in &moments {
@@ -352,6 +354,8 @@ impl Gate<'_> {
                 } else if made && own && moment.role == Role::Taken {
                     // What came back to the maker is there again.
                     left.add(self.moment_amount(moment).as_ref());
+                } else if made && moment.role == Role::Returned {
+                    came_back.add(self.moment_amount(moment).as_ref());
                 } else if made && own && moment.role.uses() && moment.via.is_none() {
                     taken_members.extend(moment.member);
                     taken.add(self.moment_amount(moment).as_ref());
@@ -375,6 +379,8 @@ impl Gate<'_> {
                     taken.add(self.moment_amount(moment).as_ref());
                 }
             }
+            let mut arrived = Tally::default();
+            let mut left_for = Tally::default();
             for (sent, received) in shipped.values() {
                 taken.unknown |= sent.unknown || received.unknown;
                 for amount in sent.amounts() {
@@ -383,12 +389,22 @@ impl Gate<'_> {
                         .get(&amount.unit)
                         .cloned()
                         .unwrap_or_else(Exact::zero);
+                    left_for.add(Some(&amount));
                     let value = amount.value.min(got);
-                    taken.add(Some(&Amount {
+                    arrived.add(Some(&Amount {
                         value,
                         unit: amount.unit,
                     }));
                 }
+            }
+            for amount in arrived.amounts() {
+                let back = came_back.sums.get(&amount.unit).cloned().unwrap_or_default();
+                let most = left_for.sums.get(&amount.unit).map(|sent| sent.beyond(&back));
+                let value = most.map_or_else(|| amount.value.clone(), |most| amount.value.clone().min(most));
+                taken.add(Some(&Amount {
+                    value,
+                    unit: amount.unit,
+                }));
             }
             let named = taken_members.iter().all(|taken| {
                 left_members

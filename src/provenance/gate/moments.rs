@@ -188,6 +188,20 @@ impl Gate<'_> {
                         && self.compare(*sent, fact).is_lt()
                 })
         };
+        // What was used cannot be sorted any more, unless it came out again: who books both used it afterwards.
+        let here = || moments.iter().skip(from);
+        let is_out = |moment: &&Moment| matches!(moment.role, Role::Removed | Role::Dismantled);
+        let outs = here().filter(is_out).count();
+        let used: Vec<u32> = here()
+            .filter(|moment| moment.role.uses() && moment.via.is_none())
+            .map(|moment| moment.touch.fact)
+            .filter(|fact| Some(*fact) != next && *fact != entry)
+            .skip(outs)
+            .collect();
+        let used_after = |fact: u32, sorted: u32| {
+            let sorts = self.fact(sorted).reading.legs.iter().any(|leg| leg.role.uses());
+            sorts && used.contains(&fact) && self.actor(fact) == self.actor(sorted)
+        };
         let mut at = 0;
         moments.retain_mut(|moment| {
             at += 1;
@@ -201,7 +215,8 @@ impl Gate<'_> {
                     || (fact == entry && moment.role.uses())
                     || received_before(moment, entry));
             let late = next.is_some_and(|next| {
-                let after = self.compare(fact, next).is_gt() && !received_before(moment, next);
+                let after = self.compare(fact, next).is_gt() && !received_before(moment, next)
+                    || used_after(fact, next);
                 after || (fact == next && !moment.role.uses())
             });
             moment.member = Some(piece);
@@ -263,7 +278,7 @@ impl Gate<'_> {
             }
             let exits = [
                 self.exit_in(around.pass, around.key, outer, touch.fact),
-                self.received_without(around.pass, outer, touch.fact, &receipts),
+                self.received_without(around.pass, (around.key, outer), touch.fact, &receipts),
             ];
             let exit = exits.into_iter().flatten().min_by(|a, b| self.compare(*a, *b));
             if let Some(exit) = exit
@@ -293,7 +308,7 @@ impl Gate<'_> {
     fn received_without(
         &self,
         pass: Pass,
-        outer: LotKey,
+        (inner, outer): (LotKey, LotKey),
         entered: u32,
         receipts: &HashMap<Symbol, Vec<u32>, BySymbol>,
     ) -> Option<u32> {
@@ -332,9 +347,38 @@ impl Gate<'_> {
                 });
                 time >= sent.saturating_sub(CLOCK_SLACK) && !with_container && !of_another
             })
-            .map(|(.., fact)| fact)
-            .filter(|fact| pass != Pass::Counting || self.counts(*fact))
-            .min_by(|a, b| self.compare(*a, *b))
+            .filter(|(.., fact)| pass != Pass::Counting || self.counts(*fact))
+            .min_by(|a, b| self.compare(a.3, b.3))
+            .map(|(_, sent, _, receipt)| {
+                let again = self.packed_again(outer, inner, (entered, sent), receipt);
+                again.unwrap_or(receipt)
+            })
+    }
+
+    /// Where the receiver put it into the same container before he booked the receipt, it had come out by then.
+    fn packed_again(
+        &self,
+        outer: LotKey,
+        inner: LotKey,
+        (entered, sent): (u32, i64),
+        receipt: u32,
+    ) -> Option<u32> {
+        let receiver = self.actor(receipt);
+        let mut packed = Vec::new();
+        self.tracks.visit(outer.into(), &mut |_, touch| {
+            let legs = &self.fact(touch.fact).reading.legs;
+            let packs = self.leg(touch).role == Role::Container
+                && legs
+                    .iter()
+                    .any(|leg| leg.role == Role::Packed && leg.span.contains(inner));
+            let between = self.compare(touch.fact, entered).is_gt()
+                && self.fact(touch.fact).event_time >= sent
+                && self.compare(touch.fact, receipt).is_lt();
+            if packs && between && self.actor(touch.fact) == receiver {
+                packed.push(touch.fact);
+            }
+        });
+        packed.into_iter().min_by(|a, b| self.compare(*a, *b))
     }
 
     /// From when to when the lot was in `outer`, within the time that it was in what is inside that.

@@ -11,6 +11,7 @@ use super::{
             symbol::{BySymbol, Symbol},
             uses::DELIVERY_REFUSED,
         },
+        gate::moments::CLOCK_SLACK,
     },
     Entry, InTransit, LateWithdrawal, OverCarried, OverReceipt, Range,
     clerk::{Clerk, Shipment, Taking},
@@ -60,7 +61,11 @@ impl Clerk<'_> {
                 &|_| true,
             ];
             for fits in fits {
-                let to_him = |one: &&mut Shipment| one.to.is_none_or(|to| to == taking.by) && fits(one);
+                // A receipt is booked late, but not before the goods left.
+                let booked = self.gate.fact(taking.fact).event_time.saturating_add(CLOCK_SLACK);
+                let to_him = |one: &&mut Shipment| {
+                    one.to.is_none_or(|to| to == taking.by) && one.time <= booked && fits(one)
+                };
                 for shipment in self.shipments.iter_mut().filter(to_him) {
                     let Some(sent) = &shipment.amount else { continue };
                     let part = sent.beyond(&shipment.arrived).min(left.clone());
@@ -161,19 +166,21 @@ impl Clerk<'_> {
     /// did not arrive.
     fn keep_what_arrived(&mut self, arrived: &HashMap<Symbol, Range, BySymbol>) {
         for receiver in self.gate.symbols.by_name(arrived.keys().copied()) {
-            let (mut sent, mut back) = (Some(Exact::zero()), Exact::zero());
+            let (mut sent, mut back, mut came) = (Some(Exact::zero()), Exact::zero(), Exact::zero());
             for shipment in self.shipments.iter().filter(|one| one.to == Some(receiver)) {
                 match (&mut sent, &shipment.amount) {
                     (Some(sum), Some(amount)) => *sum += amount,
                     (sum, _) => *sum = None,
                 }
                 back += shipment.back.as_ref().unwrap_or(&Exact::zero());
+                came += &shipment.arrived;
             }
             let Some(sent) = sent else { continue };
             let mut gone = back;
-            gone += arrived
+            // What came home to the receiver himself was not of these.
+            gone += &arrived
                 .get(&receiver)
-                .map_or(&Exact::zero(), |range| &range.at_least);
+                .map_or_else(Exact::zero, |range| range.at_least.clone().min(came));
             let beyond = gone.beyond(&sent);
             if beyond.is_zero() || self.measure.is_within_tolerance(&beyond, &sent) {
                 continue;
