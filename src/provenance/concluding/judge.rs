@@ -437,7 +437,10 @@ impl Report<'_> {
             .iter()
             .map(|making| making.touch.fact)
             .min_by(|a, b| gate.compare(*a, *b));
-        let Some(first) = first else { return };
+        // What was only put back had come from somewhere.
+        let Some(first) = first.filter(|_| !self.books.made.is_unknown(self.history)) else {
+            return;
+        };
         let made = gate.fact(first).event_time;
         let makers: Vec<Symbol> = self
             .history

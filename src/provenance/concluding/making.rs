@@ -82,9 +82,9 @@ fn one_thing(gate: Gate<'_>, history: &History) -> Vec<MadeEntry> {
             continue;
         }
         let time = gate.fact(fact).event_time;
-        let gone = gone_by(gate, &history.moments, time);
         let reworked = reworks(gate, fact, history.key);
-        if !reworked && gone < entries.len() {
+        let fresh = entries.iter().filter(|entry| !entry.comes_back).count();
+        if !reworked && gone_by(gate, &history.moments, history.key, time) < fresh {
             continue;
         }
         entries.push(MadeEntry {
@@ -106,8 +106,14 @@ fn reworks(gate: Gate<'_>, fact: u32, thing: LotKey) -> bool {
     legs.any(|leg| leg.role.uses() && leg.span.contains(thing))
 }
 
-/// How often a thing had surely been used and not taken out again by a time, whatever clocks differ by.
-fn gone_by<'m>(gate: Gate<'_>, moments: impl IntoIterator<Item = &'m Moment>, time: i64) -> usize {
+/// How often a thing had surely been used and not taken out again by a time, whatever clocks differ by. What reworks
+/// it gives it back.
+fn gone_by<'m>(
+    gate: Gate<'_>,
+    moments: impl IntoIterator<Item = &'m Moment>,
+    thing: LotKey,
+    time: i64,
+) -> usize {
     let (surely, perhaps) = (time.saturating_sub(CLOCK_SLACK), time.saturating_add(CLOCK_SLACK));
     let (mut gone, mut back) = (0_usize, 0_usize);
     for moment in moments {
@@ -119,7 +125,7 @@ fn gone_by<'m>(gate: Gate<'_>, moments: impl IntoIterator<Item = &'m Moment>, ti
         };
         let is_gone = moment.via.is_none() && (moment.role.uses() || moment.role == Role::Consumed);
         back += usize::from(is_back && at <= perhaps);
-        gone += usize::from(is_gone && at <= surely);
+        gone += usize::from(is_gone && at <= surely && !reworks(gate, moment.touch.fact, thing));
     }
     gone.saturating_sub(back)
 }
@@ -213,16 +219,15 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
     }
     let mut fresh: HashMap<Symbol, (u64, u32), BySymbol> = HashMap::default();
     for (member, moments) in pieces.values() {
-        let mut here = 0_usize;
+        let (mut here, thing) = (0_usize, member.key());
         for moment in moments {
             if moment.via.is_some() || !moment.role.makes() {
                 continue;
             }
             let fact = moment.touch.fact;
-            if reworks(gate, fact, member.key()) {
-                here += 1;
+            if reworks(gate, fact, thing) {
                 push_members(gate, measure, entries, moment, member.count());
-            } else if gone_by(gate, moments.iter().copied(), gate.fact(fact).event_time) >= here {
+            } else if gone_by(gate, moments.iter().copied(), thing, gate.fact(fact).event_time) >= here {
                 here += 1;
                 let row = fresh.entry(gate.actor(fact)).or_insert((0, fact));
                 row.0 += member.count();

@@ -278,7 +278,7 @@ impl Gate<'_> {
             }
             let exits = [
                 self.exit_in(around.pass, around.key, outer, touch.fact),
-                self.received_without(around.pass, (around.key, outer), touch.fact, &receipts),
+                self.received_without(around.pass, outer, touch.fact, &receipts),
             ];
             let exit = exits.into_iter().flatten().min_by(|a, b| self.compare(*a, *b));
             if let Some(exit) = exit
@@ -308,7 +308,7 @@ impl Gate<'_> {
     fn received_without(
         &self,
         pass: Pass,
-        (inner, outer): (LotKey, LotKey),
+        outer: LotKey,
         entered: u32,
         receipts: &HashMap<Symbol, Vec<u32>, BySymbol>,
     ) -> Option<u32> {
@@ -350,27 +350,17 @@ impl Gate<'_> {
             .filter(|(.., fact)| pass != Pass::Counting || self.counts(*fact))
             .min_by(|a, b| self.compare(a.3, b.3))
             .map(|(_, sent, _, receipt)| {
-                let again = self.packed_again(outer, inner, (entered, sent), receipt);
+                let again = self.packed_again(outer, (entered, sent), receipt);
                 again.unwrap_or(receipt)
             })
     }
 
-    /// Where the receiver put it into the same container before he booked the receipt, it had come out by then.
-    fn packed_again(
-        &self,
-        outer: LotKey,
-        inner: LotKey,
-        (entered, sent): (u32, i64),
-        receipt: u32,
-    ) -> Option<u32> {
+    /// Where the receiver packed the same container before he booked the receipt, it had come out by then.
+    fn packed_again(&self, outer: LotKey, (entered, sent): (u32, i64), receipt: u32) -> Option<u32> {
         let receiver = self.actor(receipt);
         let mut packed = Vec::new();
         self.tracks.visit(outer.into(), &mut |_, touch| {
-            let legs = &self.fact(touch.fact).reading.legs;
-            let packs = self.leg(touch).role == Role::Container
-                && legs
-                    .iter()
-                    .any(|leg| leg.role == Role::Packed && leg.span.contains(inner));
+            let packs = self.leg(touch).role == Role::Container;
             let between = self.compare(touch.fact, entered).is_gt()
                 && self.fact(touch.fact).event_time >= sent
                 && self.compare(touch.fact, receipt).is_lt();

@@ -104,10 +104,13 @@ impl Clerk<'_> {
                 by_carrier || shipment.to.is_none() || shipment.from == one.by || shipment.to == Some(one.by)
             };
             let fits: [&dyn Fn(&Shipment) -> bool; 2] = [&is_his, &may_be_his];
+            // Nobody sends back, or calls off, what leaves later.
+            let booked = self.gate.fact(one.fact).event_time.saturating_add(CLOCK_SLACK);
             let mut left = one.amount.clone();
             for (fits, not_received) in fits.into_iter().flat_map(|fits| [(fits, true), (fits, false)]) {
                 for shipment in &mut self.shipments {
                     let concerns = fits(shipment)
+                        && shipment.time <= booked
                         && (!any_numbered || numbered(shipment))
                         && (!any_same || same(shipment));
                     if !concerns || left.as_ref().is_some_and(Exact::is_zero) {
