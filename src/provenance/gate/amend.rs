@@ -25,7 +25,7 @@ use super::{
         },
     },
     Gate,
-    moments::{Moment, Pass},
+    moments::{CLOCK_SLACK, Moment, Pass},
 };
 
 /// Deepest chain of corrections of corrections that is followed.
@@ -251,7 +251,15 @@ impl Gate<'_> {
     /// What other parties with standing did with what a fact made or moved: the facts, in order.
     fn relied_on(&self, target: u32) -> Vec<u32> {
         let signer = self.actor(target);
+        let own = self.subjects(target);
         let subjects = self.subjects_and_offspring(target);
+        // Into a lot of the signer's that was there before, some of it went later: what others took before that
+        // was not of it.
+        let made_of_it = self.fact(target).event_time.saturating_sub(CLOCK_SLACK);
+        let was_there = |root: LotKey, moment: &Moment| {
+            let time = self.fact(moment.touch.fact).event_time;
+            time < made_of_it && !own.iter().any(|span| span.contains(root)) && self.is_made_by(root, time)
+        };
         // Names of members alone: who took some of their lot by quantity did not take these.
         let concerns = |root: LotKey, moment: &Moment| match moment.member {
             Some(member) => subjects.iter().any(|span| span.overlap(member).is_some()),
@@ -266,7 +274,7 @@ impl Gate<'_> {
                     moment.role,
                     Role::Taken | Role::Sent | Role::Handed | Role::Consumed
                 ) || moment.role.uses();
-                takes && concerns(*root, moment)
+                takes && concerns(*root, moment) && !was_there(*root, moment)
             })
             .map(|(_, moment)| moment)
             .map(|moment| moment.touch.fact)
@@ -276,6 +284,14 @@ impl Gate<'_> {
         relied.sort_by(|a, b| self.compare(*a, *b));
         relied.dedup();
         relied
+    }
+
+    /// Whether somebody says that he had made some of a lot by a time.
+    fn is_made_by(&self, lot: LotKey, time: i64) -> bool {
+        let touches = self.tracks.of(lot);
+        touches
+            .iter()
+            .any(|touch| self.leg(*touch).role.makes() && self.fact(touch.fact).event_time <= time)
     }
 
     /// The signer's statements of letting go of what `target` is about.
@@ -332,6 +348,7 @@ impl Gate<'_> {
         }
         let signer = self.actor(target);
         let offspring = self.subjects_and_offspring(target);
+        let is_said_twice = self.is_said_twice(target);
         for (_, moments) in self.said_about(&self.subjects(target)) {
             let (mut left, mut taken) = (Tally::default(), Tally::default());
             // Of shipments what their receivers took; what nobody received nobody relies on.
@@ -346,7 +363,10 @@ impl Gate<'_> {
                 let stays = fact != target
                     && (correctives.contains(&fact) || self.links.amendments_of(fact).is_empty());
                 if role_remains(moment.role) && own && stays && moment.via.is_none() {
-                    if made && !self.is_made_alike(fact, target) && !self.is_put_back(fact, &offspring) {
+                    let same = is_said_twice
+                        || self.is_made_alike(fact, target)
+                        || self.is_put_back(fact, &offspring);
+                    if made && !same {
                         return false;
                     }
                     left_members.extend(moment.member);
@@ -422,6 +442,33 @@ impl Gate<'_> {
             }
         }
         true
+    }
+
+    /// Whether the signer says the same again in an event that nobody amends: then one of both adds nothing.
+    fn is_said_twice(&self, target: u32) -> bool {
+        let said = self.fact(target);
+        let amounts = |fact: u32| -> Vec<(Role, Span, Option<Amount>)> {
+            let legs = self.fact(fact).reading.legs.iter();
+            legs.map(|leg| (leg.role, leg.span, self.amount(leg, leg.span)))
+                .collect()
+        };
+        let is_copy = |fact: u32| {
+            let other = self.fact(fact);
+            fact != target
+                && (other.kind, other.event_time) == (said.kind, said.event_time)
+                && self.actor(fact) == self.actor(target)
+                && other.issuer == said.issuer
+                && self.links.amendments_of(fact).is_empty()
+                && self.is_made_alike(fact, target)
+                && amounts(fact) == amounts(target)
+        };
+        let Some(span) = said.reading.legs.first().map(|leg| leg.span) else {
+            return false;
+        };
+        let mut found = false;
+        self.tracks
+            .visit(span, &mut |_, touch| found |= is_copy(touch.fact));
+        found
     }
 
     /// Whether all that went into a making was made of what it made, by the same signer: then it is no new making.

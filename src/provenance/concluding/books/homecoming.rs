@@ -179,11 +179,12 @@ impl Clerk<'_> {
     /// Whether a receipt says that the receiver's own shipment came home.
     fn comes_home(&self, taking: &Taking) -> bool {
         let booked = self.gate.fact(taking.fact).event_time.saturating_add(CLOCK_SLACK);
-        // Who brings it may have shipped some himself.
-        let is_delivery = self
-            .shipments
-            .iter()
-            .any(|shipment| Some(shipment.from) == taking.from && shipment.to == Some(taking.by));
+        // Who brings it may have shipped some himself, or carried it.
+        let shipments = self.shipments.iter().map(|one| (one.from, one.to));
+        let relays = self.relays.iter().map(|one| (one.carrier, one.to));
+        let is_delivery = shipments
+            .chain(relays)
+            .any(|(from, to)| Some(from) == taking.from && to == Some(taking.by));
         self.shipments.iter().any(|shipment| {
             let same_number = taking.reference.is_some() && shipment.reference == taking.reference;
             let brought_back = shipment.back.is_some() && taking.from.is_some() && taking.from == shipment.to;
