@@ -251,15 +251,8 @@ impl Gate<'_> {
     /// What other parties with standing did with what a fact made or moved: the facts, in order.
     fn relied_on(&self, target: u32) -> Vec<u32> {
         let signer = self.actor(target);
-        let own = self.subjects(target);
         let subjects = self.subjects_and_offspring(target);
-        // Into a lot of the signer's that was there before, some of it went later: what others took before that
-        // was not of it.
-        let made_of_it = self.fact(target).event_time.saturating_sub(CLOCK_SLACK);
-        let was_there = |root: LotKey, moment: &Moment| {
-            let time = self.fact(moment.touch.fact).event_time;
-            time < made_of_it && !own.iter().any(|span| span.contains(root)) && self.is_made_by(root, time)
-        };
+        let before = self.before_it_was_made(target);
         // Names of members alone: who took some of their lot by quantity did not take these.
         let concerns = |root: LotKey, moment: &Moment| match moment.member {
             Some(member) => subjects.iter().any(|span| span.overlap(member).is_some()),
@@ -274,7 +267,7 @@ impl Gate<'_> {
                     moment.role,
                     Role::Taken | Role::Sent | Role::Handed | Role::Consumed
                 ) || moment.role.uses();
-                takes && concerns(*root, moment) && !was_there(*root, moment)
+                takes && concerns(*root, moment) && !before(*root, moment)
             })
             .map(|(_, moment)| moment)
             .map(|moment| moment.touch.fact)
@@ -284,6 +277,17 @@ impl Gate<'_> {
         relied.sort_by(|a, b| self.compare(*a, *b));
         relied.dedup();
         relied
+    }
+
+    /// Tells of a moment in the life of a lot whether it was before some of what `target` made went into it. Into a
+    /// lot that was there before, some may go later: what left it by then was not of that.
+    fn before_it_was_made(&self, target: u32) -> impl Fn(LotKey, &Moment) -> bool {
+        let own = self.subjects(target);
+        let made = self.fact(target).event_time.saturating_sub(CLOCK_SLACK);
+        move |root, moment| {
+            let time = self.fact(moment.touch.fact).event_time;
+            time < made && !own.iter().any(|span| span.contains(root)) && self.is_made_by(root, time)
+        }
     }
 
     /// Whether somebody says that he had made some of a lot by a time.
@@ -297,11 +301,13 @@ impl Gate<'_> {
     /// The signer's statements of letting go of what `target` is about.
     fn lettings_go(&self, target: u32) -> Vec<u32> {
         let signer = self.actor(target);
+        let before = self.before_it_was_made(target);
         self.said_about(&self.subjects_and_offspring(target))
             .iter()
-            .flat_map(|(_, moments)| moments)
-            .filter(|moment| matches!(moment.role, Role::Sent | Role::Handed))
-            .map(|moment| moment.touch.fact)
+            .flat_map(|(root, moments)| moments.iter().map(|moment| (*root, moment)))
+            .filter(|(_, moment)| matches!(moment.role, Role::Sent | Role::Handed))
+            .filter(|(root, moment)| !before(*root, moment))
+            .map(|(_, moment)| moment.touch.fact)
             .filter(|fact| self.actor(*fact) == signer)
             .collect()
     }
