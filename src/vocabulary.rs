@@ -1,15 +1,20 @@
-//! The words for what lots are and what steps do, as data.
+//! The words for what lots are, what steps do, which lists there are and what an asker says, as data.
 //!
-//! The words themselves stand in `policies/vocabulary/lots-and-steps.toml`, which is compiled in. A word that is
-//! not there is unknown: nothing is concluded from it.
+//! The words themselves stand in `policies/vocabulary/words.toml`, which is compiled in. A kind or step that is not
+//! there is unknown: nothing is concluded from it. A field of a context, or a value of it, that is not there is
+//! refused.
 //!
 //! What a step *is* follows from what went in and what came out, not from its word: see [`Vocabulary::keeps`].
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{collections::BTreeMap, fmt, sync::LazyLock};
 
 use serde::Deserialize;
+use serde_json::Value as Json;
+use time::{Date, macros::format_description};
 
-const TEXT: &str = include_str!("../policies/vocabulary/lots-and-steps.toml");
+use crate::identifier;
+
+const TEXT: &str = include_str!("../policies/vocabulary/words.toml");
 const SCHEMA: &str = "provenance-vocabulary/1";
 
 /// Where a kind of lot stands between the mine and the system.
@@ -78,6 +83,94 @@ pub struct Vocabulary {
     version: String,
     kind: BTreeMap<String, Kind>,
     step: BTreeMap<String, Step>,
+    list: BTreeMap<String, String>,
+    context: BTreeMap<String, ContextField>,
+}
+
+/// What a field of an asker's context holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Takes {
+    /// One of the words that the vocabulary lists, in any of their spellings.
+    Word,
+    /// A date, `YYYY-MM-DD`.
+    Date,
+    /// The identifier of a party.
+    Party,
+    /// `true` or `false`.
+    YesOrNo,
+}
+
+impl fmt::Display for Takes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Word => "one of its words",
+            Self::Date => "a date, as 2027-11-01",
+            Self::Party => "the identifier of a party",
+            Self::YesOrNo => "true or false",
+        })
+    }
+}
+
+/// A field of an asker's context.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContextField {
+    /// For a person.
+    pub title: String,
+    /// What it holds.
+    pub takes: Takes,
+    #[serde(default)]
+    values: BTreeMap<String, ContextValue>,
+}
+
+/// A value of a field, and how else it may be written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContextValue {
+    title: String,
+    #[serde(default)]
+    spellings: Vec<String>,
+}
+
+/// Longest text accepted as a value of a context, in bytes.
+const VALUE_LEN_MAX: usize = 512;
+
+impl ContextField {
+    /// The words that it takes, and what each means; none if it takes something else.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.values
+            .iter()
+            .map(|(word, value)| (word.as_str(), value.title.as_str()))
+    }
+
+    /// What the value of a field means, in the one spelling that rules compare; nothing if it cannot stand there.
+    /// Words are the same without the case of their ASCII letters, and in every spelling that is listed.
+    pub fn read(&self, value: &Json) -> Option<Json> {
+        let text = || value.as_str().filter(|text| text.len() <= VALUE_LEN_MAX);
+        match self.takes {
+            Takes::Word => {
+                let said = text()?;
+                let same = |word: &str| word.eq_ignore_ascii_case(said);
+                let mut meant = self.values.iter().filter(|(word, value)| {
+                    same(word) || value.spellings.iter().any(|spelling| same(spelling))
+                });
+                meant.next().map(|(word, _)| Json::from(word.as_str()))
+            }
+            Takes::Date => {
+                let date = Date::parse(text()?, format_description!("[year]-[month]-[day]")).ok()?;
+                // Years of one to four digits only, as they are written.
+                (date.to_string() == text()?).then(|| value.clone())
+            }
+            Takes::Party => {
+                let party = text().filter(|text| !text.trim().is_empty())?;
+                Some(Json::from(
+                    identifier::normalise(party).unwrap_or_else(|_| party.to_owned()),
+                ))
+            }
+            Takes::YesOrNo => value.is_boolean().then(|| value.clone()),
+        }
+    }
 }
 
 /// The vocabulary of this version of the rules.
@@ -129,6 +222,21 @@ impl Vocabulary {
             .map(|(word, kind)| (word.as_str(), kind.title.as_str()))
     }
 
+    /// Entity lists with their titles, in order of their ids.
+    pub fn lists(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.list.iter().map(|(id, title)| (id.as_str(), title.as_str()))
+    }
+
+    /// Fields that an asker's context may have, by path.
+    pub fn context_fields(&self) -> impl Iterator<Item = (&str, &ContextField)> {
+        self.context.iter().map(|(path, field)| (path.as_str(), field))
+    }
+
+    /// A field of an asker's context by its path, for example `buyer.agency`.
+    pub fn context_field(&self, path: &str) -> Option<&ContextField> {
+        self.context.get(path)
+    }
+
     /// Whether the makers of what went into a step are makers of what came out: where that is not of a higher
     /// stage, nothing was made of it. Nothing if a kind is not known and it depends on it.
     pub fn keeps(&self, input: Option<&str>, output: Option<&str>) -> Option<bool> {
@@ -159,6 +267,46 @@ mod tests {
         for (word, step) in &vocabulary.step {
             assert!(!(step.handles && step.passes), "{word}");
         }
+    }
+
+    #[test]
+    fn no_spelling_of_a_context_value_means_two_and_each_path_has_one_end() {
+        for (path, field) in vocabulary().context_fields() {
+            assert_eq!(field.takes == Takes::Word, !field.values.is_empty(), "{path}");
+            let mut seen = std::collections::BTreeSet::new();
+            for (word, value) in &field.values {
+                assert!(!value.title.is_empty(), "{path} {word}");
+                for spelling in value.spellings.iter().chain([word]) {
+                    assert!(seen.insert(spelling.to_ascii_lowercase()), "{path} {spelling}");
+                    assert_eq!(
+                        field.read(&Json::from(spelling.as_str())),
+                        Some(Json::from(word.as_str()))
+                    );
+                }
+            }
+            let within = format!("{path}.");
+            assert!(
+                vocabulary()
+                    .context_fields()
+                    .all(|(other, _)| !other.starts_with(&within))
+            );
+        }
+    }
+
+    #[test]
+    fn an_agency_is_read_in_its_spellings_and_in_no_other() {
+        let agency = vocabulary().context_field("buyer.agency").unwrap();
+        for spelling in ["US-DOD", "us-dod", "DoD", "Department of Defense", "US Army"] {
+            assert_eq!(
+                agency.read(&Json::from(spelling)),
+                Some(Json::from("US-DOD")),
+                "{spelling}"
+            );
+        }
+        for other in ["US DOD ", "Defence", "", "US-XYZ"] {
+            assert_eq!(agency.read(&Json::from(other)), None, "{other}");
+        }
+        assert_eq!(agency.read(&Json::Bool(true)), None);
     }
 
     #[test]

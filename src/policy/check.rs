@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    keys::first_repeated,
-    load_error::LoadError,
+    keys::repeated,
+    load_error::{FaultKind, Faults},
     operands::is_share_measure,
     pack::{
         About, Choice, ClassTest, ContextTest, Effective, ExprTest, Pack, RuleTest, ShareTest, Threshold,
@@ -13,26 +13,24 @@ use super::{
     },
 };
 
-type Checked = Result<(), LoadError>;
-
-/// Runs every check; the first fault is reported.
-pub(super) fn references(file: &str, pack: &Pack) -> Checked {
-    let check = Check { file, pack };
-    check.params()?;
-    check.classes()?;
-    check.exprs()?;
-    check.rules()?;
-    check.cycles()?;
-    check.nodes()
+/// Runs every check.
+pub(super) fn references(faults: &Faults, pack: &Pack) {
+    let check = Check { faults, pack };
+    check.params();
+    check.classes();
+    check.exprs();
+    check.rules();
+    check.cycles();
+    check.nodes();
 }
 
 struct Check<'a> {
-    file: &'a str,
+    faults: &'a Faults,
     pack: &'a Pack,
 }
 
 impl Check<'_> {
-    fn defined(&self, key: &str, kind: &str, name: &str) -> Checked {
+    fn defined(&self, key: &str, kind: &str, name: &str) {
         let pack = self.pack;
         let found = match kind {
             "set" => pack.sets.contains_key(name),
@@ -44,189 +42,180 @@ impl Check<'_> {
             "expr" => pack.exprs.contains_key(name),
             _ => pack.waivers.contains_key(name),
         };
-        if found {
-            return Ok(());
+        // A name that could not be read is a fault already.
+        if !found && !name.is_empty() {
+            self.faults.add(FaultKind::Unresolved {
+                key: key.to_owned(),
+                name: format!("{kind}.{name}"),
+            });
         }
-        Err(LoadError::Unresolved {
-            file: self.file.to_owned(),
-            key: key.to_owned(),
-            name: format!("{kind}.{name}"),
-        })
     }
 
-    fn wrong(&self, key: &str, expected: impl Into<String>) -> LoadError {
-        LoadError::WrongValue {
-            file: self.file.to_owned(),
+    fn wrong(&self, key: &str, expected: impl Into<String>) {
+        self.faults.add(FaultKind::WrongValue {
             key: key.to_owned(),
             expected: expected.into(),
-        }
+        });
     }
 
     /// A param exists and may take the value.
-    fn param_value(&self, key: &str, param: &str, value: &str) -> Checked {
-        self.defined(key, "param", param)?;
+    fn param_value(&self, key: &str, param: &str, value: &str) {
+        self.defined(key, "param", param);
         match self.pack.params.get(param) {
             Some(declared) if !declared.allowed.iter().any(|allowed| allowed == value) => {
-                Err(self.wrong(key, format!("one of {}", declared.allowed.join(", "))))
+                self.wrong(key, format!("one of {}", declared.allowed.join(", ")));
             }
-            _ => Ok(()),
+            _ => {}
         }
     }
 
-    fn params(&self) -> Checked {
+    fn params(&self) {
         if let Trigger::ByParam { param, paths } = &self.pack.trigger {
             for value in paths.keys() {
-                self.param_value("clock.trigger", param, value)?;
+                self.param_value("clock.trigger", param, value);
             }
             let declared = &self.pack.params.get(param).map(|param| param.allowed.as_slice());
             for value in declared.unwrap_or_default() {
                 if !paths.contains_key(value) {
-                    return Err(self.wrong("clock.trigger", format!("given for {value} too")));
+                    self.wrong("clock.trigger", format!("given for {value} too"));
                 }
             }
         }
-        Ok(())
     }
 
-    fn classes(&self) -> Checked {
+    fn classes(&self) {
         for (name, class) in &self.pack.classes {
             let key = format!("class.{name}");
             if let Some((param, value)) = &class.when_param {
-                self.param_value(&key, param, value)?;
+                self.param_value(&key, param, value);
             }
             match &class.test {
                 ClassTest::Any(names) | ClassTest::All(names) => {
-                    names
-                        .iter()
-                        .try_for_each(|name| self.defined(&key, "class", name))?;
+                    for name in names {
+                        self.defined(&key, "class", name);
+                    }
                 }
-                ClassTest::Not(name) => self.defined(&key, "class", name)?,
-                ClassTest::Listed { list, .. } => self.defined(&key, "list", list)?,
+                ClassTest::Not(name) => self.defined(&key, "class", name),
+                ClassTest::Listed { list, .. } => self.defined(&key, "list", list),
                 ClassTest::OrganizedIn { set }
                 | ClassTest::PrincipalPlaceIn { set }
-                | ClassTest::CitizenOf { set, .. } => self.defined(&key, "set", set)?,
-                ClassTest::Owned(owned) => self.defined(&key, "class", &owned.by)?,
-                ClassTest::Licensed(licensed) => self.defined(&key, "class", &licensed.from)?,
-                ClassTest::Place(place) => self.defined(&key, "set", &place.set)?,
+                | ClassTest::CitizenOf { set, .. } => self.defined(&key, "set", set),
+                ClassTest::Owned(owned) => self.defined(&key, "class", &owned.by),
+                ClassTest::Licensed(licensed) => self.defined(&key, "class", &licensed.from),
+                ClassTest::Place(place) => self.defined(&key, "set", &place.set),
                 ClassTest::Evidence(evidence) => {
                     if evidence.about != About::Party {
-                        return Err(self.wrong(&format!("{key}.evidence.about"), "party, in a class"));
+                        self.wrong(&format!("{key}.evidence.about"), "party, in a class");
                     }
                 }
             }
         }
-        Ok(())
     }
 
-    fn exprs(&self) -> Checked {
+    fn exprs(&self) {
         for (name, select) in &self.pack.selects {
             if let Some(expr) = &select.exclude_if {
-                self.defined(&format!("select.{name}"), "expr", expr)?;
+                self.defined(&format!("select.{name}"), "expr", expr);
             }
         }
         for (name, expr) in &self.pack.exprs {
             let key = format!("expr.{name}");
             if let Some((param, value)) = &expr.when_param {
-                self.param_value(&key, param, value)?;
+                self.param_value(&key, param, value);
             }
             match &expr.test {
                 ExprTest::Any(names) | ExprTest::All(names) => {
-                    names
-                        .iter()
-                        .try_for_each(|name| self.defined(&key, "expr", name))?;
+                    for name in names {
+                        self.defined(&key, "expr", name);
+                    }
                 }
-                ExprTest::Not(name) => self.defined(&key, "expr", name)?,
+                ExprTest::Not(name) => self.defined(&key, "expr", name),
                 ExprTest::Exists {
                     select, condition, ..
                 }
                 | ExprTest::Every {
                     select, condition, ..
                 } => {
-                    self.defined(&key, "select", select)?;
-                    self.defined(&key, "expr", condition)?;
+                    self.defined(&key, "select", select);
+                    self.defined(&key, "expr", condition);
                 }
-                ExprTest::Share(share) => self.share(&key, share)?,
-                ExprTest::Place(place) => self.defined(&key, "set", &place.set)?,
+                ExprTest::Share(share) => self.share(&key, share),
+                ExprTest::Place(place) => self.defined(&key, "set", &place.set),
                 ExprTest::Party { class, .. } | ExprTest::ContextParty { class, .. } => {
-                    self.defined(&key, "class", class)?;
+                    self.defined(&key, "class", class);
                 }
-                ExprTest::Licensed(licensed) => self.defined(&key, "class", &licensed.from)?,
+                ExprTest::Licensed(licensed) => self.defined(&key, "class", &licensed.from),
                 ExprTest::Presume { of, when_unknown } => {
-                    self.defined(&key, "expr", of)?;
-                    self.defined(&key, "expr", when_unknown)?;
+                    self.defined(&key, "expr", of);
+                    self.defined(&key, "expr", when_unknown);
                 }
                 ExprTest::Evidence(evidence) => {
                     if evidence.about == About::Party {
-                        return Err(self.wrong(&format!("{key}.evidence.about"), "node or context"));
+                        self.wrong(&format!("{key}.evidence.about"), "node or context");
                     }
                 }
                 ExprTest::Context(ContextTest { .. }) | ExprTest::Attribute { .. } => {}
             }
         }
-        Ok(())
     }
 
-    fn share(&self, key: &str, share: &ShareTest) -> Checked {
-        self.defined(key, "select", &share.select)?;
-        self.defined(key, "expr", &share.condition)?;
+    fn share(&self, key: &str, share: &ShareTest) {
+        self.defined(key, "select", &share.select);
+        self.defined(key, "expr", &share.condition);
         if let Choice::Param(param) = &share.measure {
-            self.defined(key, "param", param)?;
+            self.defined(key, "param", param);
             let allowed = self
                 .pack
                 .params
                 .get(param)
                 .map_or(&[][..], |param| param.allowed.as_slice());
             if let Some(other) = allowed.iter().find(|word| !is_share_measure(word)) {
-                return Err(self.wrong(
+                self.wrong(
                     &format!("param.{param}.allowed"),
                     format!("measures, not {other}"),
-                ));
+                );
             }
         }
         match &share.value {
-            Threshold::Fixed(_) => Ok(()),
+            Threshold::Fixed(_) => {}
             Threshold::Table(table) => {
-                self.defined(key, "table", table)?;
+                self.defined(key, "table", table);
                 let valued = |table: &super::pack::Table| table.rows.iter().all(|row| row.value.is_some());
-                if self.pack.tables.get(table).is_some_and(valued) {
-                    return Ok(());
-                }
-                Err(self.wrong(
-                    &format!("table.{table}"),
-                    "rows with a value each, to be a threshold",
-                ))
-            }
-        }
-    }
-
-    fn rules(&self) -> Checked {
-        if let Some(id) = first_repeated(self.pack.rules.iter().map(|rule| rule.id.as_str())) {
-            return Err(self.wrong("rule.id", format!("given once, {id} is given twice")));
-        }
-        for rule in &self.pack.rules {
-            let key = format!("rule.{}", rule.id);
-            let downgrades = rule.downgrades.iter().map(|downgrade| &downgrade.condition);
-            for expr in rule.exclusions.iter().chain(&rule.exceptions).chain(downgrades) {
-                self.defined(&key, "expr", expr)?;
-            }
-            self.defined(&key, "expr", &rule.applies)?;
-            match &rule.test {
-                RuleTest::FailsIf(expr) | RuleTest::PassesIf(expr) => self.defined(&key, "expr", expr)?,
-            }
-            for waiver in &rule.waivers {
-                self.defined(&key, "waiver", waiver)?;
-            }
-            if let Effective::Table(table) = &rule.effective {
-                self.defined(&key, "table", table)?;
-                let dated = |table: &super::pack::Table| table.rows.iter().all(|row| row.from_date.is_some());
-                if !self.pack.tables.get(table).is_some_and(dated) {
-                    return Err(
-                        self.wrong(&format!("table.{table}"), "rows with a date each, to be in force")
+                if self.pack.tables.get(table).is_some_and(|table| !valued(table)) {
+                    self.wrong(
+                        &format!("table.{table}"),
+                        "rows with a value each, to be a threshold",
                     );
                 }
             }
         }
-        Ok(())
+    }
+
+    fn rules(&self) {
+        for id in repeated(self.pack.rules.iter().map(|rule| rule.id.as_str())) {
+            self.wrong("rule", format!("of different ids, {id} is given twice"));
+        }
+        for (index, rule) in self.pack.rules.iter().enumerate() {
+            let key = format!("rule[{index}]");
+            let downgrades = rule.downgrades.iter().map(|downgrade| &downgrade.condition);
+            for expr in rule.exclusions.iter().chain(&rule.exceptions).chain(downgrades) {
+                self.defined(&key, "expr", expr);
+            }
+            self.defined(&key, "expr", &rule.applies);
+            match &rule.test {
+                RuleTest::FailsIf(expr) | RuleTest::PassesIf(expr) => self.defined(&key, "expr", expr),
+            }
+            for waiver in &rule.waivers {
+                self.defined(&key, "waiver", waiver);
+            }
+            if let Effective::Table(table) = &rule.effective {
+                self.defined(&key, "table", table);
+                let dated = |table: &super::pack::Table| table.rows.iter().all(|row| row.from_date.is_some());
+                if self.pack.tables.get(table).is_some_and(|table| !dated(table)) {
+                    self.wrong(&format!("table.{table}"), "rows with a date each, to be in force");
+                }
+            }
+        }
     }
 
     /// What a definition refers to.
@@ -293,38 +282,34 @@ impl Check<'_> {
         edges
     }
 
-    fn cycles(&self) -> Checked {
+    fn cycles(&self) {
         let classes = self.pack.classes.keys().map(|name| format!("class.{name}"));
         let exprs = self.pack.exprs.keys().map(|name| format!("expr.{name}"));
         let mut done = BTreeSet::new();
         for start in classes.chain(exprs) {
-            self.visit(start, &mut Vec::new(), &mut done)?;
+            self.visit(start, &mut Vec::new(), &mut done);
         }
-        Ok(())
     }
 
-    fn visit(&self, node: String, path: &mut Vec<String>, done: &mut BTreeSet<String>) -> Checked {
+    fn visit(&self, node: String, path: &mut Vec<String>, done: &mut BTreeSet<String>) {
         if let Some(start) = path.iter().position(|earlier| *earlier == node) {
             let names = path.iter().skip(start).cloned().chain([node]).collect();
-            return Err(LoadError::Cycle {
-                file: self.file.to_owned(),
-                names,
-            });
+            self.faults.add(FaultKind::Cycle { names });
+            return;
         }
         if done.contains(&node) {
-            return Ok(());
+            return;
         }
         path.push(node.clone());
         for edge in self.edges(&node) {
-            self.visit(edge, path, done)?;
+            self.visit(edge, path, done);
         }
         path.pop();
         done.insert(node);
-        Ok(())
     }
 
     /// Tests that a rule names directly have no node to be about.
-    fn nodes(&self) -> Checked {
+    fn nodes(&self) {
         for rule in &self.pack.rules {
             let downgrades = rule
                 .downgrades
@@ -336,23 +321,25 @@ impl Check<'_> {
                 .chain(rule.exceptions.iter().map(String::as_str))
                 .chain(downgrades);
             for root in roots {
-                self.without_node(root, &rule.id)?;
+                self.without_node(root, &rule.id);
             }
         }
-        Ok(())
     }
 
-    fn without_node(&self, name: &str, rule: &str) -> Checked {
+    fn without_node(&self, name: &str, rule: &str) {
         let Some(expr) = self.pack.exprs.get(name) else {
-            return Ok(());
+            return;
         };
         let needs_node = match &expr.test {
             ExprTest::Any(names) | ExprTest::All(names) => {
-                return names.iter().try_for_each(|name| self.without_node(name, rule));
+                for name in names {
+                    self.without_node(name, rule);
+                }
+                return;
             }
             ExprTest::Not(name) => return self.without_node(name, rule),
             ExprTest::Presume { of, when_unknown } => {
-                self.without_node(of, rule)?;
+                self.without_node(of, rule);
                 return self.without_node(when_unknown, rule);
             }
             ExprTest::Exists { rooted, .. }
@@ -366,12 +353,10 @@ impl Check<'_> {
             | ExprTest::Attribute { .. } => true,
         };
         if needs_node {
-            return Err(LoadError::NoNode {
-                file: self.file.to_owned(),
+            self.faults.add(FaultKind::NoNode {
                 key: format!("expr.{name}"),
                 used_by: format!("rule.{rule}"),
             });
         }
-        Ok(())
     }
 }

@@ -7,7 +7,10 @@
 //! A field that is absent is not stated; `null` says that there is none (a battery bought loose goes into no
 //! end item). Dates are `YYYY-MM-DD`. A path may end in `.year` to ask for the year of a date.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde_json::{Map, Value};
 use time::{Date, macros::format_description};
@@ -16,9 +19,13 @@ use super::{
     pack::{ContextComparison, Effective, ExprTest, Pack, Trigger},
     view::Evidence,
 };
+use crate::vocabulary::{Takes, vocabulary};
 
 /// Longest context accepted, in bytes.
 pub const CONTEXT_LEN_MAX: usize = 1 << 16;
+
+/// Most characters of an outsider's text that an error repeats.
+const SHOWN_MAX: usize = 60;
 
 /// Why a context was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,18 +39,52 @@ pub enum ContextError {
     /// Not a JSON object.
     #[error("context is not a JSON object: {0}")]
     NotAnObject(String),
-    /// A field that must hold a date holds something else.
-    #[error("context field {path} must be a date, as 2027-11-01")]
-    NotADate {
-        /// The field.
-        path: String,
-    },
+    /// Fields that do not exist, or whose values cannot be.
+    #[error("{}", each(.0))]
+    Refused(Vec<ContextFault>),
 }
 
-/// What the asker says about the procurement.
+fn each(faults: &[ContextFault]) -> String {
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    faults.join("; ")
+}
+
+/// What is wrong with one field of a context.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextFault {
+    /// The field, by path.
+    pub path: String,
+    /// What stands there; nothing if the field itself is not known.
+    pub got: Option<String>,
+    /// What could: fields, or values of the field, or what it takes.
+    pub accepted: Vec<String>,
+}
+
+impl fmt::Display for ContextFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let accepted = self.accepted.join(", ");
+        match &self.got {
+            None => {
+                let path = shortened(&self.path);
+                write!(f, "context has no field {path:?}, accepted are {accepted}")
+            }
+            Some(got) => write!(f, "context field {} is {got}, accepted are {accepted}", self.path),
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= SHOWN_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(SHOWN_MAX).chain(['…']).collect()
+}
+
+/// What the asker says about the procurement: fields of the vocabulary, each value in its one spelling.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Context {
-    fields: Map<String, Value>,
+    /// By path; `Null` says that there is none.
+    fields: BTreeMap<String, Value>,
     evidence: Vec<Evidence>,
 }
 
@@ -62,25 +103,40 @@ impl Context {
     /// From JSON text.
     ///
     /// # Errors
-    /// Too long, or not an object.
+    /// Too long, not an object, or with fields or values that the vocabulary does not have: all of those.
     pub fn from_json(text: &[u8]) -> Result<Self, ContextError> {
         if text.len() > CONTEXT_LEN_MAX {
             return Err(ContextError::TooLong { got: text.len() });
         }
         let fields: Map<String, Value> =
             serde_json::from_slice(text).map_err(|error| ContextError::NotAnObject(error.to_string()))?;
-        Ok(Self {
-            fields,
-            evidence: Vec::new(),
-        })
+        Self::from_fields(&fields)
     }
 
     /// From fields already parsed, for example the parameters of a query.
-    pub fn from_fields(fields: Map<String, Value>) -> Self {
-        Self {
-            fields,
-            evidence: Vec::new(),
+    ///
+    /// # Errors
+    /// Every field or value that the vocabulary does not have.
+    pub fn from_fields(fields: &Map<String, Value>) -> Result<Self, ContextError> {
+        let mut reading = Reading::default();
+        reading.object("", fields);
+        if reading.faults.is_empty() {
+            Ok(Self {
+                fields: reading.fields,
+                evidence: Vec::new(),
+            })
+        } else {
+            Err(ContextError::Refused(reading.faults))
         }
+    }
+
+    /// What it says, in the one form that asks the same again: nested by path, values in their own spelling.
+    pub fn to_fields(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        for (path, value) in &self.fields {
+            nest(&mut fields, path, value);
+        }
+        fields
     }
 
     /// The same with evidence about the procurement itself.
@@ -95,15 +151,7 @@ impl Context {
     }
 
     pub(super) fn field(&self, path: &str) -> Field<'_> {
-        let mut parts = path.split('.');
-        let mut value = parts.next().and_then(|part| self.fields.get(part));
-        for part in parts {
-            value = match value {
-                Some(Value::Object(object)) => object.get(part),
-                _ => return Field::NotStated,
-            };
-        }
-        match value {
+        match self.fields.get(path) {
             None => Field::NotStated,
             Some(Value::Null) => Field::None,
             Some(value) => Field::Value(value),
@@ -111,21 +159,10 @@ impl Context {
     }
 
     /// The date at a path; nothing if it is not stated or stated as none.
-    ///
-    /// # Errors
-    /// There is something else than a date.
-    pub(super) fn date(&self, path: &str) -> Result<Option<Date>, ContextError> {
+    pub(super) fn date(&self, path: &str) -> Option<Date> {
         match self.field(path) {
-            Field::NotStated | Field::None => Ok(None),
-            Field::Value(value) => {
-                value
-                    .as_str()
-                    .and_then(parse_date)
-                    .map(Some)
-                    .ok_or_else(|| ContextError::NotADate {
-                        path: path.to_owned(),
-                    })
-            }
+            Field::NotStated | Field::None => None,
+            Field::Value(value) => value.as_str().and_then(parse_date),
         }
     }
 
@@ -136,15 +173,76 @@ impl Context {
             .filter(|path| self.field(path) == Field::NotStated)
             .collect()
     }
+}
 
-    /// Refuses dates that are none, among the fields that the pack reads as dates.
-    ///
-    /// # Errors
-    /// The first such field.
-    pub fn validate(&self, pack: &Pack) -> Result<(), ContextError> {
-        pack.date_fields()
-            .iter()
-            .try_for_each(|path| self.date(path).map(drop))
+/// Puts a value at a path. No path of the vocabulary goes on below another.
+fn nest(fields: &mut Map<String, Value>, path: &str, value: &Value) {
+    let Some((first, rest)) = path.split_once('.') else {
+        fields.insert(path.to_owned(), value.clone());
+        return;
+    };
+    let within = fields
+        .entry(first.to_owned())
+        .or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(object) = within {
+        nest(object, rest, value);
+    }
+}
+
+/// A context while it is read.
+#[derive(Default)]
+struct Reading {
+    fields: BTreeMap<String, Value>,
+    faults: Vec<ContextFault>,
+}
+
+impl Reading {
+    fn object(&mut self, above: &str, object: &Map<String, Value>) {
+        for (name, value) in object {
+            let path = if above.is_empty() {
+                name.clone()
+            } else {
+                format!("{above}.{name}")
+            };
+            self.member(path, value);
+        }
+    }
+
+    fn member(&mut self, path: String, value: &Value) {
+        let Some(field) = vocabulary().context_field(&path) else {
+            let within = format!("{path}.");
+            let all = || vocabulary().context_fields().map(|(known, _)| known);
+            let below: Vec<&str> = all().filter(|known| known.starts_with(&within)).collect();
+            return match value {
+                Value::Object(object) if !below.is_empty() => self.object(&path, object),
+                _ if below.is_empty() => self.refuse(path, None, all()),
+                _ => self.refuse(path, Some(value), below.into_iter()),
+            };
+        };
+        let read = match value {
+            Value::Null => Some(Value::Null),
+            value => field.read(value),
+        };
+        match read {
+            Some(value) => {
+                self.fields.insert(path, value);
+            }
+            None if field.takes == Takes::Word => {
+                self.refuse(path, Some(value), field.values().map(|(word, _)| word));
+            }
+            None => {
+                let takes = field.takes.to_string();
+                self.refuse(path, Some(value), std::iter::once(takes.as_str()));
+            }
+        }
+    }
+
+    fn refuse<'w>(&mut self, path: String, got: Option<&Value>, accepted: impl Iterator<Item = &'w str>) {
+        self.faults.push(ContextFault {
+            path,
+            got: got.map(|got| shortened(&got.to_string())),
+            accepted: accepted.map(str::to_owned).collect(),
+        });
     }
 }
 
@@ -231,19 +329,18 @@ mod tests {
 
     #[test]
     fn absent_and_none_differ() {
-        let context = Context::from_json(br#"{"end_item_assembler": null, "buyer": {"agency": "US-DOD"}}"#);
+        let context = Context::from_json(br#"{"end_item_assembler": null, "buyer": {"agency": "DoD"}}"#);
         let context = context.unwrap();
         assert_eq!(context.field("end_item_assembler"), Field::None);
         assert_eq!(context.field("obligation_date"), Field::NotStated);
-        assert_eq!(
-            context.field("buyer.agency"),
-            Field::Value(&Value::from("US-DOD"))
-        );
-        assert_eq!(context.field("buyer.agency.name"), Field::NotStated);
+        let canonical = Value::from("US-DOD");
+        assert_eq!(context.field("buyer.agency"), Field::Value(&canonical));
+        let again = Context::from_fields(&context.to_fields()).unwrap();
+        assert_eq!(again, context);
     }
 
     #[test]
-    fn refuses_what_is_no_object_and_names_what_is_no_date() {
+    fn refuses_what_is_no_object() {
         assert!(matches!(
             Context::from_json(b"[]"),
             Err(ContextError::NotAnObject(_))
@@ -252,11 +349,54 @@ mod tests {
             Context::from_json(&vec![b' '; CONTEXT_LEN_MAX + 1]),
             Err(ContextError::TooLong { .. })
         ));
-        let context = Context::from_json(br#"{"obligation_date": "1 Nov 2027"}"#).unwrap();
-        let error = context.date("obligation_date").unwrap_err();
+    }
+
+    #[test]
+    fn every_field_and_value_that_is_not_known_is_named_with_what_is() {
+        let context = br#"{"obligation_date": "1 Nov 2027", "buyer": {"agency": "US-ARMYY", "office": 7},
+            "is_rdte": "no", "obligaton_date": "2027-11-01", "end_item_assembler": []}"#;
+        let Err(ContextError::Refused(faults)) = Context::from_json(context) else {
+            panic!("it is refused");
+        };
+        let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let said = said.join("\n");
+        for expected in [
+            "context field buyer.agency is \"US-ARMYY\", accepted are ",
+            "US-DOD",
+            "context has no field \"buyer.office\", accepted are ",
+            "context field obligation_date is \"1 Nov 2027\", accepted are a date, as 2027-11-01",
+            "context has no field \"obligaton_date\", accepted are ",
+            "context field is_rdte is \"no\", accepted are true or false",
+            "context field end_item_assembler is [], accepted are the identifier of a party",
+        ] {
+            assert!(said.contains(expected), "{expected}: {said}");
+        }
+        let flat = Context::from_json(br#"{"buyer": "US-DOD"}"#).unwrap_err();
         assert_eq!(
-            error.to_string(),
-            "context field obligation_date must be a date, as 2027-11-01"
+            flat.to_string(),
+            "context field buyer is \"US-DOD\", accepted are buyer.agency"
         );
+        for date in [
+            "2027-11-1",
+            "+2027-11-01",
+            "2027-02-30",
+            "20271101",
+            "2027-11-01T00:00:00Z",
+        ] {
+            let text = format!(r#"{{"obligation_date": "{date}"}}"#);
+            assert!(Context::from_json(text.as_bytes()).is_err(), "{date}");
+        }
+    }
+
+    proptest::proptest! {
+        /// What is accepted says the same when it is asked again; nothing else gets through.
+        #[test]
+        fn what_is_read_reads_as_itself(agency in "[A-Za-z .-]{0,24}", date in "[0-9-]{8,11}", rdte: bool) {
+            let said = serde_json::json!({"buyer": {"agency": agency}, "obligation_date": date, "is_rdte": rdte});
+            if let Ok(context) = Context::from_json(said.to_string().as_bytes()) {
+                proptest::prop_assert_eq!(&Context::from_fields(&context.to_fields()).unwrap(), &context);
+                proptest::prop_assert!(context.date("obligation_date").is_some());
+            }
+        }
     }
 }

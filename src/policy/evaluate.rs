@@ -17,7 +17,7 @@ use std::{
 use time::{Date, Duration};
 
 use super::{
-    context::{Context, ContextError},
+    context::Context,
     explain::explain,
     ground::{Clocks, Grounder, Memo},
     leaf::{FactRef, Record},
@@ -65,9 +65,6 @@ pub enum EvaluateError {
         /// What may be.
         allowed: Vec<String>,
     },
-    /// The context cannot be read.
-    #[error(transparent)]
-    Context(#[from] ContextError),
 }
 
 /// Judges a lot. Pure: the same view, question and pack give the same verdict, byte for byte.
@@ -79,7 +76,8 @@ pub fn evaluate(view: &dyn View, question: &Question<'_>) -> Result<Verdict, Eva
     let recall = Recall::new(view);
     let pack = question.pack;
     let Trigger::ByParam { param, paths } = &pack.trigger else {
-        return judge(&recall, question, question.params, &pack.trigger_path(None));
+        let path = pack.trigger_path(None);
+        return Ok(judge(&recall, question, question.params, &path));
     };
     let chosen = question.params.get(param);
     let verdict = judge(
@@ -87,18 +85,18 @@ pub fn evaluate(view: &dyn View, question: &Question<'_>) -> Result<Verdict, Eva
         question,
         question.params,
         &pack.trigger_path(chosen.map(String::as_str)),
-    )?;
+    );
     if chosen.is_some() {
         return Ok(verdict);
     }
     // The reading is open, and the context may have the dates of the others as well.
     for (value, path) in paths {
-        if *path == verdict.clocks.trigger_path || question.context.date(path)?.is_none() {
+        if *path == verdict.clocks.trigger_path || question.context.date(path).is_none() {
             continue;
         }
         let mut params = question.params.clone();
         params.insert(param.clone(), value.clone());
-        let other = judge(&recall, question, &params, path)?;
+        let other = judge(&recall, question, &params, path);
         if other.verdict != verdict.verdict {
             return Ok(torn(verdict, &other, param));
         }
@@ -160,7 +158,6 @@ fn validate(question: &Question<'_>) -> Result<(), EvaluateError> {
             });
         }
     }
-    question.context.validate(question.pack)?;
     Ok(())
 }
 
@@ -170,9 +167,9 @@ fn judge(
     question: &Question<'_>,
     params: &BTreeMap<String, String>,
     trigger_path: &str,
-) -> Result<Verdict, EvaluateError> {
+) -> Verdict {
     let clocks = Clocks {
-        trigger: question.context.date(trigger_path)?,
+        trigger: question.context.date(trigger_path),
         trigger_path: trigger_path.to_owned(),
         evaluation: question.evaluation,
     };
@@ -232,7 +229,7 @@ fn judge(
         }
         Outcome::Compliant | Outcome::Indeterminate => {}
     }
-    Ok(judging.verdict(record, settled, because, waivers))
+    judging.verdict(record, settled, because, waivers)
 }
 
 fn assurance_note(needs: Assurance) -> Because {
@@ -510,10 +507,10 @@ fn effective(grounder: &mut Grounder<'_>, rule: &Rule) -> F {
             for span in spans {
                 let path = span.path.clone().unwrap_or_else(|| trigger_path.clone());
                 parts.push(match grounder.context.date(&path) {
-                    Ok(Some(date)) => known(
+                    Some(date) => known(
                         span.from.is_none_or(|from| date >= from) && span.to.is_none_or(|to| date <= to),
                     ),
-                    Ok(None) | Err(_) => grounder.ask(&needed_by, FactRef::context(path)),
+                    None => grounder.ask(&needed_by, FactRef::context(path)),
                 });
             }
             any(parts)

@@ -6,10 +6,10 @@
 
 use super::{
     keys::Keys,
-    keys::parse,
     likeness::{Likeness, likeness},
-    load_error::LoadError,
+    load_error::{Faults, LoadError},
     view::{ListEdition, ListEntry, Purpose},
+    words,
 };
 use time::Date;
 
@@ -19,38 +19,39 @@ pub const LIST_SCHEMA: &str = "provenance-list/1";
 /// Loads one list edition from its file. `file` is how errors call it.
 ///
 /// # Errors
-/// See [`LoadError`]; the first fault found is reported.
+/// Everything that is wrong with it, each by line and key.
 pub fn load_list(file: &str, text: &str) -> Result<ListEdition, LoadError> {
-    let root = parse(file, text)?;
-    let mut keys = Keys::new(file, "", &root);
-    if keys.text("schema")? != LIST_SCHEMA {
-        return Err(keys.wrong("schema", LIST_SCHEMA));
-    }
+    let (faults, root) = Faults::parse(file, text)?;
+    let mut keys = Keys::new(&faults, "", &root);
+    keys.choice("schema", &[(LIST_SCHEMA, ())], ());
     // For a person, and for whoever checks the edition against its source.
-    keys.text("title")?;
-    keys.text("source")?;
+    keys.text("title");
+    keys.text("source");
     let mut edition = ListEdition {
-        list: keys.text("list")?,
-        edition: keys.text("edition")?,
-        effective_from: keys.date("effective_from")?,
-        complete: keys.flag_or("complete", false)?,
-        fixture: keys.flag_or("fixture", false)?,
+        list: keys.text("list"),
+        edition: keys.text("edition"),
+        effective_from: keys.date("effective_from"),
+        complete: keys.flag_or("complete", false),
+        fixture: keys.flag_or("fixture", false),
         later_withdrawn: false,
         entries: Vec::new(),
     };
-    for mut entry in keys.tables("entry")? {
-        edition.entries.push(ListEntry {
-            name: entry.text("name")?,
-            aliases: entry.optional_texts("aliases")?.unwrap_or_default(),
-            sublist: entry.optional_text("sublist")?,
-            parties: entry.optional_texts("parties")?.unwrap_or_default(),
-            others: entry.optional_texts("others")?.unwrap_or_default(),
-        });
-        entry.optional_text("note")?;
-        entry.finish()?;
+    if !edition.list.is_empty() {
+        words::list(&keys, "list", &edition.list);
     }
-    keys.finish()?;
-    Ok(edition)
+    for mut entry in keys.tables("entry") {
+        edition.entries.push(ListEntry {
+            name: entry.text("name"),
+            aliases: entry.optional_texts("aliases").unwrap_or_default(),
+            sublist: entry.optional_text("sublist"),
+            parties: entry.optional_texts("parties").unwrap_or_default(),
+            others: entry.optional_texts("others").unwrap_or_default(),
+        });
+        entry.optional_text("note");
+        entry.finish();
+    }
+    keys.finish();
+    faults.none(edition)
 }
 
 /// The editions that count at a date, the real one first; empty if there is none yet.

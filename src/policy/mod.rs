@@ -41,14 +41,15 @@ mod truth;
 mod verdict;
 pub mod view;
 mod walk;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
-pub use context::{CONTEXT_LEN_MAX, Context, ContextError};
+pub use context::{CONTEXT_LEN_MAX, Context, ContextError, ContextFault};
 pub use evaluate::{EvaluateError, Question, evaluate, questionnaire};
 pub use list::{LIST_SCHEMA, load_list};
-pub use load_error::{LoadError, PACK_LEN_MAX};
+pub use load_error::{FAULTS_MAX, Fault, FaultKind, LoadError, PACK_LEN_MAX};
 pub use loader::{Mode, SCHEMA, load_pack};
 pub use operator::Operator;
 pub use pack::{Pack, Param};

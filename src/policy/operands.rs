@@ -9,7 +9,7 @@ use toml::Value;
 
 use super::{
     keys::{Keys, date},
-    load_error::{LoadError, Loaded},
+    load_error::FaultKind,
     operator::Operator,
     pack::{
         About, Choice, Clock, ContextComparison, ContextTest, Effective, EffectiveSpan, EvidenceTest,
@@ -17,7 +17,9 @@ use super::{
     },
     truth::Comparison,
     view::{Assurance, Exact},
+    words,
 };
+use crate::vocabulary::Takes;
 
 /// An exact number from decimal text, `0.95`; nothing if it is anything else.
 pub(super) fn exact(text: &str) -> Option<Exact> {
@@ -45,118 +47,134 @@ pub(super) fn exact(text: &str) -> Option<Exact> {
 const MODIFIERS: [&str; 2] = ["when_param", "verified"];
 
 /// The one operator of a class or expression.
-pub(super) fn operator(keys: &Keys<'_>) -> Loaded<Operator> {
+pub(super) fn operator(keys: &Keys<'_>) -> Option<Operator> {
     let operators: Vec<&str> = keys.names().filter(|name| !MODIFIERS.contains(name)).collect();
-    match operators.as_slice() {
-        [one] => Operator::of_key(one).ok_or_else(|| unknown(keys, one)),
-        _ => Err(LoadError::Operators {
-            file: keys.file().to_owned(),
-            key: keys.path().to_owned(),
-            got: operators.len(),
-        }),
+    if let [one] = operators.as_slice() {
+        let operator = Operator::of_key(one);
+        if operator.is_none() {
+            keys.fault(FaultKind::UnknownKey { key: keys.key(one) });
+        }
+        return operator;
     }
+    keys.fault(FaultKind::Operators {
+        key: keys.path().to_owned(),
+        got: operators.len(),
+    });
+    None
 }
 
 /// For an operator that classes or expressions do not take.
-pub(super) fn unknown_operator(keys: &Keys<'_>, operator: Operator) -> LoadError {
-    unknown(keys, operator.key())
+pub(super) fn unknown_operator(keys: &Keys<'_>, operator: Operator) {
+    keys.fault(FaultKind::UnknownKey {
+        key: keys.key(operator.key()),
+    });
 }
 
-fn unknown(keys: &Keys<'_>, key: &str) -> LoadError {
-    LoadError::UnknownKey {
-        file: keys.file().to_owned(),
-        key: keys.key(key),
-    }
-}
-
-pub(super) fn when_param(keys: &mut Keys<'_>) -> Loaded<Option<(String, String)>> {
-    if keys.value("when_param").is_none() {
-        return Ok(None);
-    }
-    let table = keys.table("when_param")?;
+pub(super) fn when_param(keys: &mut Keys<'_>) -> Option<(String, String)> {
+    keys.value("when_param")?;
+    let table = keys.table("when_param");
     let names: Vec<&str> = table.names().collect();
     let [name] = names.as_slice() else {
-        return Err(keys.wrong("when_param", "one param and its value"));
+        keys.wrong("when_param", "one param and its value");
+        return None;
     };
     let value = table.raw(name).and_then(Value::as_str);
-    let value = value.ok_or_else(|| table.wrong(name, "a string"))?;
-    Ok(Some(((*name).to_owned(), value.to_owned())))
+    if value.is_none() {
+        table.wrong(name, "a string");
+    }
+    Some(((*name).to_owned(), value?.to_owned()))
 }
 
-pub(super) fn clock(mut keys: Keys<'_>) -> Loaded<Trigger> {
-    let trigger = match keys.required("trigger")? {
-        Value::String(path) => Trigger::Path(context_path(&keys, "trigger", path)?),
-        Value::Table(_) => {
-            let mut operand = keys.table("trigger")?;
-            let param = operand.text("param")?;
+pub(super) fn clock(mut keys: Keys<'_>) -> Trigger {
+    let trigger = match keys.required("trigger") {
+        Some(Value::String(path)) => Trigger::Path(date_path(&keys, "trigger", path)),
+        Some(Value::Table(_)) => {
+            let mut operand = keys.table("trigger");
+            let param = operand.text("param");
             let mut paths = BTreeMap::new();
             for name in operand.names().filter(|name| *name != "param") {
-                let path = operand.raw(name).and_then(Value::as_str);
-                let path = path.ok_or_else(|| operand.wrong(name, "a path of the context"))?;
-                paths.insert(name.to_owned(), context_path(&operand, name, path)?);
+                match operand.raw(name).and_then(Value::as_str) {
+                    Some(path) => {
+                        paths.insert(name.to_owned(), date_path(&operand, name, path));
+                    }
+                    None => operand.wrong(name, "a path of the context"),
+                }
             }
             Trigger::ByParam { param, paths }
         }
-        _ => {
-            return Err(keys.wrong(
-                "trigger",
-                "a path of the context, or one for each value of a param",
-            ));
+        other => {
+            if other.is_some() {
+                keys.wrong(
+                    "trigger",
+                    "a path of the context, or one for each value of a param",
+                );
+            }
+            Trigger::Path(String::new())
         }
     };
-    keys.finish()?;
-    Ok(trigger)
+    keys.finish();
+    trigger
 }
 
 /// A path without its `context.`, which is required.
-pub(super) fn context_path(keys: &Keys<'_>, key: &str, path: &str) -> Loaded<String> {
-    path.strip_prefix("context.")
-        .filter(|path| !path.is_empty())
-        .map(str::to_owned)
-        .ok_or_else(|| keys.wrong(key, "a path of the context, as context.obligation_date"))
+pub(super) fn context_path(keys: &Keys<'_>, key: &str, path: &str) -> String {
+    let bare = path.strip_prefix("context.").filter(|path| !path.is_empty());
+    if bare.is_none() {
+        keys.wrong(key, "a path of the context, as context.obligation_date");
+    }
+    bare.unwrap_or_default().to_owned()
 }
 
-pub(super) fn param(mut keys: Keys<'_>) -> Loaded<Param> {
+/// A path of the context where a date stands.
+fn date_path(keys: &Keys<'_>, key: &str, path: &str) -> String {
+    let path = context_path(keys, key, path);
+    words::field(keys, key, &path, Takes::Date);
+    path
+}
+
+pub(super) fn param(mut keys: Keys<'_>) -> Param {
     let param = Param {
-        default: keys.text("default")?,
-        allowed: keys.texts("allowed")?,
-        why: keys.text("why")?,
+        default: keys.text("default"),
+        allowed: keys.texts("allowed"),
+        why: keys.text("why"),
     };
     if !param.allowed.contains(&param.default) {
-        return Err(keys.wrong("default", "one of the allowed values"));
+        keys.wrong("default", "one of the allowed values");
     }
-    keys.finish()?;
-    Ok(param)
+    keys.finish();
+    param
 }
 
-pub(super) fn year(keys: &mut Keys<'_>, key: &'static str) -> Loaded<Option<i64>> {
-    match keys.value(key) {
-        None => Ok(None),
-        Some(value) => value
-            .as_integer()
-            .map(Some)
-            .ok_or_else(|| keys.wrong(key, "a whole number")),
+pub(super) fn year(keys: &mut Keys<'_>, key: &'static str) -> Option<i64> {
+    let value = keys.value(key)?;
+    let number = value.as_integer();
+    if number.is_none() {
+        keys.wrong(key, "a whole number");
     }
+    number
 }
 
 /// Named groups of lot kinds.
-pub(super) fn kinds(root: &mut Keys<'_>) -> Loaded<BTreeMap<String, Vec<String>>> {
+pub(super) fn kinds(root: &mut Keys<'_>) -> BTreeMap<String, Vec<String>> {
     if root.value("kinds").is_none() {
-        return Ok(BTreeMap::new());
+        return BTreeMap::new();
     }
-    let keys = root.table("kinds")?;
-    keys.names()
-        .map(|name| {
-            let members = keys.raw(name).and_then(Value::as_array).and_then(|members| {
-                members
-                    .iter()
-                    .map(|member| member.as_str().map(str::to_owned))
-                    .collect::<Option<Vec<_>>>()
-            });
-            let members = members.ok_or_else(|| keys.wrong(name, "a list of strings"))?;
-            Ok((name.to_owned(), members))
-        })
-        .collect()
+    let keys = root.table("kinds");
+    let mut groups = BTreeMap::new();
+    for name in keys.names() {
+        let members = keys.raw(name).and_then(Value::as_array).and_then(|members| {
+            members
+                .iter()
+                .map(|member| member.as_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
+        });
+        match &members {
+            Some(members) => words::kinds(&keys, name, members),
+            None => keys.wrong(name, "a list of strings"),
+        }
+        groups.insert(name.to_owned(), members.unwrap_or_default());
+    }
+    groups
 }
 
 /// Kinds given as a list, as one group, or as several groups.
@@ -164,203 +182,189 @@ pub(super) fn kind_list(
     keys: &mut Keys<'_>,
     key: &'static str,
     groups: &BTreeMap<String, Vec<String>>,
-) -> Loaded<Option<Vec<String>>> {
-    let names = match keys.value(key) {
-        None => return Ok(None),
-        Some(Value::Array(_)) => return keys.optional_texts(key),
-        Some(_) => {
-            let mut operand = keys.table(key)?;
-            let names = match operand.optional_text("group")? {
-                Some(one) => vec![one],
-                None => operand.texts("groups")?,
-            };
-            operand.finish()?;
-            names
-        }
+) -> Option<Vec<String>> {
+    if keys.value(key)?.is_array() {
+        let list = keys.optional_texts(key);
+        words::kinds(keys, key, list.as_deref().unwrap_or_default());
+        return list;
+    }
+    let mut operand = keys.table(key);
+    let names = match operand.optional_text("group") {
+        Some(one) => vec![one],
+        None => operand.texts("groups"),
     };
+    operand.finish();
     let mut all = Vec::new();
     for name in names {
-        let members = groups.get(&name).ok_or_else(|| LoadError::Unresolved {
-            file: keys.file().to_owned(),
-            key: keys.key(key),
-            name: format!("kinds.{name}"),
-        })?;
-        all.extend(members.iter().cloned());
+        match groups.get(&name) {
+            Some(members) => all.extend(members.iter().cloned()),
+            None => keys.fault(FaultKind::Unresolved {
+                key: keys.key(key),
+                name: format!("kinds.{name}"),
+            }),
+        }
     }
-    Ok(Some(all))
+    Some(all)
 }
 
-pub(super) fn select(mut keys: Keys<'_>, groups: &BTreeMap<String, Vec<String>>) -> Loaded<Select> {
-    let from = match keys.text("from")?.as_str() {
-        "self" => From::Itself,
-        "inputs" => From::Inputs,
-        "ancestors" => From::Ancestors,
-        "context" => return Err(keys.not_implemented("from = \"context\"")),
-        _ => return Err(keys.wrong("from", "self, inputs or ancestors")),
+pub(super) fn select(mut keys: Keys<'_>, groups: &BTreeMap<String, Vec<String>>) -> Select {
+    let from = if keys.value("from").and_then(Value::as_str) == Some("context") {
+        keys.not_implemented("from = \"context\"");
+        From::Itself
+    } else {
+        let choices = [
+            ("self", From::Itself),
+            ("inputs", From::Inputs),
+            ("ancestors", From::Ancestors),
+        ];
+        keys.choice("from", &choices, From::Itself)
     };
-    let depth = match keys.value("depth") {
-        None => 1,
-        Some(value) => value
+    let depth = keys.value("depth").map(|value| {
+        value
             .as_integer()
             .and_then(|depth| u32::try_from(depth).ok())
             .filter(|depth| (1..=64).contains(depth) && from == From::Inputs)
-            .ok_or_else(|| keys.wrong("depth", "from 1 to 64, and only of inputs"))?,
-    };
+    });
+    if depth == Some(None) {
+        keys.wrong("depth", "from 1 to 64, and only of inputs");
+    }
     let select = Select {
         from,
-        depth,
-        include_self: keys.flag_or("include_self", from == From::Itself)?,
-        kinds: kind_list(&mut keys, "kinds", groups)?,
-        steps: keys.optional_texts("steps")?,
-        expand: kind_list(&mut keys, "expand", groups)?.unwrap_or_default(),
-        expand_known: kind_list(&mut keys, "expand_known", groups)?.unwrap_or_default(),
-        closed_to: kind_list(&mut keys, "closed_to", groups)?,
-        exclude_if: keys.optional_text("exclude_if")?,
+        depth: depth.flatten().unwrap_or(1),
+        include_self: keys.flag_or("include_self", from == From::Itself),
+        kinds: kind_list(&mut keys, "kinds", groups),
+        steps: keys.optional_texts("steps"),
+        expand: kind_list(&mut keys, "expand", groups).unwrap_or_default(),
+        expand_known: kind_list(&mut keys, "expand_known", groups).unwrap_or_default(),
+        closed_to: kind_list(&mut keys, "closed_to", groups),
+        exclude_if: keys.optional_text("exclude_if"),
     };
-    keys.finish()?;
-    Ok(select)
+    words::steps(&keys, "steps", select.steps.as_deref().unwrap_or_default());
+    keys.finish();
+    select
 }
 
-pub(super) fn clock_name(keys: &mut Keys<'_>, default: Clock) -> Loaded<Clock> {
-    match keys.optional_text("clock")?.as_deref() {
-        None => Ok(default),
-        Some("trigger") => Ok(Clock::Trigger),
-        Some("evaluation") => Ok(Clock::Evaluation),
-        Some("event") => Ok(Clock::Event),
-        Some(_) => Err(keys.wrong("clock", "trigger, evaluation or event")),
+const CLOCKS: [(&str, Clock); 3] = [
+    ("trigger", Clock::Trigger),
+    ("evaluation", Clock::Evaluation),
+    ("event", Clock::Event),
+];
+
+pub(super) fn clock_name(keys: &mut Keys<'_>, default: Clock) -> Clock {
+    match keys.value("clock") {
+        None => default,
+        Some(_) => keys.choice("clock", &CLOCKS, default),
     }
 }
 
 /// A clock that must be named: the law differs from list to list.
-pub(super) fn node_clock(keys: &mut Keys<'_>) -> Loaded<Clock> {
-    keys.required("clock")?;
-    clock_name(keys, Clock::Trigger)
+pub(super) fn node_clock(keys: &mut Keys<'_>) -> Clock {
+    keys.choice("clock", &CLOCKS, Clock::Trigger)
 }
 
-pub(super) fn one_set(mut keys: Keys<'_>) -> Loaded<String> {
-    let set = keys.text("in")?;
-    keys.finish()?;
-    Ok(set)
+pub(super) fn one_set(mut keys: Keys<'_>) -> String {
+    let set = keys.text("in");
+    keys.finish();
+    set
 }
 
-pub(super) fn comparison(keys: &mut Keys<'_>) -> Loaded<Comparison> {
-    Comparison::from_name(&keys.text("cmp")?).ok_or_else(|| keys.wrong("cmp", "gt, ge, lt, le, eq or ne"))
+pub(super) fn comparison(keys: &mut Keys<'_>) -> Comparison {
+    keys.choice("cmp", &Comparison::NAMED, Comparison::Gt)
 }
 
-pub(super) fn decimal(keys: &mut Keys<'_>, key: &'static str) -> Loaded<Exact> {
-    let text = keys.text(key)?;
-    exact(&text).ok_or_else(|| keys.wrong(key, "a decimal in a string"))
+pub(super) fn decimal(keys: &mut Keys<'_>, key: &'static str) -> Exact {
+    let text = keys.text(key);
+    let value = exact(&text);
+    if value.is_none() {
+        keys.wrong(key, "a decimal in a string");
+    }
+    value.unwrap_or_default()
 }
 
-pub(super) fn owned(mut keys: Keys<'_>) -> Loaded<Owned> {
+pub(super) fn owned(mut keys: Keys<'_>) -> Owned {
     let mut measures = Vec::new();
-    for word in keys.texts("measure")? {
+    for word in keys.texts("measure") {
         measures.push(match word.as_str() {
             "equity" => Measure::Equity,
             "votes" => Measure::Votes,
             "board" => Measure::Board,
             "debt" => Measure::Debt,
-            _ => return Err(keys.wrong("measure", "some of equity, votes, board, debt")),
+            _ => {
+                keys.wrong("measure", "some of equity, votes, board, debt");
+                continue;
+            }
         });
     }
-    let single = match keys.text("aggregate")?.as_str() {
-        "single" => true,
-        "sum" => false,
-        _ => return Err(keys.wrong("aggregate", "single or sum")),
-    };
-    let look_through = match keys.text("path")?.as_str() {
-        "direct" => false,
-        "look_through" => true,
-        _ => return Err(keys.wrong("path", "direct or look_through")),
-    };
     let owned = Owned {
-        by: keys.text("by")?,
+        by: keys.text("by"),
         measures,
-        single,
-        comparison: comparison(&mut keys)?,
-        value: decimal(&mut keys, "value")?,
-        look_through,
-        clock: clock_name(&mut keys, Clock::Trigger)?,
+        single: keys.choice("aggregate", &[("single", true), ("sum", false)], false),
+        comparison: comparison(&mut keys),
+        value: decimal(&mut keys, "value"),
+        look_through: keys.choice("path", &[("direct", false), ("look_through", true)], true),
+        clock: clock_name(&mut keys, Clock::Trigger),
     };
     if !matches!(owned.comparison, Comparison::Gt | Comparison::Ge) {
-        return Err(keys.wrong("cmp", "gt or ge"));
+        keys.wrong("cmp", "gt or ge");
     }
-    keys.finish()?;
-    Ok(owned)
+    keys.finish();
+    owned
 }
 
-pub(super) fn licensed(mut keys: Keys<'_>) -> Loaded<Licensed> {
-    let effective_control = match keys.text("grants")?.as_str() {
-        "any" => false,
-        "effective_control" => true,
-        _ => return Err(keys.wrong("grants", "any or effective_control")),
-    };
+pub(super) fn licensed(mut keys: Keys<'_>) -> Licensed {
     let licensed = Licensed {
-        from: keys.text("from")?,
-        effective_control,
+        from: keys.text("from"),
+        effective_control: keys.choice("grants", &[("any", false), ("effective_control", true)], false),
     };
-    keys.finish()?;
-    Ok(licensed)
+    keys.finish();
+    licensed
 }
 
-pub(super) fn place(mut keys: Keys<'_>) -> Loaded<Place> {
-    if keys.text("at")? != "step.facility" {
-        return Err(keys.wrong("at", "step.facility"));
-    }
-    let subdivision = match keys.text("level")?.as_str() {
-        "country" => false,
-        "subdivision" => true,
-        _ => return Err(keys.wrong("level", "country or subdivision")),
-    };
+pub(super) fn place(mut keys: Keys<'_>) -> Place {
+    keys.choice("at", &[("step.facility", ())], ());
     let place = Place {
-        subdivision,
-        set: keys.text("in")?,
+        subdivision: keys.choice("level", &[("country", false), ("subdivision", true)], false),
+        set: keys.text("in"),
     };
-    keys.finish()?;
-    Ok(place)
+    keys.finish();
+    place
 }
 
-pub(super) fn evidence(mut keys: Keys<'_>) -> Loaded<EvidenceTest> {
-    let about = match keys.text("about")?.as_str() {
-        "node" => About::Node,
-        "party" => About::Party,
-        "context" => About::Context,
-        _ => return Err(keys.wrong("about", "node, party or context")),
-    };
+pub(super) fn evidence(mut keys: Keys<'_>) -> EvidenceTest {
+    let choices = [
+        ("node", About::Node),
+        ("party", About::Party),
+        ("context", About::Context),
+    ];
     let evidence = EvidenceTest {
-        kind: keys.text("kind")?,
-        min: assurance(&mut keys, "min")?,
-        about,
-        clock: clock_name(&mut keys, Clock::Trigger)?,
+        kind: keys.text("kind"),
+        min: assurance(&mut keys, "min"),
+        about: keys.choice("about", &choices, About::Node),
+        clock: clock_name(&mut keys, Clock::Trigger),
     };
-    keys.finish()?;
-    Ok(evidence)
+    keys.finish();
+    evidence
 }
 
-pub(super) fn assurance(keys: &mut Keys<'_>, key: &'static str) -> Loaded<Assurance> {
-    Ok(match keys.text(key)?.as_str() {
-        "reported" => Assurance::Reported,
-        "asserted" => Assurance::Asserted,
-        "supplier_certified" => Assurance::SupplierCertified,
-        "third_party_audited" => Assurance::ThirdPartyAudited,
-        "authority_confirmed" => Assurance::AuthorityConfirmed,
-        _ => {
-            return Err(keys.wrong(
-                key,
-                "reported, asserted, supplier_certified, third_party_audited or authority_confirmed",
-            ));
-        }
-    })
+pub(super) fn assurance(keys: &mut Keys<'_>, key: &'static str) -> Assurance {
+    let choices = [
+        ("reported", Assurance::Reported),
+        ("asserted", Assurance::Asserted),
+        ("supplier_certified", Assurance::SupplierCertified),
+        ("third_party_audited", Assurance::ThirdPartyAudited),
+        ("authority_confirmed", Assurance::AuthorityConfirmed),
+    ];
+    keys.choice(key, &choices, Assurance::Reported)
 }
 
-pub(super) fn quantifier(mut keys: Keys<'_>) -> Loaded<(String, String, bool)> {
+pub(super) fn quantifier(mut keys: Keys<'_>) -> (String, String, bool) {
     let read = (
-        keys.text("in")?,
-        keys.text("where")?,
-        keys.flag_or("rooted_at_node", false)?,
+        keys.text("in"),
+        keys.text("where"),
+        keys.flag_or("rooted_at_node", false),
     );
-    keys.finish()?;
-    Ok(read)
+    keys.finish();
+    read
 }
 
 /// What shares may measure.
@@ -374,39 +378,44 @@ const SHARE_MEASURES: [&str; 7] = [
     "direct_material_cost",
 ];
 
-pub(super) fn share(mut keys: Keys<'_>) -> Loaded<ShareTest> {
+pub(super) fn share(mut keys: Keys<'_>) -> ShareTest {
     if keys.value("denominator").is_some() {
-        return Err(keys.not_implemented("denominator"));
+        keys.not_implemented("denominator");
     }
-    let measure = match keys.required("measure")? {
-        Value::String(word) if SHARE_MEASURES.contains(&word.as_str()) => Choice::Fixed(word.clone()),
-        Value::Table(_) => {
-            let mut operand = keys.table("measure")?;
-            let choice = Choice::Param(operand.text("param")?);
-            operand.finish()?;
+    let measure = match keys.required("measure") {
+        Some(Value::String(word)) if SHARE_MEASURES.contains(&word.as_str()) => Choice::Fixed(word.clone()),
+        Some(Value::Table(_)) => {
+            let mut operand = keys.table("measure");
+            let choice = Choice::Param(operand.text("param"));
+            operand.finish();
             choice
         }
-        _ => return Err(keys.wrong("measure", &format!("{} or a param", SHARE_MEASURES.join(", ")))),
+        other => {
+            if other.is_some() {
+                keys.wrong("measure", &format!("{} or a param", SHARE_MEASURES.join(", ")));
+            }
+            Choice::Fixed(String::new())
+        }
     };
-    let value = match keys.required("value")? {
-        Value::Table(_) => {
-            let mut operand = keys.table("value")?;
-            let table = operand.text("table")?;
-            operand.finish()?;
+    let value = match keys.required("value") {
+        Some(Value::Table(_)) => {
+            let mut operand = keys.table("value");
+            let table = operand.text("table");
+            operand.finish();
             Threshold::Table(table)
         }
-        _ => Threshold::Fixed(decimal(&mut keys, "value")?),
+        _ => Threshold::Fixed(decimal(&mut keys, "value")),
     };
     let share = ShareTest {
-        select: keys.text("in")?,
-        condition: keys.text("where")?,
-        rooted: keys.flag_or("rooted_at_node", false)?,
+        select: keys.text("in"),
+        condition: keys.text("where"),
+        rooted: keys.flag_or("rooted_at_node", false),
         measure,
-        comparison: comparison(&mut keys)?,
+        comparison: comparison(&mut keys),
         value,
     };
-    keys.finish()?;
-    Ok(share)
+    keys.finish();
+    share
 }
 
 /// Whether a word is something that shares may measure.
@@ -414,33 +423,39 @@ pub(super) fn is_share_measure(word: &str) -> bool {
     SHARE_MEASURES.contains(&word)
 }
 
-pub(super) fn context(mut keys: Keys<'_>) -> Loaded<ContextTest> {
-    let path = keys.text("path")?;
+pub(super) fn context(mut keys: Keys<'_>) -> ContextTest {
+    let path = keys.text("path");
     let comparison = if let Some(value) = keys.value("eq") {
-        ContextComparison::OneOf(vec![
-            json(value).ok_or_else(|| keys.wrong("eq", "a plain value"))?,
-        ])
+        ContextComparison::OneOf(words::values(&keys, "eq", &path, std::slice::from_ref(value)))
     } else if let Some(value) = keys.value("in") {
-        let values = value
-            .as_array()
-            .and_then(|values| values.iter().map(json).collect::<Option<Vec<_>>>());
-        ContextComparison::OneOf(values.ok_or_else(|| keys.wrong("in", "a list of plain values"))?)
+        let Some(values) = value.as_array() else {
+            keys.wrong("in", "a list of values of the field");
+            return ContextTest {
+                path,
+                comparison: ContextComparison::OneOf(Vec::new()),
+            };
+        };
+        ContextComparison::OneOf(words::values(&keys, "in", &path, values))
     } else {
-        ContextComparison::Date(comparison(&mut keys)?, keys.date("value")?)
+        words::field(&keys, "path", &path, Takes::Date);
+        ContextComparison::Date(comparison(&mut keys), keys.date("value"))
     };
-    keys.finish()?;
-    Ok(ContextTest { path, comparison })
+    keys.finish();
+    ContextTest { path, comparison }
 }
 
-pub(super) fn attribute(mut keys: Keys<'_>) -> Loaded<ExprTest> {
-    let value = keys.required("value")?;
+pub(super) fn attribute(mut keys: Keys<'_>) -> ExprTest {
+    let value = keys.required("value").map(json);
+    if value == Some(None) {
+        keys.wrong("value", "a plain value");
+    }
     let attribute = ExprTest::Attribute {
-        path: keys.text("path")?,
-        comparison: comparison(&mut keys)?,
-        value: json(value).ok_or_else(|| keys.wrong("value", "a plain value"))?,
+        path: keys.text("path"),
+        comparison: comparison(&mut keys),
+        value: value.flatten().unwrap_or_default(),
     };
-    keys.finish()?;
-    Ok(attribute)
+    keys.finish();
+    attribute
 }
 
 /// A plain TOML value as the context would write it: dates as text.
@@ -454,28 +469,25 @@ pub(super) fn json(value: &Value) -> Option<Json> {
     })
 }
 
-pub(super) fn effective(keys: &mut Keys<'_>) -> Loaded<Effective> {
-    if let Value::Table(_) = keys.required("effective")? {
-        let mut operand = keys.table("effective")?;
-        let table = operand.text("table")?;
-        operand.finish()?;
-        return Ok(Effective::Table(table));
+pub(super) fn effective(keys: &mut Keys<'_>) -> Effective {
+    if let Some(Value::Table(_)) = keys.required("effective") {
+        let mut operand = keys.table("effective");
+        let table = operand.text("table");
+        operand.finish();
+        return Effective::Table(table);
     }
     let mut spans = Vec::new();
-    for mut span in keys.tables("effective")? {
-        let path = match span.optional_text("path")? {
-            None => None,
-            Some(path) => Some(context_path(&span, "path", &path)?),
-        };
+    for mut span in keys.tables("effective") {
+        let path = span.optional_text("path");
         spans.push(EffectiveSpan {
-            path,
-            from: span.optional_date("from")?,
-            to: span.optional_date("to")?,
+            path: path.map(|path| date_path(&span, "path", &path)),
+            from: span.optional_date("from"),
+            to: span.optional_date("to"),
         });
-        span.finish()?;
+        span.finish();
     }
     if spans.is_empty() {
-        return Err(keys.wrong("effective", "at least one span"));
+        keys.wrong("effective", "at least one span");
     }
-    Ok(Effective::Spans(spans))
+    Effective::Spans(spans)
 }

@@ -232,7 +232,7 @@ mod tests {
             counts,
             amount: amount.map(|(numerator, denominator)| Exact::new(numerator.into(), denominator.into())),
         });
-        let comparison = prop::sample::select(vec!["gt", "ge", "lt", "le", "eq", "ne"]);
+        let comparison = prop::sample::select(Comparison::NAMED.map(|(_, comparison)| comparison).to_vec());
         (
             prop::collection::vec(term, 0..5),
             any::<bool>(),
@@ -244,7 +244,7 @@ mod tests {
                 Rc::new(Formula::Share(Share {
                     terms,
                     open,
-                    comparison: Comparison::from_name(comparison).unwrap(),
+                    comparison,
                     value: Exact::new(quarter.into(), 4.into()),
                     undecided,
                 }))

@@ -79,18 +79,15 @@ pub(super) enum Comparison {
 }
 
 impl Comparison {
-    /// From its name in a pack.
-    pub(super) fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "gt" => Self::Gt,
-            "ge" => Self::Ge,
-            "lt" => Self::Lt,
-            "le" => Self::Le,
-            "eq" => Self::Eq,
-            "ne" => Self::Ne,
-            _ => return None,
-        })
-    }
+    /// All of them, by their names in a pack.
+    pub(super) const NAMED: [(&str, Self); 6] = [
+        ("gt", Self::Gt),
+        ("ge", Self::Ge),
+        ("lt", Self::Lt),
+        ("le", Self::Le),
+        ("eq", Self::Eq),
+        ("ne", Self::Ne),
+    ];
 
     /// Its sign.
     pub(super) const fn sign(self) -> &'static str {

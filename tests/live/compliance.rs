@@ -352,6 +352,12 @@ async fn the_stories_come_out_as_told_and_what_is_wrong_with_a_question_is_named
             "invalid_context",
             &["obligation_date"],
         ),
+        (
+            "/verdicts?buyer.agency=US-ARMYY&obligation_date=2027-11-01&buyer.office=7",
+            400,
+            "invalid_context",
+            &["buyer.agency", "buyer.office"],
+        ),
         ("/verdicts?pack=no-law", 404, "unknown_pack", &["pack"]),
         ("/verdicts?pack=a&pack=b", 400, "invalid_parameter", &["pack"]),
         ("/provenance?nodes=10001", 400, "invalid_parameter", &["nodes"]),

@@ -25,7 +25,7 @@ use crate::{
         AnomaliesRequest, DEPTH_MAX, LotRequest, NODES_MAX, OpeningsRequest, ProvenanceRequest, Request,
         VerdictsRequest,
     },
-    rules::Rules,
+    rules::{BrokenPack, Rules},
 };
 
 /// Answers one question with the bytes of its JSON reply: the same bytes for the same state, question and
@@ -206,11 +206,9 @@ impl Asked<'_> {
         let lot = normal(&request.lot)?;
         let packs: Vec<&Pack> = match &request.pack {
             None => self.rules.packs().collect(),
-            Some(name) => vec![self.rules.pack(name).ok_or_else(|| {
-                Problem::new(ProblemCode::UnknownPack, format!("no rule pack {name} here")).about(["pack"])
-            })?],
+            Some(name) => vec![self.rules.pack(name).ok_or_else(|| self.no_pack(name))?],
         };
-        let context = Context::from_fields(request.context.clone());
+        let context = Context::from_fields(&request.context).map_err(|error| bad_context(&error))?;
         let mut missing = BTreeSet::new();
         let mut not_stated = Vec::new();
         for pack in &packs {
@@ -256,7 +254,23 @@ impl Asked<'_> {
             preamble,
             lot,
             verdicts,
+            not_loaded: match &request.pack {
+                None => self.rules.broken().to_vec(),
+                Some(_) => Vec::new(),
+            },
         })
+    }
+
+    fn no_pack(&self, name: &str) -> Problem {
+        match self.rules.broken_pack(name) {
+            None => {
+                Problem::new(ProblemCode::UnknownPack, format!("no rule pack {name} here")).about(["pack"])
+            }
+            Some(broken) => {
+                let message = format!("the rule pack {name} does not load here: {}", said(broken));
+                Problem::new(ProblemCode::PackNotLoaded, message).about(["pack"])
+            }
+        }
     }
 
     fn anomalies(&self, request: &AnomaliesRequest) -> Result<AnomaliesReply, Problem> {
@@ -358,8 +372,18 @@ impl Asked<'_> {
         PacksReply {
             preamble: self.preamble,
             packs: self.rules.packs().map(view).collect(),
+            not_loaded: self.rules.broken().to_vec(),
         }
     }
+}
+
+/// What is wrong with a pack, in one line.
+fn said(broken: &BrokenPack) -> String {
+    let faults = broken.faults.iter().map(|fault| {
+        let line = fault.line.map(|line| format!(":{line}")).unwrap_or_default();
+        format!("{}{line}: {}", fault.file, fault.message)
+    });
+    faults.collect::<Vec<_>>().join("; ")
 }
 
 fn not_evaluated(error: &EvaluateError) -> Problem {
@@ -368,9 +392,13 @@ fn not_evaluated(error: &EvaluateError) -> Problem {
             let field = format!("params.{param}");
             Problem::new(ProblemCode::InvalidParameter, error.to_string()).about([field])
         }
-        EvaluateError::Context(ContextError::NotADate { path }) => {
-            Problem::new(ProblemCode::InvalidContext, error.to_string()).about([path.as_str()])
-        }
-        EvaluateError::Context(_) => Problem::new(ProblemCode::InvalidContext, error.to_string()),
     }
+}
+
+fn bad_context(error: &ContextError) -> Problem {
+    let fields: Vec<String> = match error {
+        ContextError::Refused(faults) => faults.iter().map(|fault| fault.path.clone()).collect(),
+        ContextError::TooLong { .. } | ContextError::NotAnObject(_) => Vec::new(),
+    };
+    Problem::new(ProblemCode::InvalidContext, error.to_string()).about(fields)
 }

@@ -30,6 +30,8 @@ pub enum ProblemCode {
     UnknownLot,
     /// No such rule pack here.
     UnknownPack,
+    /// The rule pack does not load here; the message says what is wrong with it.
+    PackNotLoaded,
     /// No such address.
     NotFound,
     /// Not this method at this address.
@@ -54,6 +56,7 @@ impl ProblemCode {
             Self::ContextMissing => "context_missing",
             Self::UnknownLot => "unknown_lot",
             Self::UnknownPack => "unknown_pack",
+            Self::PackNotLoaded => "pack_not_loaded",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RequestTooLarge => "request_too_large",
@@ -74,7 +77,7 @@ impl ProblemCode {
             Self::MethodNotAllowed => 405,
             Self::RequestTooLarge | Self::ReplyTooLarge => 413,
             Self::Internal => 500,
-            Self::NotReady => 503,
+            Self::NotReady | Self::PackNotLoaded => 503,
         }
     }
 }

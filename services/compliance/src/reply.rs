@@ -10,7 +10,7 @@ use lotproof::{
 };
 use serde::Serialize;
 
-use crate::{cut::Cuts, health::AlarmKind, openings::Unmatched};
+use crate::{cut::Cuts, health::AlarmKind, openings::Unmatched, rules::BrokenPack};
 
 /// The log, and how much of it a reply rests on; anybody can compare it with a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -105,6 +105,9 @@ pub struct VerdictsReply {
     pub lot: String,
     /// One for each pack asked for, by id and version.
     pub verdicts: Vec<PackVerdict>,
+    /// Packs here that do not load, where all were asked for: there is no verdict of theirs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_loaded: Vec<BrokenPack>,
 }
 
 /// A verdict, and what the context left open for it.
@@ -193,6 +196,8 @@ pub struct PacksReply {
     pub preamble: Preamble,
     /// Packs, by id and version.
     pub packs: Vec<PackView>,
+    /// Files that should be packs and do not load, with everything that is wrong with them.
+    pub not_loaded: Vec<BrokenPack>,
 }
 
 /// A rule pack as an asker needs to know it.

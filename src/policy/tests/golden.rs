@@ -68,7 +68,8 @@ impl Table {
     }
 
     pub(super) fn ask(&self, case: &Case, fixture: &Fixture) -> Verdict {
-        let context = Context::from_fields(case.context.clone().unwrap_or_else(|| self.context.clone()));
+        let context = Context::from_fields(case.context.as_ref().unwrap_or(&self.context));
+        let context = context.expect("a context");
         let question = Question {
             lot: &case.subject,
             pack: &pack(),

@@ -20,7 +20,7 @@ version = "1"
 subject_kinds = ["*"]
 custody = ["segregated"]
 [clock]
-trigger = "context.date"
+trigger = "context.obligation_date"
 [list.s154]
 file = "lists/us-ndaa-154.toml"
 [select.origins]
@@ -36,7 +36,7 @@ party = { role = "operator", is = "held" }
 [expr.bad]
 exists = { in = "origins", where = "bad_maker" }
 [expr.always]
-context = { path = "date", in = ["2027-11-01"] }
+context = { path = "obligation_date", in = ["2027-11-01"] }
 [[rule]]
 id = "a"
 applies = "always"
@@ -51,7 +51,7 @@ fn judged(fixture: &Fixture, lot: &str) -> Verdict {
     let question = Question {
         lot,
         pack: &load_pack("held.toml", HELD, Mode::Strict).unwrap(),
-        context: &Context::from_json(br#"{"date": "2027-11-01"}"#).unwrap(),
+        context: &Context::from_json(br#"{"obligation_date": "2027-11-01"}"#).unwrap(),
         params: &BTreeMap::new(),
         evaluation: day("2026-11-01"),
     };

@@ -57,7 +57,7 @@ version = "1"
 subject_kinds = ["*"]
 custody = ["segregated"]
 [clock]
-trigger = "context.date"
+trigger = "context.obligation_date"
 [list.s154]
 file = "lists/us-ndaa-154.toml"
 [select.salts]
@@ -73,7 +73,7 @@ listed = { list = "s154", clock = "trigger" }
 [expr.bad]
 party = { role = "operator", is = "named" }
 [expr.always]
-context = { path = "date", in = ["2027-11-01"] }
+context = { path = "obligation_date", in = ["2027-11-01"] }
 [expr.majority]
 share = { in = "salts", where = "bad", measure = "cost", cmp = "gt", value = "0.5" }
 [[rule]]
@@ -89,7 +89,7 @@ fn parts(fixture: &Fixture, subject: &str, select: &str, measure: &str) -> Vec<(
     let context = Context::default();
     let clocks = Clocks {
         trigger: Some(day("2027-11-01")),
-        trigger_path: "date".into(),
+        trigger_path: "obligation_date".into(),
         evaluation: day("2026-11-01"),
     };
     let (params, mut record) = (BTreeMap::new(), Record::default());
@@ -123,7 +123,7 @@ version = "1"
 subject_kinds = ["*"]
 custody = ["segregated"]
 [clock]
-trigger = "context.date"
+trigger = "context.obligation_date"
 [set.barred]
 values = ["KP"]
 [select.lot]
@@ -135,7 +135,7 @@ party = { role = "operator", is = "national" }
 [expr.made_by_one]
 exists = { in = "lot", where = "one_made_it" }
 [expr.always]
-context = { path = "date", in = ["2027-11-01"] }
+context = { path = "obligation_date", in = ["2027-11-01"] }
 [[rule]]
 id = "a"
 applies = "always"
@@ -156,7 +156,7 @@ fn a_national_is_freed_by_a_second_citizenship_or_a_residence_and_asked_for_what
         let question = Question {
             lot: "lot",
             pack: &pack,
-            context: &Context::from_json(br#"{"date": "2027-11-01"}"#).unwrap(),
+            context: &Context::from_json(br#"{"obligation_date": "2027-11-01"}"#).unwrap(),
             params: &BTreeMap::new(),
             evaluation: day("2026-11-01"),
         };
@@ -232,7 +232,7 @@ fn the_worked_example_is_exact() {
 
 #[test]
 fn half_is_not_more_than_half_however_long_the_chain() {
-    let context = Context::from_json(br#"{"date": "2027-11-01"}"#).unwrap();
+    let context = Context::from_json(br#"{"obligation_date": "2027-11-01"}"#).unwrap();
     let pack = load_pack("salts.toml", SALTS, Mode::Strict).unwrap();
     let ask = |fixture: &Fixture| {
         let question = Question {
@@ -286,7 +286,7 @@ fn a_lot_that_comes_out_of_itself_is_open_and_ends() {
         cam.step = Some(step.to_owned());
         cam.inputs = inputs.into_iter().chain(cam.inputs.first().cloned()).collect();
         cam.inputs.last_mut().unwrap().lot = "cam".into();
-        let context = Context::from_json(br#"{"date": "2027-11-01"}"#).unwrap();
+        let context = Context::from_json(br#"{"obligation_date": "2027-11-01"}"#).unwrap();
         let pack = load_pack("salts.toml", SALTS, Mode::Strict).unwrap();
         let question = Question {
             lot: "pack",
@@ -383,7 +383,7 @@ fn a_chain_longer_than_amounts_are_followed_is_open_and_ends() {
         fixture.lots.insert(format!("cam-{index:03}"), lot(row));
     }
     fixture.lots.get_mut("cells").unwrap().inputs[0].lot = "cam-599".into();
-    let context = Context::from_json(br#"{"date": "2027-11-01"}"#).unwrap();
+    let context = Context::from_json(br#"{"obligation_date": "2027-11-01"}"#).unwrap();
     let pack = load_pack("salts.toml", SALTS, Mode::Strict).unwrap();
     let question = Question {
         lot: "pack",

@@ -1,6 +1,6 @@
 //! What the loader refuses, and how it says so.
 
-use crate::policy::{LoadError, Mode, load_list, load_pack};
+use crate::policy::{FaultKind, Mode, load_list, load_pack};
 
 const PACK: &str = include_str!("../../../policies/us-ndaa-fy2024-s154.toml");
 
@@ -73,12 +73,12 @@ fn every_fault_is_named_by_file_and_key() {
         (
             "fails_if = \"deemed_produced\"",
             "fails_if = \"deemed\"",
-            "rule.a names expr.deemed",
+            "rule[0] names expr.deemed",
         ),
         (
             "waivers = [\"assessment\"",
             "waivers = [\"assess\"",
-            "rule.a names waiver.assess",
+            "rule[0] names waiver.assess",
         ),
         (
             "when_param = { affiliates = \"as_named\" }",
@@ -150,25 +150,142 @@ fn every_fault_is_named_by_file_and_key() {
             "file = \"lists\"",
             "list.s154.file must be the path of a .toml file",
         ),
+        (
+            "kinds = [\"cell\", \"bms\"",
+            "kinds = [\"cel\", \"bms\"",
+            "select.components.kinds[0] says cel, which is no kind of the vocabulary",
+        ),
+        (
+            "subject_kinds = [\"cell\"",
+            "subject_kinds = [\"battery\"",
+            "pack.subject_kinds[0] says battery, which is no kind",
+        ),
+        (
+            "from = \"self\"",
+            "from = \"self\"\nsteps = [\"assemble_pack\", \"assemble\"]",
+            "select.battery.steps[1] says assemble, which is no step",
+        ),
+        (
+            "path = \"buyer.agency\"",
+            "path = \"buyer.agncy\"",
+            "expr.dod_purchase.context.path says buyer.agncy, which is no field of the context",
+        ),
+        (
+            "eq = \"US-DOD\"",
+            "eq = \"DoD\"",
+            "expr.dod_purchase.context.eq says DoD, which is no value of that field of the vocabulary (NONE-US-FEDERAL",
+        ),
+        (
+            "\"context.obligation_date\"",
+            "\"context.end_item_assembler\"",
+            "clock.trigger.obligation must be a field that takes a date",
+        ),
+        (
+            "role = \"end_item_assembler\"",
+            "role = \"assembler\"",
+            "context_party.role says assembler, which is no field of the context of the vocabulary (end_item_assembler",
+        ),
+        (
+            "us-ndaa-154.toml",
+            "us-ndaa-145.toml",
+            "list.s154.file says us-ndaa-145, which is no list",
+        ),
+        (
+            "custody = [\"identity_preserved\"",
+            "custody = [\"identity\"",
+            "pack.custody[0] must be identity_preserved",
+        ),
+        (
+            "[select.battery]",
+            "[set.covered]\nvalues = [\"China\"]\n[select.battery]",
+            "set.covered.values[0] must be an ISO 3166 code",
+        ),
         ("[pack]", "[pack", "not TOML"),
     ];
     for (from, to, expected) in rows {
         let message = refusal(&changed(from, to), Mode::Lenient);
         assert!(
-            message.starts_with("p.toml: ") && message.contains(expected),
+            message.starts_with("p.toml:") && message.contains(expected),
             "{to:?}: {message}"
         );
     }
 }
 
 #[test]
+fn all_faults_are_reported_each_on_its_line() {
+    let mut text = PACK.to_owned();
+    for (from, to) in [
+        ("title = ", "titel = "),
+        ("kinds = [\"cell\", \"bms\"", "kinds = [\"cel\", \"bmss\""),
+        (
+            "cmp = \"gt\", value = \"0.50\" }",
+            "cmp = \"over\", value = 0.5 }",
+        ),
+        ("role = \"principal\"", "role = \"client\""),
+        (
+            "[expr.seller_counted]\n",
+            "[expr.seller_counted]\nnot = \"dod_purchase\"\n",
+        ),
+        (
+            "any = [\"counted\", \"affiliate_in_doubt\"]",
+            "any = [\"count\", \"affiliates\"]",
+        ),
+        (
+            "fails_if = \"deemed_produced\"",
+            "fails_if = \"deemed\"\nseverity = 1",
+        ),
+    ] {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    let error = load_pack("p.toml", &text, Mode::Lenient).unwrap_err();
+    let line_of = |part: &str| 1 + text.lines().position(|line| line.contains(part)).expect(part);
+    let found: Vec<(usize, &str)> = error
+        .faults
+        .iter()
+        .map(|fault| (fault.line, fault.what.key()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (line_of("titel"), "pack.titel"),
+            (line_of("\"cel\""), "select.components.kinds[0]"),
+            (line_of("\"cel\""), "select.components.kinds[1]"),
+            (
+                line_of("[class.counted_or_in_doubt]"),
+                "class.counted_or_in_doubt"
+            ),
+            (
+                line_of("[class.counted_or_in_doubt]"),
+                "class.counted_or_in_doubt"
+            ),
+            (line_of("\"client\""), "expr.principal_counted.party.role"),
+            (line_of("[expr.seller_counted]"), "expr.seller_counted"),
+            (line_of("\"over\""), "expr.majority_from_counted.share.value"),
+            (line_of("\"over\""), "expr.majority_from_counted.share.cmp"),
+            (line_of("[[rule]]"), "rule[0]"),
+            (line_of("severity"), "rule[0].severity"),
+        ],
+        "{error}"
+    );
+}
+
+#[test]
+fn what_nobody_says_was_checked_was_not() {
+    let unsaid = changed("text_verified = false\n", "");
+    assert!(!load_pack("p.toml", &unsaid, Mode::Lenient).unwrap().text_verified);
+}
+
+#[test]
 fn strict_mode_refuses_rows_that_are_not_verified() {
     assert!(load_pack("p.toml", PACK, Mode::Lenient).is_ok());
     let message = refusal(PACK, Mode::Strict);
-    assert_eq!(
-        message,
-        "p.toml: waiver.assessment is not verified, and strict mode takes only verified rows"
+    let lines: Vec<&str> = message.lines().collect();
+    assert_eq!(lines.len(), 2, "{message}");
+    assert!(
+        lines[0].ends_with("waiver.assessment is not verified, and strict mode takes only verified rows")
     );
+    assert!(lines[1].contains("waiver.research is not verified"));
     let verified = PACK.replace("verified = false", "verified = true");
     assert!(load_pack("p.toml", &verified, Mode::Strict).is_ok());
 }
@@ -178,7 +295,7 @@ fn a_pack_of_a_megabyte_is_not_even_parsed() {
     let long = " ".repeat(crate::policy::PACK_LEN_MAX + 1);
     assert!(matches!(
         load_pack("p.toml", &long, Mode::Lenient),
-        Err(LoadError::TooLong { .. })
+        Err(error) if matches!(error.faults[0].what, FaultKind::TooLong { .. })
     ));
 }
 
@@ -194,7 +311,12 @@ fn the_lists_of_the_repository_load_and_name_whom_they_should() {
     let wrong = "schema = \"provenance-list/1\"\nlist = \"x\"\n";
     assert_eq!(
         load_list("l.toml", wrong).unwrap_err().to_string(),
-        "l.toml: title is missing"
+        "l.toml:1: title is missing\n\
+         l.toml:1: source is missing\n\
+         l.toml:1: edition is missing\n\
+         l.toml:1: effective_from is missing\n\
+         l.toml:2: list says x, which is no list of the vocabulary (covered-governments, us-dod-1260h, us-fasc, \
+         us-fcc-covered, us-feoc-d-e, us-fto, us-ndaa-154, us-ofac-sdn, us-uflpa)"
     );
 }
 
