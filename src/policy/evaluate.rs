@@ -23,9 +23,10 @@ use super::{
     leaf::{FactRef, Record},
     pack::{Effective, Pack, Rule, RuleTest, Trigger, Waiver},
     recall::Recall,
+    rests::{merged, rests_on},
     settle::{GroundedRule, Settled, settle},
     truth::{F, all, any, known, not},
-    verdict::{Basis, Because, ClocksUsed, EditionUsed, Missing, Outcome, Verdict, WaiverUsed},
+    verdict::{Basis, Because, ClocksUsed, EditionUsed, Missing, Outcome, RestsOn, Verdict, WaiverUsed},
     view::{Assurance, View, WaiverFacts},
 };
 
@@ -135,6 +136,7 @@ fn torn(mut verdict: Verdict, other: &Verdict, param: &str) -> Verdict {
     verdict.missing.extend(other.missing.iter().cloned());
     verdict.missing.sort();
     verdict.missing.dedup();
+    verdict.rests_on = merged(std::mem::take(&mut verdict.rests_on), other.rests_on.clone());
     verdict.verdict = Outcome::Indeterminate;
     verdict.basis = Basis::Rule;
     verdict.bases = Vec::new();
@@ -229,7 +231,10 @@ fn judge(
         }
         Outcome::Compliant | Outcome::Indeterminate => {}
     }
-    judging.verdict(record, settled, because, waivers)
+    let rests_on = judging.grounded(Assurance::Reported, &mut record, |grounder| {
+        rests_on(grounder, &settled, params)
+    });
+    judging.verdict(record, settled, because, waivers, rests_on)
 }
 
 fn assurance_note(needs: Assurance) -> Because {
@@ -354,6 +359,7 @@ impl Judging<'_> {
         settled: Settled,
         because: Vec<Because>,
         waivers: Vec<WaiverUsed>,
+        rests_on: Vec<RestsOn>,
     ) -> Verdict {
         let pack = self.question.pack;
         let basis = settled.bases.first().copied().unwrap_or(Basis::Rule);
@@ -387,6 +393,7 @@ impl Judging<'_> {
             params: record.params,
             because,
             missing: settled.missing,
+            rests_on,
             editions: record
                 .editions
                 .into_iter()

@@ -31,6 +31,8 @@ pub(super) struct Makers {
     pub(super) nodes: Vec<Node>,
     /// What would say whether there are more.
     pub(super) open: BTreeSet<FactRef>,
+    /// Lots whose kind and making were looked at.
+    pub(super) read: Vec<Place>,
 }
 
 /// What of all that went into a lot.
@@ -87,6 +89,7 @@ impl Grounder<'_> {
         let mut makers = Makers {
             nodes: vec![node.clone()],
             open: BTreeSet::new(),
+            read: Vec::new(),
         };
         if self.pack.makers == MakersAsked::Every {
             self.kept(node, &mut makers);
@@ -131,6 +134,7 @@ impl Grounder<'_> {
         // With whether nothing on the way from there was of a lower stage.
         let mut stack: Vec<(Place, bool)> = vec![(place, true)];
         while let Some((place, direct)) = stack.pop() {
+            makers.read.push(place.clone());
             let facts = self.lot(&place.0);
             let Some((production, step)) = place
                 .1
@@ -155,6 +159,11 @@ impl Grounder<'_> {
                         keeps => keeps,
                     };
                     let next = (Rc::clone(&origin.lot), origin.production);
+                    makers.read.push((Rc::clone(&origin.lot), None));
+                    let passed = origin.edges.iter().filter(|edge| edge.transparent);
+                    makers
+                        .read
+                        .extend(passed.map(|edge| (Rc::clone(&edge.lot), Some(edge.production))));
                     match keeps {
                         Some(true) => {
                             makers.open.extend(resolution.open.iter().cloned());
@@ -245,6 +254,6 @@ impl Grounder<'_> {
 }
 
 /// The kind of a lot, whoever says it.
-fn kind_of(facts: &LotFacts) -> Option<&str> {
+pub(super) fn kind_of(facts: &LotFacts) -> Option<&str> {
     facts.kind.as_ref().map(|kind| kind.value.as_str())
 }

@@ -10,7 +10,7 @@
 //! In reading order: `view` (what evaluation may look at), `pack` and `loader` (the rules as data), `truth`
 //! (three values and shares), `leaf` (what is missing), `recall` (asking once), `ground`, `likeness`, `party`,
 //! `ownership`, `walk`, `makers` and `contribution` (rules put to a lot), `quick` and `settle` (an outcome from
-//! what is known and what is not), `evaluate`, `explain`, `verdict`.
+//! what is known and what is not), `evaluate`, `explain`, `rests` (whose word it is), `verdict`.
 //!
 //! Everything here is pure. Deliberately absent: the lists and packs themselves (`policies/`), and any
 //! opinion about a party that is not on a list, an ownership edge or a place.
@@ -35,6 +35,7 @@ mod pack;
 mod party;
 mod quick;
 mod recall;
+mod rests;
 mod settle;
 mod total;
 mod truth;
@@ -55,6 +56,6 @@ pub use operator::Operator;
 pub use pack::{Pack, Param};
 pub use truth::Truth;
 pub use verdict::{
-    Basis, Because, ClocksUsed, EditionUsed, Missing, NODES_MAX, NodeSeen, Outcome, ShareSeen, Verdict,
-    WaiverUsed,
+    Basis, Because, ClocksUsed, EditionUsed, Missing, NODES_MAX, NodeSeen, Outcome, RestsOn, ShareSeen,
+    SignedWord, Verdict, WaiverUsed,
 };

@@ -46,7 +46,7 @@ impl Grounder<'_> {
     }
 
     /// Whether it does not matter to a class where and when somebody was met.
-    fn is_lasting(&self, name: &str) -> bool {
+    pub(super) fn is_lasting(&self, name: &str) -> bool {
         let Some(class) = self.pack.classes.get(name) else {
             return true;
         };

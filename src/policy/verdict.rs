@@ -11,6 +11,7 @@ use super::{
     truth::Truth,
     view::{Assurance, Exact, Purpose},
 };
+use crate::time::{EventTime, RecordedAt};
 
 /// What a pack says of a lot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -101,6 +102,9 @@ pub struct Verdict {
     pub because: Vec<Because>,
     /// Facts that could decide it.
     pub missing: Vec<Missing>,
+    /// Whose word it is: what the asker said, then every signed fact that a deciding test read and that no auditor,
+    /// laboratory or authority vouches for, by signer.
+    pub rests_on: Vec<RestsOn>,
     /// Editions of lists that were looked at.
     pub editions: Vec<EditionUsed>,
     /// Documents relied on, as `sha256:` and lower-case hex.
@@ -223,6 +227,51 @@ pub struct Missing {
     /// There are too many unknowns to say whether it decides.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub may_matter: bool,
+}
+
+/// What a verdict takes on one signer's word.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RestsOn {
+    /// The party, or `asker`.
+    pub signer: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Of the asker: the fields of the context that were read, and what they say.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub context: BTreeMap<String, serde_json::Value>,
+    /// Of the asker: readings that he chose.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, String>,
+    /// Events, in order of the log.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<SignedWord>,
+}
+
+impl RestsOn {
+    pub(super) fn of(signer: &str) -> Self {
+        Self {
+            signer: signer.to_owned(),
+            ..Self::default()
+        }
+    }
+}
+
+/// A signed event that a verdict read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SignedWord {
+    /// Its entry in the log.
+    pub leaf_index: u64,
+    /// Its id, unique for the signer.
+    pub event_id: String,
+    /// When the signer says that it happened.
+    pub event_time: EventTime,
+    /// When the ledger recorded it.
+    pub recorded_at: RecordedAt,
+    /// The least that stands behind what was read of it.
+    pub level: Assurance,
+    /// What was read of it, for example `step.operator`.
+    pub claims: Vec<&'static str>,
 }
 
 /// An edition that was looked at.

@@ -12,11 +12,13 @@
 //! absent: anything concluded by a rule. The view reports steps as they were, transparent ones such as
 //! `split` included; looking through them is the evaluator's work.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use num_rational::BigRational;
 use serde::{Deserialize, Serialize};
 use time::Date;
+
+use crate::time::{EventTime, RecordedAt};
 
 /// Exact quantities, never floats.
 pub type Exact = BigRational;
@@ -64,6 +66,32 @@ impl<T> Fact<T> {
     pub const fn new(value: T, assurance: Assurance) -> Self {
         Self { value, assurance }
     }
+}
+
+/// A signed event, as its view numbers it. Numbers of different views have nothing to do with each other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventNumber(pub u32);
+
+/// Without the number: views of the same facts that came in another order show the same.
+impl fmt::Debug for EventNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventNumber")
+    }
+}
+
+/// Which signed event it is, who signed it, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedEvent {
+    /// Its entry in the log.
+    pub leaf_index: u64,
+    /// Whose feed it is in: whoever signed it.
+    pub signer: String,
+    /// Its id, unique for the signer.
+    pub event_id: String,
+    /// When the signer says that it happened.
+    pub event_time: EventTime,
+    /// When the ledger recorded it.
+    pub recorded_at: RecordedAt,
 }
 
 /// A fact, or `None`: not stated, or sealed without an opening.
@@ -126,6 +154,12 @@ pub struct LotFacts {
     /// Lot-level facts nobody may rely on because contradicting facts of standing weigh on them; each is
     /// the code of an anomaly, and makes the lot open for every universal claim.
     pub contradictions: Vec<String>,
+    /// Events that say what product it is of, and what that product is.
+    pub declared_by: Vec<EventNumber>,
+    /// Events that say how much of it there ever was: its makings, or openings where it has none.
+    pub counted_by: Vec<EventNumber>,
+    /// Events behind each of the attributes, by path.
+    pub attributed_by: BTreeMap<String, Vec<EventNumber>>,
 }
 
 /// The value of a plain attribute.
@@ -176,6 +210,10 @@ pub struct StepFacts {
     pub licences: Vec<Fact<Licence>>,
     /// Signed claim that `licences` is exhaustive.
     pub licences_complete: Stated<bool>,
+    /// Events that tell the step: those of its run, and those by which something was taken out again.
+    pub told_by: Vec<EventNumber>,
+    /// Events that declare its licences.
+    pub licensed_by: Vec<EventNumber>,
 }
 
 /// One thing that went into a step.
@@ -193,6 +231,8 @@ pub struct InputFacts {
     pub owners: Vec<Fact<String>>,
     /// Signed claim that the titles are exhaustive; if `true`, no other seller or owner exists.
     pub titles_complete: Stated<bool>,
+    /// Events that tell of the titles.
+    pub titled_by: Vec<EventNumber>,
 }
 
 /// A licence under which a step ran or that a party holds.
@@ -234,6 +274,12 @@ pub struct PartyFacts {
     pub licences_complete: Stated<bool>,
     /// Evidence about the party.
     pub evidence: Vec<Evidence>,
+    /// Events that declare holders and seats of the board.
+    pub owned_by: Vec<EventNumber>,
+    /// Events that declare whom it succeeds.
+    pub succeeds_by: Vec<EventNumber>,
+    /// Events that declare licences held.
+    pub licensed_by: Vec<EventNumber>,
 }
 
 /// One holder's parts of a party, each from 0 to 1, `None` where not stated.
@@ -266,6 +312,8 @@ pub struct Evidence {
     pub valid_from: Option<Date>,
     /// Last day on which it holds; none: open-ended.
     pub valid_to: Option<Date>,
+    /// The event that names it.
+    pub told_by: EventNumber,
 }
 
 /// One edition of an entity list.
@@ -338,4 +386,10 @@ pub trait View {
 
     /// Waivers that name the lot and stand at this position.
     fn waivers(&self, lot: &str) -> Vec<WaiverFacts>;
+
+    /// The event behind a number that facts of this view name.
+    fn event(&self, number: EventNumber) -> SignedEvent;
+
+    /// How much stands behind what an event says at a claim path, for example `step.operator`.
+    fn backing(&self, number: EventNumber, claim: &str) -> Assurance;
 }

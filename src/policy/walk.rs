@@ -64,6 +64,8 @@ pub(super) struct Edge {
 pub(super) struct Selection {
     pub(super) nodes: Vec<Node>,
     pub(super) open: BTreeSet<FactRef>,
+    /// What was looked at on the way, some of it several times.
+    pub(super) read: Vec<Place>,
 }
 
 /// A lot, and which of its productions.
@@ -78,6 +80,7 @@ struct Walk<'s> {
     stack: Vec<(Place, u32, bool)>,
     /// What went into what, where the walk has to be closed.
     links: BTreeMap<Place, BTreeSet<Place>>,
+    read: Vec<Place>,
 }
 
 impl Grounder<'_> {
@@ -231,6 +234,7 @@ impl Grounder<'_> {
             visited: HashSet::new(),
             stack: Vec::new(),
             links: BTreeMap::new(),
+            read: Vec::new(),
         };
         for start in self.starts(root, &mut walk.open) {
             let place = (Rc::clone(&start.lot), start.production);
@@ -261,6 +265,7 @@ impl Grounder<'_> {
         let selection = Rc::new(Selection {
             nodes,
             open: walk.open,
+            read: walk.read,
         });
         self.memo.selections.insert(key, Rc::clone(&selection));
         selection
@@ -323,6 +328,10 @@ impl Grounder<'_> {
         closing: bool,
     ) {
         let select = walk.select;
+        walk.read.push(place.clone());
+        let passed = edges.iter().filter(|edge| edge.transparent);
+        walk.read
+            .extend(passed.map(|edge| (Rc::clone(&edge.lot), Some(edge.production))));
         let kind = self.kind(&place.0);
         let Some(kind) = kind else {
             let wanted = select.kinds.is_some() || select.closed_to.is_some();
@@ -361,6 +370,7 @@ impl Grounder<'_> {
 
     fn descend(&mut self, walk: &mut Walk<'_>, place: &Place, depth: u32, closing: bool) {
         let lot = &place.0;
+        walk.read.push(place.clone());
         let facts = self.lot(lot);
         let Some((production, step)) = place
             .1

@@ -34,11 +34,11 @@ use super::{
 use crate::{
     id::TreeSize,
     policy::view::{
-        Amounts, Assurance, Attribute, Evidence, Fact, ListEdition, LotFacts, PartyFacts, Purpose, Stated,
-        View, WaiverFacts,
+        Amounts, Assurance, Attribute, EventNumber, Evidence, Fact, ListEdition, LotFacts, PartyFacts,
+        Purpose, SignedEvent, Stated, View, WaiverFacts,
     },
     quantity::units::JOULE,
-    time::utc_date,
+    time::{EventTime, RecordedAt, utc_date},
     wire::v1::{self, event::Kind},
 };
 
@@ -85,6 +85,21 @@ impl View for ProjectionView<'_> {
 
     fn waivers(&self, lot: &str) -> Vec<WaiverFacts> {
         Concluded(self.gate).waivers(lot)
+    }
+
+    fn event(&self, number: EventNumber) -> SignedEvent {
+        let fact = self.gate.fact(number.0);
+        SignedEvent {
+            leaf_index: fact.place.leaf_index.get(),
+            signer: self.gate.issuer_of(number.0).to_owned(),
+            event_id: self.gate.event_id_of(number.0).to_owned(),
+            event_time: EventTime::from_nanos(fact.event_time),
+            recorded_at: RecordedAt::from_nanos(fact.recorded_at),
+        }
+    }
+
+    fn backing(&self, number: EventNumber, claim: &str) -> Assurance {
+        self.gate.backing(number.0).of(claim)
     }
 }
 
@@ -158,6 +173,7 @@ fn complete(amounts: &mut Amounts, product: Option<&Product>) {
 /// What is declared of a lot's product.
 #[derive(Debug)]
 struct Product {
+    fact: u32,
     declared: Arc<v1::ProductDeclared>,
     /// None: declared as one thing and, when it had left its maker, as another.
     kind: Option<String>,
@@ -196,6 +212,7 @@ impl Concluded<'_> {
         let its_own = owner == Some(issuer) || self.makers(history).contains(&issuer);
         let backing = self.backing(fact).of("product");
         Some(Product {
+            fact,
             kind,
             mass: amount(&declared.mass_per_piece),
             energy: amount(&declared.energy_per_piece),
@@ -249,7 +266,37 @@ impl Concluded<'_> {
             attributes: self.attributes(history, product.as_ref(), clock),
             evidence: self.evidence_about(lot, &self.makers(history), Some(history)),
             contradictions: self.contradictions(lot),
+            declared_by: product.iter().map(|product| EventNumber(product.fact)).collect(),
+            counted_by: counted_by(history),
+            attributed_by: self.attributed_by(history, product.as_ref(), clock),
         }
+    }
+
+    /// The events behind the attributes of [`Self::attributes`].
+    fn attributed_by(
+        &self,
+        history: &History,
+        product: Option<&Product>,
+        clock: i64,
+    ) -> BTreeMap<String, Vec<EventNumber>> {
+        let declared = || product.map(|product| product.fact).into_iter();
+        let makings = || history.makings.iter().map(|making| making.touch.fact);
+        let titles = || {
+            let sold = history.moments.iter().filter(|moment| moment.role == Role::Sold);
+            sold.map(|moment| moment.touch.fact)
+                .filter(|fact| self.fact(*fact).event_time < clock && history.admits(*fact))
+        };
+        [
+            ("product.id", numbers(declared())),
+            ("product.chemistry", numbers(declared())),
+            ("product.model", numbers(declared())),
+            ("country_of_origin", numbers(makings())),
+            ("title.binding_contract_date", numbers(titles())),
+        ]
+        .into_iter()
+        .filter(|(_, events)| !events.is_empty())
+        .map(|(path, events)| (path.to_owned(), events))
+        .collect()
     }
 
     /// Codes of the anomalies that weigh on a lot.
@@ -343,10 +390,33 @@ impl Concluded<'_> {
                     claims: certified.claims,
                     valid_from: certified.valid_from.and_then(utc_date),
                     valid_to: certified.valid_to.and_then(last_day),
+                    told_by: EventNumber(witness),
                 })
             })
             .collect()
     }
+}
+
+/// The events that say how much of a lot there is.
+fn counted_by(history: &History) -> Vec<EventNumber> {
+    let mut facts: Vec<u32> = history.makings.iter().map(|making| making.touch.fact).collect();
+    if facts.is_empty() {
+        let openings = history.direct().filter(|moment| moment.role == Role::Opening);
+        facts.extend(
+            openings
+                .map(|moment| moment.touch.fact)
+                .filter(|fact| history.admits(*fact)),
+        );
+    }
+    numbers(facts)
+}
+
+/// Facts as events that the policy can name, each once.
+fn numbers(facts: impl IntoIterator<Item = u32>) -> Vec<EventNumber> {
+    let mut numbers: Vec<EventNumber> = facts.into_iter().map(EventNumber).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
 }
 
 /// The common value of several statements, at the weakest assurance; nothing if they differ or one is missing.

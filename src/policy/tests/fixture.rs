@@ -8,13 +8,16 @@ use std::{collections::BTreeMap, sync::Arc};
 use serde::Deserialize;
 use time::Date;
 
-use crate::policy::{
-    context::parse_date,
-    operands::exact,
-    view::{
-        Amounts, Assurance, Cost, Exact, Fact, InputFacts, Licence, ListEdition, LotFacts, PartyFacts,
-        Purpose, Stake, Stated, StepFacts, View, WaiverFacts,
+use crate::{
+    policy::{
+        context::parse_date,
+        operands::exact,
+        view::{
+            Amounts, Assurance, Cost, EventNumber, Exact, Fact, InputFacts, Licence, ListEdition, LotFacts,
+            PartyFacts, Purpose, SignedEvent, Stake, Stated, StepFacts, View, WaiverFacts,
+        },
     },
+    time::{EventTime, RecordedAt},
 };
 
 #[derive(Clone, Debug, Deserialize)]
@@ -117,6 +120,17 @@ pub(super) fn day(text: &str) -> Date {
     parse_date(text).expect("a date")
 }
 
+/// Numbers of events from here on are parties' declarations; below, three a lot: how it was made, what it is, who sold
+/// what went in.
+const PARTIES: u32 = 1_000_000;
+
+impl Fixture {
+    fn number(&self, lot: &str) -> u32 {
+        let before = self.lots.keys().take_while(|known| *known != lot).count();
+        3 * u32::try_from(before).expect("few lots")
+    }
+}
+
 impl View for Fixture {
     fn position(&self) -> u64 {
         1_000
@@ -175,6 +189,7 @@ impl View for Fixture {
                 owners: sellers.clone(),
                 sellers,
                 titles_complete: input.titles_complete.then(|| Fact::new(true, assurance)),
+                titled_by: vec![EventNumber(self.number(lot) + 2)],
             }
         });
         let step = StepFacts {
@@ -200,6 +215,7 @@ impl View for Fixture {
                 })
                 .collect(),
             licences_complete: Some(Fact::new(true, assurance)),
+            told_by: vec![EventNumber(self.number(lot))],
             ..StepFacts::default()
         };
         let productions = if row.step.is_none() && row.operator.is_none() {
@@ -207,7 +223,10 @@ impl View for Fixture {
         } else {
             vec![step]
         };
+        let number = self.number(lot);
         Some(Arc::new(LotFacts {
+            declared_by: vec![EventNumber(number + 1)],
+            counted_by: vec![EventNumber(number)],
             kind: said(&row.kind),
             produced,
             productions,
@@ -232,7 +251,10 @@ impl View for Fixture {
             };
             Fact::new(stake, self.own_assurance)
         });
+        let number = self.parties.keys().take_while(|known| *known != party).count();
+        let number = PARTIES + u32::try_from(number).unwrap();
         Some(PartyFacts {
+            owned_by: vec![EventNumber(number)],
             names: vec![row.name.clone()],
             owners: owners.collect(),
             citizenships: confirmed(&row.citizenships),
@@ -270,5 +292,31 @@ impl View for Fixture {
                 valid_to: row.to.as_deref().map(day),
             })
             .collect()
+    }
+
+    fn event(&self, number: EventNumber) -> SignedEvent {
+        let (signer, event_id) = if number.0 >= PARTIES {
+            let party = self.parties.keys().nth((number.0 - PARTIES) as usize);
+            (party.cloned().unwrap(), "ownership".to_owned())
+        } else {
+            let (lot, row) = self.lots.iter().nth((number.0 / 3) as usize).unwrap();
+            let said = ["making", "product", "titles"][(number.0 % 3) as usize];
+            (row.operator.clone().unwrap_or_default(), format!("{said} {lot}"))
+        };
+        SignedEvent {
+            leaf_index: number.0.into(),
+            signer,
+            event_id,
+            event_time: EventTime::from_nanos(0),
+            recorded_at: RecordedAt::from_nanos(0),
+        }
+    }
+
+    fn backing(&self, number: EventNumber, _claim: &str) -> Assurance {
+        if number.0 >= PARTIES {
+            return self.own_assurance;
+        }
+        let row = self.lots.values().nth((number.0 / 3) as usize);
+        row.and_then(|row| row.assurance).unwrap_or(self.assurance)
     }
 }

@@ -5,4 +5,5 @@ mod golden;
 mod hostile;
 mod laws;
 mod loading;
+mod resting;
 mod simulated;

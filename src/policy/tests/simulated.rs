@@ -51,7 +51,7 @@ fn each_story_of_the_simulation_gets_the_verdict_that_it_tells() {
     )
     .unwrap();
     let pack = pack();
-    let mut judged = 0;
+    let (mut judged, mut told) = (0, 0);
     for story in simulation.stories() {
         let expected = serde_json::to_value(story.verdict).unwrap();
         for lot in simulation.packs(story.lot) {
@@ -70,7 +70,36 @@ fn each_story_of_the_simulation_gets_the_verdict_that_it_tells() {
                 "{story:?}: {shown}"
             );
             judged += 1;
+            // Its maker's word stands in the log where the verdict says.
+            let made = projection.lot(&lot).unwrap();
+            let maker = verdict
+                .rests_on
+                .iter()
+                .find(|group| Some(&group.signer) == made.makers.first());
+            for fact in made.facts.iter().filter(|fact| fact.kind == "assembled") {
+                let named = maker.into_iter().flat_map(|group| &group.facts);
+                let mut named = named.filter(|word| word.leaf_index == fact.leaf_index);
+                let word = named.next().unwrap_or_else(|| panic!("{shown}"));
+                assert_eq!(word.event_id, fact.event.event_id);
+                assert_eq!(
+                    (word.event_time, word.recorded_at),
+                    (fact.event_time, fact.recorded_at)
+                );
+                told += 1;
+            }
+            let declared = verdict.rests_on.iter().flat_map(|group| &group.facts);
+            let claims: std::collections::BTreeSet<_> =
+                declared.flat_map(|word| word.claims.clone()).collect();
+            for claim in [
+                "inputs_complete",
+                "product",
+                "ownership",
+                "titles",
+                "step.operator",
+            ] {
+                assert!(claims.contains(claim), "{claim}: {shown}");
+            }
         }
     }
-    assert!(judged >= 5);
+    assert!(judged >= 5 && told >= judged);
 }

@@ -2,10 +2,10 @@
 
 use num_rational::BigRational;
 
-use super::{Concluded, last_day, number};
+use super::{Concluded, last_day, number, numbers};
 use crate::{
     policy::view::{
-        Assurance, Fact, Licence, ListEdition, ListEntry, PartyFacts, Stake, Stated, WaiverFacts,
+        Assurance, EventNumber, Fact, Licence, ListEdition, ListEntry, PartyFacts, Stake, Stated, WaiverFacts,
     },
     provenance::filing::symbol::Symbol,
     time::utc_date,
@@ -100,6 +100,7 @@ impl Concluded<'_> {
         self.add_owners(symbol, until, &mut facts);
         self.add_board(symbol, until, &mut facts);
         if let Some((fact, declared)) = self.licences_of(symbol, until) {
+            facts.licensed_by = numbers([fact]);
             let backing = self.backing(fact);
             facts.licences_complete = declared
                 .licences_complete
@@ -125,6 +126,7 @@ impl Concluded<'_> {
             {
                 let assurance = self.backing(fact).of("succession");
                 facts.predecessors.push(Fact::new(event.predecessor, assurance));
+                facts.succeeds_by.push(EventNumber(fact));
             }
         }
         Some(facts)
@@ -136,6 +138,7 @@ impl Concluded<'_> {
         else {
             return;
         };
+        facts.owned_by.push(EventNumber(fact));
         let assurance = self.backing(fact).of("ownership");
         let mut sealed = false;
         for share in declared.owners {
@@ -165,6 +168,7 @@ impl Concluded<'_> {
         else {
             return;
         };
+        facts.owned_by.push(EventNumber(fact));
         let assurance = self.backing(fact).of("board");
         let seats = declared.seats.len();
         let appointers: Vec<&str> = declared

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use num_rational::BigRational;
 use num_traits::{One as _, Zero as _};
 
-use super::{Concluded, Product, agreed, complete, number, party::in_force, put, rational};
+use super::{Concluded, Product, agreed, complete, number, numbers, party::in_force, put, rational};
 use crate::{
-    policy::view::{Amounts, Assurance, Cost, Fact, InputFacts, Licence, Stated, StepFacts},
+    policy::view::{Amounts, Assurance, Cost, EventNumber, Fact, InputFacts, Licence, Stated, StepFacts},
     provenance::{
         amount::{Amount, Exact, Tally},
         concluding::{
@@ -264,6 +264,7 @@ impl Concluded<'_> {
             sellers: Vec::new(),
             owners: Vec::new(),
             titles_complete: None,
+            titled_by: Vec::new(),
         }];
     }
 
@@ -363,7 +364,34 @@ impl Concluded<'_> {
                 .reduce(|one, other| one && other)
                 .filter(|_| own)
                 .and_then(|complete| Some(Fact::new(complete, weakest("licences_complete")?))),
+            told_by: numbers(facts.iter().copied().chain(self.taken_out_by(&facts, clock))),
+            licensed_by: numbers(
+                run.iter()
+                    .filter(|told| !told.details.licences.is_empty())
+                    .filter_map(|told| {
+                        let time = self.fact(told.fact).event_time;
+                        Some(self.licences_of(operator, time.saturating_add(1))?.0)
+                    }),
+            ),
         }
+    }
+
+    /// Events that took something out again of what a run composed, or off it.
+    fn taken_out_by(&self, run: &[u32], clock: i64) -> Vec<u32> {
+        let parents = run
+            .iter()
+            .filter_map(|fact| self.leg_in(*fact, Role::Parent))
+            .map(|leg| leg.span.key());
+        let mut out = Vec::new();
+        for parent in parents {
+            let history = history::of(self.0, parent);
+            let moments = history
+                .direct()
+                .filter(|moment| matches!(moment.role, Role::Dismantled | Role::Emptied))
+                .map(|moment| moment.touch.fact);
+            out.extend(moments.filter(|fact| self.fact(*fact).event_time < clock));
+        }
+        out
     }
 
     /// How much of the lot came out of a run.
@@ -471,7 +499,7 @@ impl Concluded<'_> {
                     complete(&mut consumed, self.product_facts(&history).as_ref());
                 }
                 consumed.costs = input.costs;
-                let (sellers, titles_complete) = self.sellers(&history, run);
+                let (sellers, titles_complete, titled_by) = self.sellers(&history, run);
                 InputFacts {
                     lot,
                     assurance: input.assurance.unwrap_or(Assurance::Reported),
@@ -480,6 +508,7 @@ impl Concluded<'_> {
                     owners: sellers.clone(),
                     sellers,
                     titles_complete,
+                    titled_by,
                 }
             })
             .collect()
@@ -602,7 +631,11 @@ impl Concluded<'_> {
     }
 
     /// Who sold a lot into a step: the transfers of title to its parties, signed by somebody who may.
-    fn sellers(&self, history: &History, run: &[Told]) -> (Vec<Fact<String>>, Stated<bool>) {
+    fn sellers(
+        &self,
+        history: &History,
+        run: &[Told],
+    ) -> (Vec<Fact<String>>, Stated<bool>, Vec<EventNumber>) {
         let mut consumers = Vec::new();
         let mut until = i64::MIN;
         for told in run {
@@ -613,6 +646,7 @@ impl Concluded<'_> {
         }
         let mut sellers: BTreeMap<String, Assurance> = BTreeMap::new();
         let mut complete: Stated<bool> = None;
+        let mut events = Vec::new();
         for moment in &history.moments {
             let fact = moment.touch.fact;
             let transfer = self.fact(fact);
@@ -630,6 +664,7 @@ impl Concluded<'_> {
             if !(self.is_own_word(fact) && by_buyer || history.admits(fact)) {
                 continue;
             }
+            events.push(fact);
             let assurance = self.backing(fact).of("titles");
             if let Some(seller) = transfer.reading.from.named() {
                 let known = sellers
@@ -650,7 +685,7 @@ impl Concluded<'_> {
             .into_iter()
             .map(|(seller, assurance)| Fact::new(seller, assurance))
             .collect();
-        (sellers, complete)
+        (sellers, complete, numbers(events))
     }
 
     /// Which part of the run's inputs belongs to the lot.
@@ -791,6 +826,13 @@ fn compose(parts: Vec<StepFacts>) -> Option<StepFacts> {
         inputs_complete: complete,
         custody_model: each(|part| part.custody_model.clone()),
         licences_complete: agreed(parts.iter().map(|part| part.licences_complete.clone())),
+        told_by: numbers(parts.iter().flat_map(|part| &part.told_by).map(|event| event.0)),
+        licensed_by: numbers(
+            parts
+                .iter()
+                .flat_map(|part| &part.licensed_by)
+                .map(|event| event.0),
+        ),
         ..StepFacts::default()
     };
     for part in parts {

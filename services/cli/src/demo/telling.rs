@@ -107,6 +107,19 @@ fn title(kind: LotKind) -> Result<String> {
     Ok(text(&kind)?.replace('_', " "))
 }
 
+/// On whose word a verdict rests, in one line; which events they are is in its JSON.
+fn rests_on(verdict: &Verdict) -> String {
+    let said = verdict.rests_on.iter().map(|group| {
+        let name = group.name.as_ref().unwrap_or(&group.signer);
+        match (group.context.len() + group.params.len(), group.facts.len()) {
+            (0, 1) => format!("{name} (1 event)"),
+            (0, events) => format!("{name} ({events} events)"),
+            (said, _) => format!("the {name} ({said} fields of the context)"),
+        }
+    });
+    format!("on the word of {}", said.collect::<Vec<_>>().join(", "))
+}
+
 fn print_verdict(verdict: &Verdict) -> Result<()> {
     println!(
         "   {} ({}){}",
@@ -137,6 +150,7 @@ fn print_verdict(verdict: &Verdict) -> Result<()> {
         let untrue: Vec<&str> = untrue.into_iter().collect();
         println!("   not true: {}", untrue.join(", "));
     }
+    println!("   {}", rests_on(verdict));
     // Many subjects lack the same fact; each fact is told once.
     let mut facts: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
     for missing in &verdict.missing {
