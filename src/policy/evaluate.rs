@@ -17,6 +17,7 @@ use std::{
 use time::{Date, Duration};
 
 use super::{
+    asks::{asks, together},
     context::Context,
     explain::explain,
     ground::{Clocks, Grounder, Memo},
@@ -98,7 +99,9 @@ pub fn evaluate(view: &dyn View, question: &Question<'_>) -> Result<Verdict, Eva
         let mut params = question.params.clone();
         params.insert(param.clone(), value.clone());
         let other = judge(&recall, question, &params, path);
-        if other.verdict != verdict.verdict {
+        let agree =
+            other.verdict == verdict.verdict || other.verdict.is_unbarred() && verdict.verdict.is_unbarred();
+        if !agree {
             return Ok(torn(verdict, &other, param));
         }
     }
@@ -136,6 +139,7 @@ fn torn(mut verdict: Verdict, other: &Verdict, param: &str) -> Verdict {
     verdict.missing.extend(other.missing.iter().cloned());
     verdict.missing.sort();
     verdict.missing.dedup();
+    verdict.ask = together(std::mem::take(&mut verdict.ask), other.ask.clone());
     verdict.rests_on = merged(std::mem::take(&mut verdict.rests_on), other.rests_on.clone());
     verdict.verdict = Outcome::Indeterminate;
     verdict.basis = Basis::Rule;
@@ -205,7 +209,7 @@ fn judge(
             let floored = judging.ground(&mut record, &waivers, |rule| rule.min_assurance);
             let needs = pack.rules.iter().map(|rule| rule.min_assurance).max();
             let again = settle(&floored, &record, needs);
-            if again.outcome != Outcome::Compliant {
+            if !again.outcome.is_unbarred() {
                 because.push(assurance_note(needs.unwrap_or(Assurance::Reported)));
                 settled = Settled {
                     outcome: Outcome::Indeterminate,
@@ -229,7 +233,7 @@ fn judge(
                 };
             }
         }
-        Outcome::Compliant | Outcome::Indeterminate => {}
+        Outcome::NotApplicable | Outcome::NotYetEffective | Outcome::Compliant | Outcome::Indeterminate => {}
     }
     let rests_on = judging.grounded(Assurance::Reported, &mut record, |grounder| {
         rests_on(grounder, &settled, params)
@@ -392,6 +396,12 @@ impl Judging<'_> {
             unverified: pack.unverified.clone(),
             params: record.params,
             because,
+            ask: asks(
+                self.recall,
+                self.clocks.trigger,
+                self.clocks.trigger.unwrap_or(self.clocks.evaluation),
+                &settled.missing,
+            ),
             missing: settled.missing,
             rests_on,
             editions: record

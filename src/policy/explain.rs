@@ -12,7 +12,7 @@ use super::{
     settle::Settled,
     total::sum,
     truth::{F, Truth},
-    verdict::{Basis, Because, NODES_MAX, NodeSeen, Outcome, ShareSeen, exactly, rounded},
+    verdict::{Because, NODES_MAX, NodeSeen, Outcome, ShareSeen, exactly, rounded},
     view::Exact,
     walk::Node,
 };
@@ -24,11 +24,7 @@ pub(super) fn explain(grounder: &mut Grounder<'_>, settled: &Settled) -> Vec<Bec
     for rule in &pack.rules {
         let mut seen = BTreeSet::new();
         let mut roots = vec![rule.applies.as_str()];
-        let idle = settled.outcome == Outcome::Compliant
-            && settled
-                .bases
-                .iter()
-                .all(|basis| matches!(basis, Basis::NotApplicable | Basis::NotYetEffective));
+        let idle = matches!(settled.outcome, Outcome::NotApplicable | Outcome::NotYetEffective);
         if !idle {
             roots.extend(rule.exclusions.iter().map(String::as_str));
             roots.push(rule.test.expr());

@@ -15,6 +15,7 @@
 //! Everything here is pure. Deliberately absent: the lists and packs themselves (`policies/`), and any
 //! opinion about a party that is not on a list, an ownership edge or a place.
 
+mod asks;
 mod check;
 pub mod context;
 mod contribution;
@@ -56,6 +57,6 @@ pub use operator::Operator;
 pub use pack::{Pack, Param};
 pub use truth::Truth;
 pub use verdict::{
-    Basis, Because, ClocksUsed, EditionUsed, Missing, NODES_MAX, NodeSeen, Outcome, RestsOn, ShareSeen,
+    Ask, Basis, Because, ClocksUsed, EditionUsed, Missing, NODES_MAX, NodeSeen, Outcome, RestsOn, ShareSeen,
     SignedWord, Verdict, WaiverUsed,
 };

@@ -12,6 +12,7 @@ use std::{
 
 use time::Date;
 
+use super::asks::SeenLots;
 use super::view::{ListEdition, LotFacts, PartyFacts, View};
 
 type ByName<T> = HashMap<String, T>;
@@ -39,6 +40,14 @@ impl<'a> Recall<'a> {
         let mut lots = self.lots.borrow_mut();
         let seen = lots.entry(clock).or_default();
         once(seen, lot, || self.view.lot(lot, clock).unwrap_or_default())
+    }
+
+    /// Every lot that was asked for at a clock, by name.
+    pub(super) fn seen(&self, clock: Option<Date>) -> SeenLots {
+        let lots = self.lots.borrow();
+        let seen = lots.get(&clock).into_iter().flatten();
+        seen.map(|(lot, facts)| (lot.clone(), Arc::clone(facts)))
+            .collect()
     }
 
     pub(super) fn party(&self, party: &str, at: Date) -> Option<Rc<PartyFacts>> {

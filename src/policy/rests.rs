@@ -73,16 +73,14 @@ pub(super) fn rests_on(
 
 impl Resting<'_, '_> {
     fn rule(&mut self, rule: &Rule, settled: &Settled) {
-        let stands_by =
-            |basis: Basis| settled.outcome != Outcome::Compliant || settled.bases.contains(&basis);
+        let stands_by = |basis: Basis| !settled.outcome.is_unbarred() || settled.bases.contains(&basis);
         // By these it is this basis and no other.
-        let idle = |basis: &Basis| matches!(basis, Basis::NotApplicable);
         if self.grounder.pack.subject_kinds != ["*"] {
             let subject: Rc<str> = self.grounder.subject.into();
             self.kind(&subject);
         }
         self.expr(&rule.applies, None);
-        if settled.outcome != Outcome::Compliant || !settled.bases.iter().all(idle) {
+        if settled.outcome != Outcome::NotApplicable {
             self.effective(rule);
         }
         if stands_by(Basis::Exclusion) {

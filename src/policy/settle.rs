@@ -76,7 +76,7 @@ impl GroundedRule {
                     (Outcome::Indeterminate, *basis)
                 }
             }
-            Some((basis, _)) => (Outcome::Compliant, *basis),
+            Some((basis, _)) => (passed_by(*basis), *basis),
             None if grounds.iter().all(|(_, truth)| *truth == Truth::False) => {
                 (Outcome::NonCompliant, Basis::Rule)
             }
@@ -85,16 +85,23 @@ impl GroundedRule {
     }
 }
 
+/// What nothing bars is called, by the first ground that is true.
+const fn passed_by(basis: Basis) -> Outcome {
+    match basis {
+        Basis::NotApplicable => Outcome::NotApplicable,
+        Basis::NotYetEffective => Outcome::NotYetEffective,
+        Basis::Exclusion | Basis::Rule | Basis::Exception | Basis::Waiver => Outcome::Compliant,
+    }
+}
+
 /// The worst of the rules that apply.
 fn worst(all: &[Found]) -> Found {
-    let idle = |found: &&Found| {
-        found.0 == Outcome::Compliant && matches!(found.1, Basis::NotApplicable | Basis::NotYetEffective)
-    };
+    let idle = |found: &&Found| matches!(found.0, Outcome::NotApplicable | Outcome::NotYetEffective);
     let judging = all.iter().filter(|found| !idle(found)).max();
     let idling = all.iter().filter(idle).max();
     *judging
         .or(idling)
-        .unwrap_or(&(Outcome::Compliant, Basis::NotApplicable))
+        .unwrap_or(&(Outcome::NotApplicable, Basis::NotApplicable))
 }
 
 /// What the rules come to in every completion: bit n of the position is atom n.
@@ -168,11 +175,18 @@ pub(super) fn settle(rules: &[GroundedRule], record: &Record, needs: Option<Assu
     let completions = complete(rules, &atoms);
     if let Some((first, _)) = completions.first()
         && *first != Outcome::Indeterminate
-        && completions.iter().all(|(outcome, _)| outcome == first)
+        && completions
+            .iter()
+            .all(|(outcome, _)| barred(*outcome) == barred(*first))
     {
         bases = completions.iter().map(|(_, basis)| *basis).collect();
+        // Of *does not apply* and *applies and passes* the second is said, with both bases.
         return Settled {
-            outcome: *first,
+            outcome: completions
+                .iter()
+                .map(|(outcome, _)| *outcome)
+                .max()
+                .unwrap_or(*first),
             bases,
             missing: Vec::new(),
         };
@@ -181,6 +195,15 @@ pub(super) fn settle(rules: &[GroundedRule], record: &Record, needs: Option<Assu
         outcome,
         bases,
         missing: deciding(&atoms, &completions, record, needs),
+    }
+}
+
+/// Whether a lot is barred, free, or neither: what facts decide, whatever the ground is.
+fn barred(outcome: Outcome) -> Outcome {
+    if outcome.is_unbarred() {
+        Outcome::Compliant
+    } else {
+        outcome
     }
 }
 
@@ -199,7 +222,7 @@ fn deciding(
             ids.push(*id);
         }
     }
-    let outcome = |bits: usize| completions.get(bits).map(|found| found.0);
+    let outcome = |bits: usize| completions.get(bits).map(|found| barred(found.0));
     // Thousands of facts may stand behind one atom: what their mask decides is found out once.
     let mut decides: BTreeMap<usize, bool> = BTreeMap::new();
     masks
@@ -387,7 +410,7 @@ mod tests {
         };
         assert_eq!(
             settled(&[idle.clone(), later.clone()]),
-            (Outcome::Compliant, Basis::NotYetEffective)
+            (Outcome::NotYetEffective, Basis::NotYetEffective)
         );
         assert_eq!(
             settled(&[later, rule(known(true))]),
@@ -397,7 +420,7 @@ mod tests {
             settled(&[rule(known(true)), rule(known(false))]),
             (Outcome::NonCompliant, Basis::Rule)
         );
-        assert_eq!(settled(&[idle]), (Outcome::Compliant, Basis::NotApplicable));
+        assert_eq!(settled(&[idle]), (Outcome::NotApplicable, Basis::NotApplicable));
     }
 
     #[test]

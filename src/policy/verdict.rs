@@ -17,7 +17,11 @@ use crate::time::{EventTime, RecordedAt};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Nothing bars it. Read with the [`Basis`]: *not applicable* is no praise.
+    /// No rule is about this lot and this context: it says nothing about the lot.
+    NotApplicable,
+    /// The rules are not in force at the trigger: it says nothing about the lot.
+    NotYetEffective,
+    /// Nothing bars it. Read with the [`Basis`].
     Compliant,
     /// The facts do not say.
     Indeterminate,
@@ -26,9 +30,19 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether nothing bars the lot, for whatever reason.
+    pub const fn is_unbarred(self) -> bool {
+        matches!(
+            self,
+            Self::NotApplicable | Self::NotYetEffective | Self::Compliant
+        )
+    }
+
     /// Its name in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::NotApplicable => "not_applicable",
+            Self::NotYetEffective => "not_yet_effective",
             Self::Compliant => "compliant",
             Self::Indeterminate => "indeterminate",
             Self::NonCompliant => "non_compliant",
@@ -102,6 +116,8 @@ pub struct Verdict {
     pub because: Vec<Because>,
     /// Facts that could decide it.
     pub missing: Vec<Missing>,
+    /// The same as sentences, by whom to ask.
+    pub ask: Vec<Ask>,
     /// Whose word it is: what the asker said, then every signed fact that a deciding test read and that no auditor,
     /// laboratory or authority vouches for, by signer.
     pub rests_on: Vec<RestsOn>,
@@ -227,6 +243,21 @@ pub struct Missing {
     /// There are too many unknowns to say whether it decides.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub may_matter: bool,
+}
+
+/// What is to be asked of one party.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ask {
+    /// The party; `asker`, `authority`, or `unknown` where nobody is known who could say.
+    pub whom: String,
+    /// Its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What is not stated, each once.
+    pub sentences: Vec<String>,
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more: usize,
 }
 
 /// What a verdict takes on one signer's word.

@@ -9,6 +9,7 @@ mod exporting;
 mod founding;
 mod gateways;
 mod glance;
+mod judging;
 mod lots;
 mod publishing;
 mod running;
@@ -68,6 +69,8 @@ enum Command {
     Withdraw(withdrawing::Withdraw),
     /// Show where a lot came from or went, computed from the log's own files
     Lot(lots::Lot),
+    /// Judge a lot by a rule pack, computed from the log's own files
+    Verdict(judging::Verdict),
     /// Write events of a log as EPCIS 2.0 documents, after verifying all of it
     Export(exporting::Export),
     /// Write the events of a simulated battery supply chain, or publish them
@@ -95,6 +98,7 @@ pub async fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Publish(publish) => publish.run().await,
         Command::Withdraw(withdraw) => withdraw.run().await,
         Command::Lot(lot) => tokio::task::spawn_blocking(move || lot.run()).await?,
+        Command::Verdict(verdict) => tokio::task::spawn_blocking(move || verdict.run()).await?,
         Command::Export(export) => tokio::task::spawn_blocking(move || export.run()).await?,
         Command::Simulate(simulate) => simulate.run().await,
         Command::Audit(audit) => tokio::task::spawn_blocking(move || audit.run()).await?,

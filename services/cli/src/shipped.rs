@@ -3,7 +3,10 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result};
-use lotproof::shell::durable;
+use lotproof::{
+    policy::{Mode, Pack, load_pack},
+    shell::durable,
+};
 
 /// Each file's path below a folder of policies, and its text.
 const POLICIES: [(&str, &str); 2] = [
@@ -16,6 +19,14 @@ const POLICIES: [(&str, &str); 2] = [
         include_str!("../../../policies/lists/us-ndaa-154.toml"),
     ),
 ];
+
+/// The rule packs among them.
+pub(crate) fn packs() -> Result<Vec<Pack>> {
+    let packs = POLICIES.iter().filter(|(name, _)| !name.contains('/'));
+    packs
+        .map(|(name, text)| Ok(load_pack(name, text, Mode::Lenient)?))
+        .collect()
+}
 
 /// Writes the policies into a folder. A file that is there already stays as it is.
 pub(crate) fn write_policies(folder: &Path) -> Result<()> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lotproof::{
     identifier,
     policy::{Context, ContextError, EvaluateError, Pack, Question, evaluate, view::Purpose},
+    projector::Projector,
     provenance::{Anomaly, Bounds, Direction, LineageRow, Projection},
     time::{EventTime, parse_rfc3339},
     wire::v1,
@@ -14,12 +15,14 @@ use time::{Date, macros::format_description};
 
 use crate::{
     cut::Cuts,
-    live::Completed,
+    filed::SaidOfItself,
+    live::{Completed, Derived},
+    openings::Openings,
     page::{FactCursor, Page, limit_fits, page_of_facts},
     problem::{Problem, ProblemCode},
     reply::{
         AnomaliesReply, AnomalyRow, Digests, DigestsReply, LotReply, OpeningsReply, PackVerdict, PackView,
-        PacksReply, ParamView, Position, Preamble, ProvenanceReply, Searched, VerdictsReply,
+        PacksReply, ParamView, Position, Preamble, ProvenanceReply, QuestionAsked, Searched, VerdictsReply,
     },
     request::{
         AnomaliesRequest, DEPTH_MAX, LotRequest, NODES_MAX, OpeningsRequest, ProvenanceRequest, Request,
@@ -208,6 +211,11 @@ impl Asked<'_> {
             None => self.rules.packs().collect(),
             Some(name) => vec![self.rules.pack(name).ok_or_else(|| self.no_pack(name))?],
         };
+        let named = request
+            .pack
+            .as_ref()
+            .and_then(|_| packs.first())
+            .map(|pack| pack.name());
         let context = Context::from_fields(&request.context).map_err(|error| bad_context(&error))?;
         let mut missing = BTreeSet::new();
         let mut not_stated = Vec::new();
@@ -252,6 +260,13 @@ impl Asked<'_> {
         }
         Ok(VerdictsReply {
             preamble,
+            question: QuestionAsked {
+                lot: lot.clone(),
+                pack: named,
+                context: context.to_fields(),
+                params: request.params.clone(),
+                evaluation: evaluation.to_string(),
+            },
             lot,
             verdicts,
             not_loaded: match &request.pack {
@@ -393,6 +408,29 @@ fn not_evaluated(error: &EvaluateError) -> Problem {
             Problem::new(ProblemCode::InvalidParameter, error.to_string()).about([field])
         }
     }
+}
+
+/// The reply of a position that was not followed but read: from a copy of a log, by somebody who trusts no projector.
+pub(crate) fn answer_at(
+    projector: &Projector,
+    openings: &Openings,
+    rules: &Rules,
+    said: SaidOfItself,
+    request: &VerdictsRequest,
+    today: Date,
+) -> Result<Vec<u8>, Problem> {
+    let derived = Derived::default();
+    let completed = Completed {
+        projector,
+        head: projector.head(),
+        proven_by: said.proven_by,
+        lag_entries: said.lag_entries,
+        openings,
+        derived: &derived,
+        alarm: said.alarm,
+    };
+    let request = Request::Verdicts(request.clone());
+    answer(&completed, rules, &request, today)
 }
 
 fn bad_context(error: &ContextError) -> Problem {

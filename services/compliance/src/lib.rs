@@ -16,6 +16,7 @@ mod answering;
 mod api;
 mod cut;
 mod entries;
+pub mod filed;
 mod follower;
 mod health;
 mod http;
@@ -59,6 +60,7 @@ pub use self::{
     health::{Alarm, AlarmKind, Health},
     openings::Unmatched,
     problem::{Problem, ProblemCode},
+    rules::{BrokenLine, BrokenPack},
 };
 
 /// How long answers in hand may take once the service is told to stop.

@@ -82,6 +82,14 @@ impl ProblemCode {
     }
 }
 
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
 impl Problem {
     pub(crate) fn new(code: ProblemCode, message: impl Into<String>) -> Self {
         Self {

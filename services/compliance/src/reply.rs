@@ -9,6 +9,7 @@ use lotproof::{
     provenance::{Anomaly, AnomalyKind, CustodyRow, Lineage, LotSummary, Provenance},
 };
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{cut::Cuts, health::AlarmKind, openings::Unmatched, rules::BrokenPack};
 
@@ -101,6 +102,8 @@ pub struct VerdictsReply {
     /// Where it holds.
     #[serde(flatten)]
     pub preamble: Preamble,
+    /// The whole question, in the one form that asks the same again.
+    pub question: QuestionAsked,
     /// The lot, by its normal identifier.
     pub lot: String,
     /// One for each pack asked for, by id and version.
@@ -108,6 +111,23 @@ pub struct VerdictsReply {
     /// Packs here that do not load, where all were asked for: there is no verdict of theirs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_loaded: Vec<BrokenPack>,
+}
+
+/// What was asked for verdicts: with a copy of the log up to the position and the packs, everything that they are a
+/// function of.
+#[derive(Clone, Debug, Serialize)]
+pub struct QuestionAsked {
+    /// The lot, by its normal identifier.
+    pub lot: String,
+    /// The pack, `id@version`; every pack there was if none was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pack: Option<String>,
+    /// The procurement, each value in its one spelling.
+    pub context: Map<String, Value>,
+    /// Readings that the asker chose.
+    pub params: BTreeMap<String, String>,
+    /// As of when it was asked.
+    pub evaluation: String,
 }
 
 /// A verdict, and what the context left open for it.

@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 use lotproof::policy::{Fault, Mode, Pack, load_list, load_pack};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Packs by id and version, and the files of which none could be made.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Rules {
 }
 
 /// A file that should be a pack, and is none.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokenPack {
     /// Name of the file in the folder of packs, without `.toml`: by custom the id of the pack.
     pub pack: String,
@@ -29,12 +29,12 @@ pub struct BrokenPack {
 }
 
 /// One thing that is wrong with a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokenLine {
     /// Name of the file: the pack's, or that of a list which it names.
     pub file: String,
     /// One-based line; left out where the file as a whole is at fault.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,
     /// In words.
     pub message: String,
@@ -118,6 +118,14 @@ impl Rules {
             Ok(())
         } else {
             Err(faults)
+        }
+    }
+
+    /// These packs alone.
+    pub(crate) fn of(packs: Vec<Pack>, broken: Vec<BrokenPack>) -> Self {
+        Self {
+            packs: packs.into_iter().map(|pack| (pack.name(), pack)).collect(),
+            broken,
         }
     }
 

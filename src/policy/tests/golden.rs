@@ -228,6 +228,41 @@ fn a_verdict_is_the_same_bytes_every_time() {
 }
 
 #[test]
+fn what_is_missing_is_said_as_a_sentence_to_whom_it_concerns() {
+    let table = table();
+    let said = |name: &str| {
+        let case = table.named(name);
+        let verdict = table.ask(case, &table.fixture(case, Assurance::SupplierCertified));
+        assert_eq!(verdict.ask.is_empty(), verdict.missing.is_empty(), "{name}");
+        let lines = verdict.ask.into_iter().flat_map(|ask| {
+            let whom = ask.whom;
+            ask.sentences
+                .into_iter()
+                .map(move |sentence| format!("{whom}: {sentence}"))
+        });
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        said("20"),
+        ["us-packs: who made the 80 cells of cell is not stated; ask Mesa Pack Inc., which built them in"]
+    );
+    assert_eq!(
+        said("24"),
+        ["us-packs: whether that is all that went into pack pack is not stated"]
+    );
+    assert_eq!(
+        said("33"),
+        [
+            "asker: end_item_assembler (who assembles the final product that uses the battery; null if it goes into \
+          none) is not stated"
+        ]
+    );
+    for case in &table.cases {
+        said(&case.name);
+    }
+}
+
+#[test]
 fn verdicts_read_as_these() {
     let table = table();
     let shown: Vec<String> = ["6b", "15", "20"]

@@ -28,6 +28,7 @@ use time::{Date, macros::date};
 use super::*;
 use crate::{
     api,
+    filed::{CopiedLog, Filed, verdicts, verdicts_again},
     request::{AnomaliesRequest, LotRequest, NoParameters, ProvenanceRequest, Request, VerdictsRequest},
     rules::Rules,
 };
@@ -287,6 +288,65 @@ fn what_readers_are_told_during_a_fold_is_what_a_replay_says_at_that_position() 
             "{request:?}"
         );
     }
+}
+
+#[test]
+fn a_verdict_from_a_copy_of_the_log_is_the_same_bytes_and_comes_out_of_its_own_text_again() {
+    let written = Written::new(3);
+    let end = written.entries.len();
+    let rules = || Rules::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies")).unwrap();
+    let packs = || rules().packs().cloned().collect::<Vec<_>>();
+    let copy = |size: usize| {
+        let mut copy = CopiedLog::begin::<&Path>(&[]).unwrap();
+        for (entry, _) in &written.entries[..size] {
+            copy.take(entry).unwrap();
+        }
+        copy.end();
+        copy
+    };
+    for size in [end * 2 / 3, end] {
+        let (live, copy) = (folded(&written, size), copy(size));
+        assert_eq!(copy.head(), written.heads[size]);
+        for lot in &written.packs {
+            // Asked in other words than the answer repeats.
+            let context = serde_json::json!({"buyer": {"agency": "dod"}, "obligation_date": "2027-11-01"});
+            let request = VerdictsRequest {
+                lot: lot.replace("https://id.gs1.org", "https://example.com"),
+                pack: Some("us-ndaa-fy2024-s154".to_owned()),
+                context: context.as_object().unwrap().clone(),
+                params: BTreeMap::from([("majority_measure".to_owned(), "mass".to_owned())]),
+                ..VerdictsRequest::default()
+            };
+            let Ok(answer) = ask(&live, &rules(), &Request::Verdicts(request.clone())).1 else {
+                assert!(size < end, "{lot} is in the log");
+                continue;
+            };
+            if size == end {
+                assert_eq!(verdicts(&copy, packs(), &request, TODAY).unwrap(), answer);
+            }
+            let filed = Filed::read(&answer).unwrap();
+            assert_eq!(verdicts_again(&copy, packs(), &filed).unwrap(), answer);
+            let other = verdicts_again(&without_last(&written, size), packs(), &filed);
+            assert_ne!(other.unwrap_or_default(), answer);
+            let question: serde_json::Value = serde_json::from_slice(&answer).unwrap();
+            assert_eq!(
+                question["question"],
+                serde_json::json!({"lot": lot, "pack": "us-ndaa-fy2024-s154@2026-08-22", "evaluation": "2026-02-02",
+                    "context": {"buyer": {"agency": "US-DOD"}, "obligation_date": "2027-11-01"},
+                    "params": {"majority_measure": "mass"}})
+            );
+        }
+    }
+}
+
+/// A copy that lacks the last entry of a position.
+fn without_last(written: &Written, size: usize) -> CopiedLog {
+    let mut copy = CopiedLog::begin::<&Path>(&[]).unwrap();
+    for (entry, _) in &written.entries[..size - 1] {
+        copy.take(entry).unwrap();
+    }
+    copy.end();
+    copy
 }
 
 #[test]
