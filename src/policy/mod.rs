@@ -16,6 +16,7 @@
 //! opinion about a party that is not on a list, an ownership edge or a place.
 
 mod asks;
+mod cases;
 mod check;
 pub mod context;
 mod contribution;
@@ -38,16 +39,19 @@ mod quick;
 mod recall;
 mod rests;
 mod settle;
+mod telling;
 mod total;
 mod truth;
 mod verdict;
 pub mod view;
 mod walk;
 mod words;
+mod world;
 
 #[cfg(test)]
 mod tests;
 
+pub use cases::{CASES_LEN_MAX, CaseFound, Cases, CasesError, Shown};
 pub use context::{CONTEXT_LEN_MAX, Context, ContextError, ContextFault};
 pub use evaluate::{EvaluateError, Question, evaluate, questionnaire};
 pub use list::{LIST_SCHEMA, load_list};
@@ -55,6 +59,7 @@ pub use load_error::{FAULTS_MAX, Fault, FaultKind, LoadError, PACK_LEN_MAX};
 pub use loader::{Mode, SCHEMA, load_pack};
 pub use operator::Operator;
 pub use pack::{Pack, Param};
+pub use telling::{in_words, needs};
 pub use truth::Truth;
 pub use verdict::{
     Ask, Basis, Because, ClocksUsed, EditionUsed, Missing, NODES_MAX, NodeSeen, Outcome, RestsOn, ShareSeen,

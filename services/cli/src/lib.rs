@@ -11,6 +11,7 @@ mod gateways;
 mod glance;
 mod judging;
 mod lots;
+mod policing;
 mod publishing;
 mod running;
 mod sealing;
@@ -71,6 +72,9 @@ enum Command {
     Lot(lots::Lot),
     /// Judge a lot by a rule pack, computed from the log's own files
     Verdict(judging::Verdict),
+    /// Check rule packs, put their cases to them, and tell them in words
+    #[command(subcommand)]
+    Policy(policing::Policy),
     /// Write events of a log as EPCIS 2.0 documents, after verifying all of it
     Export(exporting::Export),
     /// Write the events of a simulated battery supply chain, or publish them
@@ -99,6 +103,7 @@ pub async fn run(arguments: Arguments) -> Result<Outcome> {
         Command::Withdraw(withdraw) => withdraw.run().await,
         Command::Lot(lot) => tokio::task::spawn_blocking(move || lot.run()).await?,
         Command::Verdict(verdict) => tokio::task::spawn_blocking(move || verdict.run()).await?,
+        Command::Policy(policy) => tokio::task::spawn_blocking(move || policy.run()).await?,
         Command::Export(export) => tokio::task::spawn_blocking(move || export.run()).await?,
         Command::Simulate(simulate) => simulate.run().await,
         Command::Audit(audit) => tokio::task::spawn_blocking(move || audit.run()).await?,

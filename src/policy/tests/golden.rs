@@ -1,90 +1,42 @@
-//! The golden cases of NDAA FY2024 s.154, as data in `tests/vectors/v1/policy-s154.json`.
+//! The golden cases of NDAA FY2024 s.154, as data beside the pack.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use serde_json::{Map, Value};
-
-use super::fixture::{Fixture, LotRow, PartyRow, WaiverRow, day};
 use crate::policy::{
-    Basis, Context, Mode, Outcome, Pack, Question, Verdict, evaluate, load_list, load_pack,
+    Basis, Mode, Outcome, Pack, Verdict,
+    cases::{Case, Cases, Shown},
+    load_list, load_pack,
     view::{Assurance, Purpose},
+    world::World,
 };
 
-const CASES: &str = include_str!("../../../tests/vectors/v1/policy-s154.json");
+const CASES: &str = include_str!("../../../policies/us-ndaa-fy2024-s154.cases.json");
 const PACK: &str = include_str!("../../../policies/us-ndaa-fy2024-s154.toml");
 const LIST: &str = include_str!("../../../policies/lists/us-ndaa-154.toml");
 const FIXTURE_LIST: &str = include_str!("../../../policies/lists/fixture-154.toml");
 
-#[derive(Deserialize)]
-pub(super) struct Table {
-    context: Map<String, Value>,
-    parties: BTreeMap<String, PartyRow>,
-    lots: BTreeMap<String, LotRow>,
-    pub(super) cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Case {
-    #[serde(rename = "case")]
-    pub(super) name: String,
-    pub(super) note: String,
-    pub(super) subject: String,
-    lots: BTreeMap<String, LotRow>,
-    context: Option<Map<String, Value>>,
-    #[serde(default)]
-    params: BTreeMap<String, String>,
-    #[serde(default)]
-    waivers: Vec<WaiverRow>,
-    verdict: String,
-    basis: Option<String>,
-    missing: Option<Vec<String>>,
-    expires: Option<String>,
-    twin: bool,
-}
-
 pub(super) fn table() -> Table {
-    serde_json::from_str(CASES).expect("the table of cases")
+    Table(Cases::read(CASES).expect("the table of cases"))
 }
 
 pub(super) fn pack() -> Pack {
     load_pack("us-ndaa-fy2024-s154.toml", PACK, Mode::Lenient).expect("the pack loads")
 }
 
+/// The cases with the pack and the list of the repository.
+pub(super) struct Table(pub(super) Cases);
+
 impl Table {
-    pub(super) fn fixture(&self, case: &Case, assurance: Assurance) -> Fixture {
-        let mut lots = self.lots.clone();
-        lots.extend(case.lots.clone());
-        Fixture {
-            parties: self.parties.clone(),
-            lots,
-            lists: vec![load_list("us-ndaa-154.toml", LIST).expect("the list loads")],
-            waivers: case.waivers.clone(),
-            purpose: Purpose::Test,
-            assurance,
-            own_assurance: Assurance::SupplierCertified,
-        }
+    pub(super) fn fixture(&self, case: &Case, assurance: Assurance) -> World {
+        let list = load_list("us-ndaa-154.toml", LIST).expect("the list loads");
+        self.0.world(case, assurance, vec![list])
     }
 
-    pub(super) fn ask(&self, case: &Case, fixture: &Fixture) -> Verdict {
-        let context = Context::from_fields(case.context.as_ref().unwrap_or(&self.context));
-        let context = context.expect("a context");
-        let question = Question {
-            lot: &case.subject,
-            pack: &pack(),
-            context: &context,
-            params: &case.params,
-            evaluation: day("2026-11-01"),
-        };
-        evaluate(fixture, &question).expect("a verdict")
+    pub(super) fn ask(&self, case: &Case, world: &World) -> Verdict {
+        self.0.ask(case, world, &pack()).expect("a verdict")
     }
 
     fn named(&self, name: &str) -> &Case {
-        self.cases
-            .iter()
-            .find(|case| case.name == name)
-            .expect("a case of this name")
+        let mut cases = self.0.rows.iter();
+        cases.find(|case| case.name == name).expect("a case of this name")
     }
 }
 
@@ -93,35 +45,32 @@ fn json(verdict: &Verdict) -> String {
 }
 
 #[test]
-fn every_golden_case_has_its_verdict_basis_and_missing_facts() {
-    let table = table();
-    for case in &table.cases {
-        let verdict = table.ask(case, &table.fixture(case, Assurance::SupplierCertified));
-        let name = format!("case {} ({}): {}", case.name, case.note, json(&verdict));
-        assert_eq!(verdict.verdict.as_str(), case.verdict, "{name}");
-        if let Some(basis) = &case.basis {
-            assert_eq!(verdict.basis.as_str(), basis, "{name}");
-        }
-        if let Some(missing) = &case.missing {
-            let found: Vec<String> = verdict
-                .missing
-                .iter()
-                .map(|fact| format!("{} {}", fact.subject, fact.path))
-                .collect();
-            assert_eq!(&found, missing, "{name}");
-        }
-        assert_eq!(verdict.expires, case.expires, "{name}");
-        assert!(
-            verdict.missing.is_empty() || verdict.verdict == Outcome::Indeterminate,
-            "{name}"
-        );
+fn every_golden_case_has_its_verdict_basis_and_missing_facts_and_no_rule_lacks_one() {
+    let list = load_list("us-ndaa-154.toml", LIST).unwrap();
+    let cases = table().0;
+    for found in cases.run(&pack(), &[list]).unwrap() {
+        assert!(found.differs.is_empty(), "{found:?}");
     }
+    assert!(cases.len() > 40);
+    assert_eq!(cases.gaps(&pack()).unwrap(), []);
+}
+
+#[test]
+fn a_case_that_comes_out_otherwise_is_named_with_what_was_worked_out() {
+    let text = CASES.replacen("\"verdict\": \"compliant\"", "\"verdict\": \"non_compliant\"", 1);
+    let list = load_list("us-ndaa-154.toml", LIST).unwrap();
+    let found = Cases::read(&text).unwrap().run(&pack(), &[list]).unwrap();
+    let differs: Vec<String> = found.into_iter().flat_map(|found| found.differs).collect();
+    assert_eq!(differs, ["the verdict is compliant, by hand it is non_compliant"]);
+    let without = CASES.replace("\"boundary\": true, ", "");
+    let gaps = Cases::read(&without).unwrap().gaps(&pack()).unwrap();
+    assert_eq!(gaps, [("a".to_owned(), Shown::Boundary)]);
 }
 
 #[test]
 fn every_case_compliant_by_its_facts_is_indeterminate_one_assurance_lower() {
     let table = table();
-    let twins: Vec<&Case> = table.cases.iter().filter(|case| case.twin).collect();
+    let twins: Vec<&Case> = table.0.rows.iter().filter(|case| case.twin).collect();
     assert!(twins.len() >= 15);
     for case in twins {
         let verdict = table.ask(case, &table.fixture(case, Assurance::Asserted));
@@ -218,7 +167,7 @@ fn a_waived_failure_keeps_its_failing_facts_listed() {
 #[test]
 fn a_verdict_is_the_same_bytes_every_time() {
     let table = table();
-    for case in &table.cases {
+    for case in &table.0.rows {
         let fixture = table.fixture(case, Assurance::SupplierCertified);
         assert_eq!(
             table.ask(case, &fixture).to_json(),
@@ -257,7 +206,7 @@ fn what_is_missing_is_said_as_a_sentence_to_whom_it_concerns() {
           none) is not stated"
         ]
     );
-    for case in &table.cases {
+    for case in &table.0.rows {
         said(&case.name);
     }
 }

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::{
-    fixture::{Fixture, PartyRow, day},
+    day,
     laws::{fixture, lot},
+    number,
 };
+use crate::policy::world::{Number, PartyRow, World};
 use crate::policy::{Context, Mode, Outcome, Question, Verdict, evaluate, load_pack};
 
 /// Lots of listed makers and of those that listed parties hold, the list read as of the step.
@@ -47,7 +49,7 @@ min_assurance = "asserted"
 
 const RUNGS: usize = 60;
 
-fn judged(fixture: &Fixture, lot: &str) -> Verdict {
+fn judged(fixture: &World, lot: &str) -> Verdict {
     let question = Question {
         lot,
         pack: &load_pack("held.toml", HELD, Mode::Strict).unwrap(),
@@ -86,7 +88,7 @@ fn a_ladder_of_holdings_is_not_known_and_ends() {
         json!({"kind": "refined_salt", "step": "mine", "operator": "l0"}),
     )]);
     for rung in 0..RUNGS {
-        let above = ["l", "r"].map(|side| (format!("{side}{}", rung + 1), "0.5".to_owned()));
+        let above = ["l", "r"].map(|side| (format!("{side}{}", rung + 1), Number(number("0.5"))));
         for side in ["l", "r"] {
             let party = PartyRow {
                 owners: above.clone().into(),

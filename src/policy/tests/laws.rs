@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::fixture::{Fixture, LotRow, PartyRow, day, number};
+use super::{day, number};
+use crate::policy::world::{LotRow, PartyRow, World};
 use crate::policy::{
     Context, Mode, Outcome, Question, evaluate,
     ground::{Clocks, Grounder, Memo},
@@ -19,7 +20,7 @@ pub(super) fn lot(value: serde_json::Value) -> LotRow {
     serde_json::from_value(value).expect("a lot")
 }
 
-pub(super) fn fixture(lots: Vec<(&str, serde_json::Value)>) -> Fixture {
+pub(super) fn fixture(lots: Vec<(&str, serde_json::Value)>) -> World {
     let party = |name: &str| PartyRow {
         name: name.to_owned(),
         owners: BTreeMap::new(),
@@ -29,7 +30,7 @@ pub(super) fn fixture(lots: Vec<(&str, serde_json::Value)>) -> Fixture {
         permanent_residences: None,
     };
     let list = include_str!("../../../policies/lists/us-ndaa-154.toml");
-    Fixture {
+    World {
         parties: [
             ("clean", party("Clean Co.")),
             ("listed", party("BYD Company, Limited")),
@@ -84,7 +85,7 @@ fails_if = "majority"
 min_assurance = "asserted"
 "#;
 
-fn parts(fixture: &Fixture, subject: &str, select: &str, measure: &str) -> Vec<(String, Exact)> {
+fn parts(fixture: &World, subject: &str, select: &str, measure: &str) -> Vec<(String, Exact)> {
     let pack = load_pack("salts.toml", SALTS, Mode::Strict).unwrap();
     let context = Context::default();
     let clocks = Clocks {
@@ -182,7 +183,7 @@ fn a_national_is_freed_by_a_second_citizenship_or_a_residence_and_asked_for_what
 
 /// 1,200 kg of CAM from 700 kg of salt A at 10 USD/kg and 500 kg of salt B at 14; 300 kg of it go into 600
 /// cells, 8 of them into a pack.
-fn worked_example() -> Fixture {
+fn worked_example() -> World {
     fixture(vec![
         (
             "a",
@@ -234,7 +235,7 @@ fn the_worked_example_is_exact() {
 fn half_is_not_more_than_half_however_long_the_chain() {
     let context = Context::from_json(br#"{"obligation_date": "2027-11-01"}"#).unwrap();
     let pack = load_pack("salts.toml", SALTS, Mode::Strict).unwrap();
-    let ask = |fixture: &Fixture| {
+    let ask = |fixture: &World| {
         let question = Question {
             lot: "pack",
             pack: &pack,
@@ -247,7 +248,7 @@ fn half_is_not_more_than_half_however_long_the_chain() {
     let mut fixture = worked_example();
     assert_eq!(ask(&fixture).verdict, Outcome::Compliant);
     let cam = fixture.lots.get_mut("cam").unwrap();
-    cam.inputs[1].cost = Some("7000.01".to_owned());
+    cam.inputs[1].cost = Some(crate::policy::world::Number(number("7000.01")));
     assert_eq!(ask(&fixture).verdict, Outcome::NonCompliant);
 }
 
@@ -306,7 +307,7 @@ fn a_lot_that_comes_out_of_itself_is_open_and_ends() {
 }
 
 /// A pack of up to five cell lots, each with a maker that may be unknown.
-fn pack_of(makers: &[Option<&str>], costs: &[u32], known: &[bool]) -> Fixture {
+fn pack_of(makers: &[Option<&str>], costs: &[u32], known: &[bool]) -> World {
     let mut lots = Vec::new();
     let mut inputs = Vec::new();
     let names = ["c0", "c1", "c2", "c3", "c4"];
@@ -349,7 +350,7 @@ proptest! {
             "end_item_assembler": null});
         let context = Context::from_json(context.to_string().as_bytes()).unwrap();
         let params = BTreeMap::new();
-        let ask = |fixture: &Fixture| {
+        let ask = |fixture: &World| {
             let question = Question {
                 lot: "pack", pack: &pack, context: &context, params: &params, evaluation: day("2026-11-01"),
             };

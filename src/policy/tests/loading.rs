@@ -1,6 +1,6 @@
 //! What the loader refuses, and how it says so.
 
-use crate::policy::{FaultKind, Mode, load_list, load_pack};
+use crate::policy::{FaultKind, Mode, in_words, load_list, load_pack, needs};
 
 const PACK: &str = include_str!("../../../policies/us-ndaa-fy2024-s154.toml");
 
@@ -318,6 +318,35 @@ fn the_lists_of_the_repository_load_and_name_whom_they_should() {
          l.toml:2: list says x, which is no list of the vocabulary (covered-governments, us-dod-1260h, us-fasc, \
          us-fcc-covered, us-feoc-d-e, us-fto, us-ndaa-154, us-ofac-sdn, us-uflpa)"
     );
+}
+
+#[test]
+fn a_pack_is_told_in_words_with_every_definition_once_and_in_full() {
+    let pack = load_pack("p.toml", PACK, Mode::Lenient).unwrap();
+    let told = in_words(&pack);
+    for name in pack.exprs.keys() {
+        let full = told
+            .lines()
+            .filter(|line| line.trim_start().starts_with(&format!("{name}:")));
+        assert_eq!(full.count(), 1, "{name}: {told}");
+    }
+    for needle in [
+        "NOT checked against the text of the law",
+        "in force from 2027-10-01",
+        "more than 0.5 by majority_measure (an open reading) of components",
+        "on the list us-ndaa-154 with aliases, successors, at the date that counts",
+    ] {
+        assert!(told.contains(needle), "{needle}: {told}");
+    }
+    let needed = needs(&pack);
+    assert_eq!(
+        needed["whoever used a lot"],
+        [
+            "from whom he bought it, with the claim that these are all",
+            "how much of it went in, by count, cost, mass"
+        ]
+    );
+    assert_eq!(needed["the asker"].len(), 4);
 }
 
 #[test]

@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    fixture::{Fixture, day},
-    golden,
+    day, golden,
     laws::{fixture, lot},
 };
+use crate::policy::world::World;
 use crate::policy::{Context, Outcome, Pack, Question, Verdict, evaluate, view::Assurance};
 
 static PACK: LazyLock<Pack> = LazyLock::new(golden::pack);
@@ -21,7 +21,7 @@ fn context() -> Value {
     json!({"buyer": {"agency": "dod"}, "obligation_date": "2027-11-01", "end_item_assembler": null})
 }
 
-fn judged(fixture: &Fixture, context: &Value, params: &[(&str, &str)]) -> Verdict {
+fn judged(fixture: &World, context: &Value, params: &[(&str, &str)]) -> Verdict {
     let params: BTreeMap<String, String> = params
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -43,7 +43,7 @@ fn events(verdict: &Verdict) -> BTreeSet<&str> {
 }
 
 /// A pack of cells that a shell says it made: each lot less than the majority, all of them together all of it.
-fn shell_pack(cells: usize) -> Fixture {
+fn shell_pack(cells: usize) -> World {
     let mut world = fixture(vec![]);
     let mut inputs = Vec::new();
     for number in 0..cells {
@@ -165,7 +165,7 @@ fn a_failure_names_who_admitted_it_and_not_who_could_not_help_it() {
 #[test]
 fn every_golden_verdict_names_the_asker_and_only_events_of_its_own_ledger() {
     let table = golden::table();
-    for case in &table.cases {
+    for case in &table.0.rows {
         let fixture = table.fixture(case, Assurance::SupplierCertified);
         let verdict = table.ask(case, &fixture);
         assert_eq!(verdict.rests_on[0].signer, "asker", "{}", case.name);
@@ -232,7 +232,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 }
 
 /// A world in which lots go into later ones, the last of all into a pack.
-fn world(rows: &[Row], listed: Option<usize>) -> Fixture {
+fn world(rows: &[Row], listed: Option<usize>) -> World {
     let mut world = fixture(vec![]);
     let mut names: Vec<String> = Vec::new();
     let mut costs: Vec<u32> = Vec::new();

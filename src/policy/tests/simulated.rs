@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{fixture::day, golden::pack};
+use super::{day, golden::pack};
 use crate::{
     id::{FeedId, LeafIndex, TreeSize},
     policy::{Context, Question, evaluate, view::Purpose},

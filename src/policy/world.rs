@@ -1,11 +1,12 @@
-//! A ledger view written down as JSON: short enough for a case to be read at a glance.
+//! A ledger written down as JSON, for the cases of a rule pack: short enough to be read at a glance.
 //!
 //! What a case does not say is what an honest supplier states: certified facts, complete inputs, titles and
 //! licences, own account, sold by its maker.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde::Deserialize;
+use num_traits::One as _;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use time::Date;
 
 use crate::{
@@ -20,12 +21,39 @@ use crate::{
     time::{EventTime, RecordedAt},
 };
 
+/// An exact number, written as a decimal in a string.
+#[derive(Clone, Debug)]
+pub(super) struct Number(pub(super) Exact);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let value = exact(&text);
+        value
+            .map(Self)
+            .ok_or_else(|| D::Error::custom(format!("{text:?} is no decimal, as \"0.5\"")))
+    }
+}
+
+/// A day, written as `2027-11-01`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Day(pub(super) Date);
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let day = parse_date(&text);
+        day.map(Self)
+            .ok_or_else(|| D::Error::custom(format!("{text:?} is no date, as 2027-11-01")))
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PartyRow {
     pub(super) name: String,
     #[serde(default)]
-    pub(super) owners: BTreeMap<String, String>,
+    pub(super) owners: BTreeMap<String, Number>,
     #[serde(default)]
     pub(super) succeeds: Vec<String>,
     #[serde(default = "yes")]
@@ -50,7 +78,7 @@ pub(super) struct LotRow {
     #[serde(default)]
     pub(super) country: Option<String>,
     #[serde(default)]
-    pub(super) produced: Option<String>,
+    pub(super) produced: Option<Number>,
     #[serde(default)]
     pub(super) licensors: Vec<String>,
     #[serde(default)]
@@ -70,11 +98,11 @@ pub(super) struct LotRow {
 pub(super) struct InputRow {
     pub(super) lot: String,
     #[serde(default)]
-    pub(super) mass: Option<String>,
+    pub(super) mass: Option<Number>,
     #[serde(default)]
-    pub(super) count: Option<String>,
+    pub(super) count: Option<Number>,
     #[serde(default)]
-    pub(super) cost: Option<String>,
+    pub(super) cost: Option<Number>,
     #[serde(default)]
     pub(super) currency: Option<String>,
     #[serde(default)]
@@ -89,9 +117,9 @@ pub(super) struct WaiverRow {
     pub(super) kind: String,
     pub(super) grantor: String,
     pub(super) findings: Vec<String>,
-    pub(super) from: String,
+    pub(super) from: Day,
     #[serde(default)]
-    pub(super) to: Option<String>,
+    pub(super) to: Option<Day>,
 }
 
 const fn yes() -> bool {
@@ -100,7 +128,7 @@ const fn yes() -> bool {
 
 /// A ledger as a case describes it.
 #[derive(Clone, Debug)]
-pub(super) struct Fixture {
+pub(super) struct World {
     pub(super) parties: BTreeMap<String, PartyRow>,
     pub(super) lots: BTreeMap<String, LotRow>,
     pub(super) lists: Vec<ListEdition>,
@@ -112,26 +140,18 @@ pub(super) struct Fixture {
     pub(super) own_assurance: Assurance,
 }
 
-pub(super) fn number(text: &str) -> Exact {
-    exact(text).expect("a decimal")
-}
-
-pub(super) fn day(text: &str) -> Date {
-    parse_date(text).expect("a date")
-}
-
 /// Numbers of events from here on are parties' declarations; below, three a lot: how it was made, what it is, who sold
 /// what went in.
 const PARTIES: u32 = 1_000_000;
 
-impl Fixture {
+impl World {
     fn number(&self, lot: &str) -> u32 {
         let before = self.lots.keys().take_while(|known| *known != lot).count();
-        3 * u32::try_from(before).expect("few lots")
+        3 * u32::try_from(before).unwrap_or(0)
     }
 }
 
-impl View for Fixture {
+impl View for World {
     fn position(&self) -> u64 {
         1_000
     }
@@ -145,8 +165,10 @@ impl View for Fixture {
         let assurance = row.assurance.unwrap_or(self.assurance);
         let said =
             |text: &Option<String>| -> Stated<String> { text.clone().map(|text| Fact::new(text, assurance)) };
-        let amount = |text: &Option<String>| -> Stated<Exact> {
-            text.as_deref().map(|text| Fact::new(number(text), assurance))
+        let amount = |number: &Option<Number>| -> Stated<Exact> {
+            number
+                .as_ref()
+                .map(|number| Fact::new(number.0.clone(), assurance))
         };
         let produced = Amounts {
             mass: amount(&row.produced),
@@ -176,7 +198,7 @@ impl View for Fixture {
                             let currency = input.currency.clone().unwrap_or_else(|| "USD".to_owned());
                             Fact::new(
                                 Cost {
-                                    value: number(cost),
+                                    value: cost.0.clone(),
                                     currency,
                                     basis: "price".to_owned(),
                                 },
@@ -200,7 +222,7 @@ impl View for Fixture {
             inputs: inputs.collect(),
             inputs_complete: row.inputs_complete.then(|| Fact::new(true, assurance)),
             produced: produced.clone(),
-            share: Some(Fact::new(number("1"), assurance)),
+            share: Some(Fact::new(Exact::one(), assurance)),
             custody_model: said(&row.custody),
             licences: row
                 .licensors
@@ -242,7 +264,7 @@ impl View for Fixture {
             Some(Fact::new(countries, Assurance::AuthorityConfirmed))
         };
         let owners = row.owners.iter().map(|(owner, part)| {
-            let part = Some(number(part));
+            let part = Some(part.0.clone());
             let stake = Stake {
                 owner: owner.clone(),
                 equity: part.clone(),
@@ -252,7 +274,7 @@ impl View for Fixture {
             Fact::new(stake, self.own_assurance)
         });
         let number = self.parties.keys().take_while(|known| *known != party).count();
-        let number = PARTIES + u32::try_from(number).unwrap();
+        let number = PARTIES + u32::try_from(number).unwrap_or(0);
         Some(PartyFacts {
             owned_by: vec![EventNumber(number)],
             names: vec![row.name.clone()],
@@ -288,8 +310,8 @@ impl View for Fixture {
                 kind: row.kind.clone(),
                 grantor: row.grantor.clone(),
                 findings: row.findings.clone(),
-                valid_from: day(&row.from),
-                valid_to: row.to.as_deref().map(day),
+                valid_from: row.from.0,
+                valid_to: row.to.map(|day| day.0),
             })
             .collect()
     }
@@ -297,11 +319,17 @@ impl View for Fixture {
     fn event(&self, number: EventNumber) -> SignedEvent {
         let (signer, event_id) = if number.0 >= PARTIES {
             let party = self.parties.keys().nth((number.0 - PARTIES) as usize);
-            (party.cloned().unwrap(), "ownership".to_owned())
+            (party.cloned().unwrap_or_default(), "ownership".to_owned())
         } else {
-            let (lot, row) = self.lots.iter().nth((number.0 / 3) as usize).unwrap();
-            let said = ["making", "product", "titles"][(number.0 % 3) as usize];
-            (row.operator.clone().unwrap_or_default(), format!("{said} {lot}"))
+            let row = self.lots.iter().nth((number.0 / 3) as usize);
+            let said = match number.0 % 3 {
+                0 => "making",
+                1 => "product",
+                _ => "titles",
+            };
+            let signer = row.and_then(|(_, row)| row.operator.clone());
+            let lot = row.map_or("", |(lot, _)| lot);
+            (signer.unwrap_or_default(), format!("{said} {lot}"))
         };
         SignedEvent {
             leaf_index: number.0.into(),
