@@ -54,6 +54,8 @@ pub(crate) use residue::keep_spellings;
 pub use residue::{declare_wrong, name_by_uri};
 pub use said::said;
 
+use crate::json_bounds::JsonExcess;
+
 pub(crate) fn parse_json(bytes: &[u8]) -> Result<serde_json::Value, EpcisError> {
     document::parse(bytes)
 }
@@ -74,12 +76,18 @@ pub enum EpcisError {
         /// The limit in bytes.
         max: usize,
     },
-    /// Not JSON, nested too deep, or with a member named twice.
+    /// Not JSON, or with a member named twice.
     #[error("not JSON that can be read: {0}")]
     NotJson(String),
+    /// JSON of more values than the importer takes, or nested deeper.
+    #[error(transparent)]
+    Excess(#[from] JsonExcess),
     /// JSON, but none of the shapes that EPCIS travels in.
     #[error("not an EPCIS document, event or list of events: {0}")]
     NotEpcis(&'static str),
+    /// An `@context` that makes more of a document than it is.
+    #[error("too much in @context: {0}")]
+    Declarations(String),
     /// More events than the importer takes.
     #[error("{count} events, at most {max} are taken")]
     TooManyEvents {

@@ -23,6 +23,7 @@ pub mod event;
 pub mod gateway;
 pub mod id;
 pub mod identifier;
+pub mod json_bounds;
 pub mod log;
 pub mod outbox;
 pub mod policy;

@@ -4,9 +4,19 @@
 //! answers today. Prefixes of the EPCIS context are known; a prefix that only a fetched context would explain
 //! stays as it is, and the URL travels with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value};
+
+use super::EpcisError;
+
+/// Longest IRI that a prefix stands for: it is written out wherever the prefix is used.
+const IRI_LEN_MAX: usize = 256;
+/// Most bytes of declarations that travel with the events of one document, all together.
+const CARRIED_LEN_MAX: usize = 64 << 20;
 
 /// The EPCIS 2.0 context, as documents name it.
 pub(super) const EPCIS_CONTEXT: &str = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld";
@@ -26,6 +36,8 @@ const STANDARD: &[(&str, &str)] = &[
 /// The prefixes in force somewhere in a document.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Context {
+    /// In force around it: the document's, of which its events have no copies.
+    outer: Option<Arc<Self>>,
     /// Declared inline.
     prefixes: BTreeMap<String, String>,
     /// Contexts named by URL, other than the EPCIS one.
@@ -35,6 +47,36 @@ pub(super) struct Context {
 }
 
 impl Context {
+    /// What is in force in an event, before its own `@context`.
+    pub(super) fn inside(outer: &Arc<Self>) -> Self {
+        Self {
+            outer: Some(outer.clone()),
+            ..Self::default()
+        }
+    }
+
+    /// Checks that a document's context costs no more than the document itself, once `events` carry it.
+    ///
+    /// # Errors
+    /// [`EpcisError::Declarations`]
+    pub(super) fn check(&self, events: usize) -> Result<(), EpcisError> {
+        if self.prefixes.values().any(|iri| iri.len() > IRI_LEN_MAX) {
+            let why = format!("a prefix stands for more than {IRI_LEN_MAX} bytes");
+            return Err(EpcisError::Declarations(why));
+        }
+        let urls: usize = self.urls.iter().map(String::len).sum();
+        let terms: usize = self
+            .terms
+            .iter()
+            .map(|(name, value)| name.len() + text_len(value))
+            .sum();
+        if (urls + terms).saturating_mul(events) > CARRIED_LEN_MAX {
+            let why = format!("{events} events would carry {} bytes of it each", urls + terms);
+            return Err(EpcisError::Declarations(why));
+        }
+        Ok(())
+    }
+
     /// This context with what `value` (the content of an `@context`) adds.
     pub(super) fn with(&self, value: &Value) -> Self {
         let mut context = self.clone();
@@ -68,12 +110,46 @@ impl Context {
 
     /// What a prefix stands for.
     pub(super) fn prefix(&self, name: &str) -> Option<&str> {
-        self.prefixes.get(name).map(String::as_str).or_else(|| {
+        self.declared(name).map(String::as_str).or_else(|| {
             STANDARD
                 .iter()
                 .find(|(standard, _)| *standard == name)
                 .map(|(_, iri)| *iri)
         })
+    }
+
+    /// What a prefix stands for by an inline declaration, the innermost first.
+    fn declared(&self, name: &str) -> Option<&String> {
+        let outer = || self.outer.as_ref().and_then(|outer| outer.declared(name));
+        self.prefixes.get(name).or_else(outer)
+    }
+
+    /// Every inline declaration of a prefix.
+    fn prefixes(&self) -> BTreeMap<&String, &String> {
+        let mut prefixes = self
+            .outer
+            .as_ref()
+            .map_or_else(BTreeMap::new, |outer| outer.prefixes());
+        prefixes.extend(&self.prefixes);
+        prefixes
+    }
+
+    /// Contexts named by URL, the outermost first.
+    fn urls(&self) -> Vec<String> {
+        let mut urls = self.outer.as_ref().map_or_else(Vec::new, |outer| outer.urls());
+        for url in &self.urls {
+            if !urls.contains(url) {
+                urls.push(url.clone());
+            }
+        }
+        urls
+    }
+
+    /// Declarations that are more than a prefix.
+    fn terms(&self) -> Map<String, Value> {
+        let mut terms = self.outer.as_ref().map_or_else(Map::new, |outer| outer.terms());
+        terms.extend(self.terms.clone());
+        terms
     }
 
     /// `prefix:name` as an absolute IRI if the prefix is known, else as it is.
@@ -97,11 +173,11 @@ impl Context {
             .iter()
             .any(|prefix| self.prefix(prefix).is_none() && !is_scheme(prefix));
         if unexplained {
-            parts.extend(self.urls.iter().cloned().map(Value::String));
+            parts.extend(self.urls().into_iter().map(Value::String));
         }
-        let mut inline = self.terms.clone();
+        let mut inline = self.terms();
         for prefix in used {
-            if let Some(iri) = self.prefixes.get(prefix) {
+            if let Some(iri) = self.declared(prefix) {
                 inline.insert(prefix.to_owned(), Value::String(iri.clone()));
             }
         }
@@ -124,15 +200,31 @@ impl Context {
     /// As the `@context` of a document.
     pub(super) fn to_value(&self) -> Value {
         let mut parts = vec![Value::String(EPCIS_CONTEXT.to_owned())];
-        parts.extend(self.urls.iter().cloned().map(Value::String));
-        let mut inline = self.terms.clone();
-        for (name, iri) in &self.prefixes {
+        parts.extend(self.urls().into_iter().map(Value::String));
+        let mut inline = self.terms();
+        for (name, iri) in self.prefixes() {
             inline.insert(name.clone(), Value::String(iri.clone()));
         }
         if !inline.is_empty() {
             parts.push(Value::Object(inline));
         }
         Value::Array(parts)
+    }
+}
+
+/// About how long a value is as text.
+fn text_len(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 4,
+        Value::Number(number) => number.to_string().len(),
+        Value::String(text) => text.len() + 2,
+        Value::Array(values) => values.iter().map(|value| text_len(value) + 1).sum::<usize>() + 2,
+        Value::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, value)| name.len() + text_len(value) + 4);
+            members.sum::<usize>() + 2
+        }
     }
 }
 
@@ -174,6 +266,42 @@ fn prefix_of<'a>(text: &'a str, used: &mut BTreeSet<&'a str>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn events_share_what_the_document_declares_and_add_their_own() {
+        let document = Context::default().with(&serde_json::json!([
+            "https://ref.example/one.jsonld",
+            {"a": "http://a.example/", "b": "http://b.example/", "t": {"@type": "@id"}}
+        ]));
+        let document = Arc::new(document);
+        let plain = Context::inside(&document);
+        assert!(
+            plain.prefixes.is_empty() && plain.terms.is_empty(),
+            "no copy for each event"
+        );
+        assert_eq!(plain.to_value(), document.to_value());
+        let own =
+            plain.with(&serde_json::json!(["https://ref.example/two.jsonld", {"a": "http://own.example/"}]));
+        assert_eq!(
+            (own.expand("a:x"), own.expand("b:x")),
+            ("http://own.example/x".into(), "http://b.example/x".into())
+        );
+        assert_eq!(
+            own.urls(),
+            ["https://ref.example/one.jsonld", "https://ref.example/two.jsonld"]
+        );
+        assert!(own.terms().contains_key("t"));
+    }
+
+    #[test]
+    fn a_context_cannot_make_a_document_many_times_as_long() {
+        let iri = |len: usize| Context::default().with(&serde_json::json!({"a": "x".repeat(len)}));
+        assert!(iri(IRI_LEN_MAX).check(1 << 20).is_ok());
+        assert!(iri(IRI_LEN_MAX + 1).check(1).is_err());
+        let term = Context::default().with(&serde_json::json!({"t": {"@id": "x".repeat(1 << 20)}}));
+        assert!(term.check(50).is_ok());
+        assert!(matches!(term.check(70), Err(EpcisError::Declarations(_))));
+    }
 
     #[test]
     fn only_the_prefixes_in_use_travel() {

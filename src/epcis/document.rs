@@ -10,12 +10,13 @@
 //! JSON objects that name a member twice are refused: whichever of the two a reader took, the other would be
 //! dropped without a word.
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::{EpcisError, context::Context};
+use crate::json_bounds::JsonBounds;
 
 /// A document taken apart.
 pub(super) struct Opened<'a> {
@@ -30,6 +31,7 @@ pub(super) struct Opened<'a> {
 /// Reads JSON, numbers as they are written. A byte order mark, as some editors write it, is passed over.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, EpcisError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    JsonBounds::DOCUMENT.count(bytes)?;
     let not_json = |error: serde_json::Error| EpcisError::NotJson(looks_like(bytes, &error));
     serde_json::from_slice::<NamedOnce>(bytes).map_err(not_json)?;
     serde_json::from_slice(bytes).map_err(not_json)
@@ -54,7 +56,7 @@ pub(super) fn open(document: &Value) -> Result<Opened<'_>, EpcisError> {
     match document {
         Value::Array(events) => Ok(Opened {
             header: Map::new(),
-            events: numbered(events, &Context::default()),
+            events: numbered(events, Context::default())?,
             is_document: false,
         }),
         Value::Object(members) => {
@@ -65,7 +67,7 @@ pub(super) fn open(document: &Value) -> Result<Opened<'_>, EpcisError> {
                 if members.contains_key("eventTime") {
                     return Ok(Opened {
                         header: Map::new(),
-                        events: numbered(std::slice::from_ref(document), &Context::default()),
+                        events: numbered(std::slice::from_ref(document), Context::default())?,
                         is_document: false,
                     });
                 }
@@ -101,7 +103,7 @@ pub(super) fn open(document: &Value) -> Result<Opened<'_>, EpcisError> {
             }
             Ok(Opened {
                 header,
-                events: numbered(events, &context),
+                events: numbered(events, context)?,
                 is_document: true,
             })
         }
@@ -121,17 +123,18 @@ fn keep_rest(header: &mut Map<String, Value>, name: &str, object: Option<&Value>
     }
 }
 
-fn numbered<'a>(events: &'a [Value], context: &Context) -> Vec<(usize, &'a Value, Context)> {
-    events
-        .iter()
-        .enumerate()
-        .map(|(position, event)| {
-            let context = event
-                .get("@context")
-                .map_or_else(|| context.clone(), |own| context.with(own));
-            (position, event, context)
-        })
-        .collect()
+fn numbered(events: &[Value], context: Context) -> Result<Vec<(usize, &Value, Context)>, EpcisError> {
+    context.check(events.len())?;
+    let outer = Arc::new(context);
+    let numbered = events.iter().enumerate().map(|(position, event)| {
+        let mut context = Context::inside(&outer);
+        if let Some(own) = event.get("@context") {
+            context = context.with(own);
+            context.check(1)?;
+        }
+        Ok((position, event, context))
+    });
+    numbered.collect()
 }
 
 /// Any JSON in which no object names a member twice.

@@ -54,7 +54,7 @@ codes! {
     OnItsWay "on_its_way" 409,
     /// An event that is to be withdrawn, and is proven, or refused for good.
     Settled "settled" 409,
-    /// A body longer than is taken.
+    /// A body longer than is taken, or of too many values.
     TooLarge "too_large" 413,
     /// An event that no ledger admits; `fields` says where.
     InvalidEvent "invalid_event" 422,
@@ -124,6 +124,7 @@ pub struct Fault {
     /// Which kind of fault.
     pub code: FaultCode,
     /// For people.
+    #[serde(rename = "detail")]
     pub message: String,
     /// Where, if it lies in the body.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -96,7 +96,7 @@ pub fn events(
     service: Service,
     mut ids: impl FnMut(usize) -> String,
 ) -> Result<Vec<Placed>, Fault> {
-    let value = epcis::parse_json(body).map_err(|error| Fault::new(FaultCode::NotJson, error.to_string()))?;
+    let value = epcis::parse_json(body).map_err(|error| Fault::new(code_of(&error), error.to_string()))?;
     let (events, is_list) = match value {
         Value::Array(events) => (events, true),
         other => (vec![other], false),
@@ -199,12 +199,7 @@ pub struct NotCaptured {
 /// [`Fault`] if it is none, or too long.
 pub fn capture(body: &[u8], service: Service, options: &ImportOptions) -> Result<Capture, Fault> {
     let imported = epcis::import(body, options).map_err(|error| {
-        let code = match &error {
-            EpcisError::NotJson(_) => FaultCode::NotJson,
-            EpcisError::TooLong { .. } | EpcisError::TooManyEvents { .. } => FaultCode::TooLarge,
-            EpcisError::NotEpcis(_) | EpcisError::Document(_) => FaultCode::NotEpcis,
-        };
-        let mut fault = Fault::new(code, error.to_string());
+        let mut fault = Fault::new(code_of(&error), error.to_string());
         if let EpcisError::Document(findings) = &error {
             let fields = findings
                 .iter()
@@ -214,6 +209,17 @@ pub fn capture(body: &[u8], service: Service, options: &ImportOptions) -> Result
         fault
     })?;
     Ok(orders_of(imported, service))
+}
+
+fn code_of(error: &EpcisError) -> FaultCode {
+    match error {
+        EpcisError::NotJson(_) => FaultCode::NotJson,
+        EpcisError::TooLong { .. }
+        | EpcisError::TooManyEvents { .. }
+        | EpcisError::Excess(_)
+        | EpcisError::Declarations(_) => FaultCode::TooLarge,
+        EpcisError::NotEpcis(_) | EpcisError::Document(_) => FaultCode::NotEpcis,
+    }
 }
 
 fn orders_of(imported: Import, service: Service) -> Capture {

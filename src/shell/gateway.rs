@@ -21,20 +21,18 @@ mod taking;
 
 use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
-use tokio::{
-    net::TcpListener,
-    sync::{oneshot, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{oneshot, watch};
 
 pub use self::arguments::Arguments;
 use self::{metrics::Metrics, taking::Gateway};
 use crate::{
     gateway::Service,
     id::FeedId,
+    json_bounds::JsonBounds,
     log::note::KeyError,
     outbox::{Config as OutboxConfig, PinnedLog},
     shell::{
+        http::{BodyLimits, HttpOptions, ListenError, Listening},
         nats::{Bus, BusOptions, ConnectError},
         publisher::{PublishError, PublisherConfig},
     },
@@ -56,6 +54,8 @@ pub struct Config {
     pub publisher: PublisherConfig,
     /// Where HTTP listens.
     pub http: SocketAddr,
+    /// Who is let in there, and how many.
+    pub http_options: HttpOptions,
     /// A folder whose EPCIS documents and event files are taken in.
     pub watch: Option<PathBuf>,
     /// Longest body or file that is taken, in bytes.
@@ -93,6 +93,7 @@ impl Config {
             nats_url: nats_url.into(),
             publisher: PublisherConfig::new(folder, outbox, keys),
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
+            http_options: HttpOptions::default(),
             watch: None,
             body_len_max: 32 << 20,
             body_patience: Duration::from_secs(30),
@@ -111,13 +112,8 @@ pub enum GatewayError {
     #[error("outbox of the gateway")]
     Publisher(#[from] PublishError),
     /// The address cannot be listened on.
-    #[error("listening on {address}")]
-    Listen {
-        /// Which address.
-        address: SocketAddr,
-        /// The system's answer.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// The drop folder cannot be used.
     #[error("drop folder {folder}")]
     Folder {
@@ -134,15 +130,6 @@ pub enum GatewayError {
     Setting(String),
 }
 
-/// A task that lives no longer than this.
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 /// Runs a gateway until `shutdown` turns true, then finishes the requests and the file in hand. `listening`
 /// hears the HTTP address once events are taken. A bus that is not there is waited for, with HTTP up.
 ///
@@ -157,27 +144,19 @@ pub async fn run(
     let metrics = Metrics::new()?;
     let options = BusOptions::new(&config.nats_url, format!("lotproof-{service}"));
     // First, so that nothing has begun to publish if the address is taken, and everybody hears what is waited for.
-    let listener = TcpListener::bind(config.http)
-        .await
-        .map_err(|source| GatewayError::Listen {
-            address: config.http,
-            source,
-        })?;
-    let address = listener.local_addr().unwrap_or(config.http);
-    let limits = http::Limits {
-        body_len_max: config.body_len_max,
-        body_patience: config.body_patience,
-        requests_max: config.requests_max,
+    let mut http_options = config.http_options;
+    http_options.rules.linked_data = http::LINKED_DATA;
+    let listening_at = Listening::bind(config.http, http_options).await?;
+    let address = listening_at.address();
+    let limits = BodyLimits {
+        len_max: config.body_len_max,
+        time_max: config.body_patience,
+        in_hand_max: config.requests_max,
+        json: JsonBounds::DOCUMENT,
     };
     let door = http::Door::new(metrics.clone(), &options.address());
     let router = http::router(door.clone(), limits);
-    let mut stop = shutdown.clone();
-    let mut server = AbortOnDrop(tokio::spawn(async move {
-        let stopped = async move { drop(stop.wait_for(|stop| *stop).await) };
-        axum::serve(listener, router)
-            .with_graceful_shutdown(stopped)
-            .await
-    }));
+    let server = listening_at.serve(router, metrics.http().clone(), shutdown.clone());
     // A gateway may be started before its bus.
     let bus = tokio::select! {
         biased;
@@ -204,16 +183,15 @@ pub async fn run(
         () = gateway.publisher_ended() => true,
     };
     separating.abort();
-    if !failed {
-        if tokio::time::timeout(STOP_PATIENCE, &mut server.0).await.is_err() {
-            tracing::warn!("requests in hand were given up");
-        }
+    if failed {
+        drop(server);
+    } else {
+        server.stopped_within(STOP_PATIENCE).await;
         if let Some(dropping) = dropping {
             // The file in hand is finished: its events are durable, and it is moved.
             let _ = tokio::time::timeout(STOP_PATIENCE, dropping).await;
         }
     }
-    drop(server);
     gateway.stop().await?;
     Ok(())
 }

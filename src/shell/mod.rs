@@ -6,6 +6,8 @@ pub mod durable;
 #[cfg(feature = "gateway")]
 pub mod gateway;
 #[cfg(feature = "http")]
+pub mod http;
+#[cfg(feature = "http")]
 pub mod http_client;
 pub mod key_file;
 pub mod memory;

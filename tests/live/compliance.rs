@@ -459,7 +459,10 @@ async fn an_asker_who_never_finishes_holds_up_no_stop() {
     let projecting = Projecting::start(&world, "http://127.0.0.1:9").await;
     let address = projecting.url.strip_prefix("http://").unwrap();
     let mut asker = TcpStream::connect(address).await.unwrap();
-    let head = "POST /v1/lots/urn:x:1/verdicts HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+    let head = format!(
+        "POST /v1/lots/urn:x:1/verdicts HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: 9\r\nExpect: 100-continue\r\n\r\n"
+    );
     asker.write_all(head.as_bytes()).await.unwrap();
     // Said once somebody waits for the body.
     let mut go_on = [0; 25];

@@ -89,6 +89,13 @@ pub(crate) fn own_address() -> SocketAddr {
     SocketAddr::from((host, NEXT_PORT.fetch_add(1, Ordering::Relaxed)))
 }
 
+/// What a health page says: its text, or the detail of its problem.
+pub(crate) fn said(body: &[u8]) -> String {
+    let problem: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let detail = problem.as_ref().and_then(|problem| problem["detail"].as_str());
+    detail.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned)
+}
+
 /// Waits for a future, and fails with `what` if it takes too long.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(DEADLINE, future)

@@ -213,7 +213,11 @@ async fn who_never_sends_what_he_announced_makes_room_for_others() {
     (config.requests_max, config.body_patience) = (1, Duration::from_secs(2));
     let gateway = Gateway::run(config).await;
     let mut slow = TcpStream::connect(gateway.address()).await.unwrap();
-    let head = "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n";
+    let head = format!(
+        "POST /v1/events HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\
+         Expect: 100-continue\r\n\r\n",
+        gateway.address()
+    );
     slow.write_all(head.as_bytes()).await.unwrap();
     // Said once somebody waits for the body.
     let mut go_on = [0; 25];
@@ -522,7 +526,7 @@ async fn a_gateway_without_a_bus_says_what_it_waits_for_and_takes_events_once_it
     let (listening, mut heard) = oneshot::channel();
     let running = tokio::spawn(lotproof::shell::gateway::run(config, shutdown, listening));
     let message = format!("waiting for the bus at {}", world.own.server.url());
-    let waiting = json!({"code": "starting", "message": message});
+    let waiting = json!({"status": 503, "code": "starting", "detail": message});
     // A slow machine is asked before the gateway has opened its port.
     until("the port of the gateway", async || {
         tokio::net::TcpStream::connect(address).await.is_ok()

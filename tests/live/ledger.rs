@@ -124,7 +124,13 @@ impl World {
     }
 
     pub(crate) async fn start(&self) -> Running {
-        let mut running = Running::spawn(self.config());
+        self.start_with(|_| ()).await
+    }
+
+    pub(crate) async fn start_with(&self, change: impl FnOnce(&mut Config)) -> Running {
+        let mut config = self.config();
+        change(&mut config);
+        let mut running = Running::spawn(config);
         let address = soon("the ledger to listen", &mut running.address).await;
         running.url = format!("http://{}", address.expect("the ledger starts"));
         running

@@ -9,6 +9,7 @@ mod chain;
 mod compliance;
 #[path = "../dice.rs"]
 mod dice;
+mod doors;
 mod fixture;
 mod gateway;
 mod ledger;

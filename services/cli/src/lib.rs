@@ -56,7 +56,7 @@ enum Command {
     #[command(subcommand)]
     Keys(founding::Keys),
     /// Run a ledger and its gateways, with a private bus unless one is given
-    Up(running::Up),
+    Up(Box<running::Up>),
     /// Orders of a ledger's operator, for its next start
     #[command(subcommand)]
     Ledger(running::Ledger),

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::PathBuf,
 };
 
@@ -13,6 +13,7 @@ use lotproof::{
     audit::AuditOptions,
     gateway::Service,
     shell::{
+        http::{HttpArguments, HttpOptions},
         nats::{PrivateServer, ServerOptions},
         process::StopSignals,
     },
@@ -47,6 +48,11 @@ pub(crate) struct Up {
     /// Where the ledger's HTTP listens; loopback unless told otherwise
     #[arg(long, default_value = "127.0.0.1:8470")]
     http: SocketAddr,
+    #[command(flatten)]
+    door: HttpArguments,
+    /// The log is public: web pages of any origin may read its checkpoint and tiles (CORS)
+    #[arg(long)]
+    public_log: bool,
     /// Run a manufacturing gateway for this party; without it, as `manufacturing.json` in the folder says, if
     /// it is there
     #[arg(long, value_name = "PARTY:KEYFILE")]
@@ -146,6 +152,15 @@ fn is_port_taken(error: &anyhow::Error) -> bool {
     })
 }
 
+/// Where this machine finds a service that listens on all of its addresses.
+fn from_here(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (Ipv4Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (Ipv6Addr::LOCALHOST, address.port()).into(),
+        _ => address,
+    }
+}
+
 /// What says where a service listens.
 fn address_option(name: &str) -> String {
     match name {
@@ -196,14 +211,19 @@ impl Up {
             .unwrap_or_default();
         println!("{:<14} {url}", "bus");
 
+        let http_options = HttpOptions::from(self.door);
         // What is wrong with a setting is said before anything runs that would have to be stopped.
         let gateways = settings.into_iter().map(|(service, setting)| {
             let outbox = self.folder.join(service.name());
-            setting.config(service, &url, &trust, outbox)
+            let mut config = setting.config(service, &url, &trust, outbox)?;
+            config.http_options = http_options.clone();
+            Ok(config)
         });
         let gateways = gateways.collect::<Result<Vec<_>>>()?;
         let mut ledger = Config::new(folder, url.clone());
         ledger.http = self.http;
+        ledger.http_options = http_options.clone();
+        ledger.is_public = self.public_log;
         let policies = self.policies.unwrap_or_else(|| self.folder.join(POLICIES_FOLDER));
 
         let mut services = Services::new();
@@ -216,9 +236,14 @@ impl Up {
         let running = async {
             let all = async {
                 let ledger = services.start_ledger(ledger).await?;
-                let mut config =
-                    lotproof_compliance::Config::new(url, format!("http://{ledger}"), trust, policies);
+                let mut config = lotproof_compliance::Config::new(
+                    url,
+                    format!("http://{}", from_here(ledger)),
+                    trust,
+                    policies,
+                );
                 config.http = self.compliance;
+                config.http_options = http_options;
                 config.openings = self.openings;
                 config.folder = Some(self.folder.join("compliance"));
                 services.start_compliance(config).await?;

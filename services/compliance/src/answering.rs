@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use lotproof::time::utc_date;
+use lotproof::{shell::http, time::utc_date};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -43,7 +43,7 @@ impl From<Problem> for Answer {
     fn from(problem: Problem) -> Self {
         Self {
             status: problem.code.status(),
-            body: serde_json::to_vec(&problem).unwrap_or_default().into(),
+            body: http::problem::body(problem.code.status(), &problem).into(),
             problem: Some(problem),
         }
     }

@@ -12,15 +12,21 @@
 //! `{id}` is a URI, percent-encoded as one segment, or as it is: what has `://` in it, unencoded, is taken
 //! literally.
 
+use std::time::Duration;
+
 use axum::{
     Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, Query, State, rejection::BytesRejection},
-    http::{Method, StatusCode, Uri, header},
+    body::{Body, Bytes},
+    extract::{FromRef, Query, State},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::get,
 };
-use lotproof::policy::CONTEXT_LEN_MAX;
+use lotproof::{
+    json_bounds::JsonBounds,
+    policy::CONTEXT_LEN_MAX,
+    shell::http::{Bodies, BodyFault, BodyLimits, problem},
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -32,11 +38,37 @@ use crate::{
 
 /// Longest body of a request: a context of the longest kind, and its frame.
 const BODY_LEN_MAX: usize = CONTEXT_LEN_MAX + 4_096;
+/// How bodies are bounded beside that.
+pub(crate) const BODY_LIMITS: BodyLimits = BodyLimits {
+    len_max: BODY_LEN_MAX,
+    time_max: Duration::from_secs(30),
+    in_hand_max: 64,
+    json: QUESTION,
+};
+/// Values and depth of a question, by HTTP or NATS.
+pub(crate) const QUESTION: JsonBounds = JsonBounds {
+    values_max: 20_000,
+    depth_max: 32,
+};
 /// Deepest path of a context field in a query.
 const PATH_PARTS_MAX: usize = 8;
 const LOTS: &str = "/v1/lots/";
 
+/// What the handlers share.
+#[derive(Clone)]
+struct Desk {
+    answering: Answering,
+    bodies: Bodies,
+}
+
+impl FromRef<Desk> for Answering {
+    fn from_ref(desk: &Desk) -> Self {
+        desk.answering.clone()
+    }
+}
+
 pub(crate) fn router(answering: Answering) -> Router {
+    let bodies = Bodies::new(BODY_LIMITS);
     Router::new()
         .route("/v1/lots/{*rest}", get(lots).post(lots))
         .route(
@@ -62,22 +94,22 @@ pub(crate) fn router(answering: Answering) -> Router {
             response(Problem::new(ProblemCode::NotFound, "no such address; see /v1/lots/{id}").into())
         })
         .method_not_allowed_fallback(|| async { response(method_not_allowed().into()) })
-        .layer(DefaultBodyLimit::max(BODY_LEN_MAX))
-        .with_state(answering)
+        .with_state(Desk { answering, bodies })
 }
 
 fn response(answer: Answer) -> Response {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (
-        status,
-        [
-            (header::CONTENT_TYPE, "application/json"),
-            // Answers change with every commit.
-            (header::CACHE_CONTROL, "no-cache"),
-        ],
-        answer.body,
-    )
-        .into_response()
+    let media_type = match answer.problem {
+        None => HeaderValue::from_static("application/json"),
+        Some(_) => problem::PROBLEM_JSON,
+    };
+    // Answers change with every commit.
+    let no_cache = HeaderValue::from_static("no-cache");
+    let headers = [
+        (header::CONTENT_TYPE, media_type),
+        (header::CACHE_CONTROL, no_cache),
+    ];
+    (status, headers, answer.body).into_response()
 }
 
 fn method_not_allowed() -> Problem {
@@ -102,12 +134,7 @@ async fn fixed<T: DeserializeOwned>(
 }
 
 /// Everything about one lot. The identifier may contain slashes, so the path is taken apart here.
-async fn lots(
-    State(answering): State<Answering>,
-    method: Method,
-    uri: Uri,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
+async fn lots(State(desk): State<Desk>, method: Method, uri: Uri, body: Body) -> Response {
     let rest = uri.path().strip_prefix(LOTS).unwrap_or_default();
     let (endpoint, id) = if let Some(id) = rest.strip_suffix("/provenance") {
         ("provenance", id)
@@ -116,8 +143,29 @@ async fn lots(
     } else {
         ("lot", rest)
     };
-    let request = lot_request(&method, &uri, endpoint, id, body);
-    response(answering.answer("http", endpoint, request).await)
+    // A body where none belongs is not read.
+    let takes_body = method == Method::POST && endpoint == "verdicts";
+    let (_in_hand, body) = if takes_body {
+        match desk.bodies.take(body).await {
+            Ok((in_hand, body)) => (Some(in_hand), body),
+            Err(fault) => return response(Problem::from(fault).into()),
+        }
+    } else {
+        (None, Bytes::new())
+    };
+    let request = lot_request(&method, &uri, endpoint, id, &body);
+    response(desk.answering.answer("http", endpoint, request).await)
+}
+
+impl From<BodyFault> for Problem {
+    fn from(fault: BodyFault) -> Self {
+        let code = match fault {
+            BodyFault::TooLong(_) | BodyFault::Excess(_) => ProblemCode::RequestTooLarge,
+            BodyFault::Busy => ProblemCode::Busy,
+            BodyFault::Slow(_) => ProblemCode::RequestTooSlow,
+        };
+        Self::new(code, fault.to_string())
+    }
 }
 
 fn lot_request(
@@ -125,7 +173,7 @@ fn lot_request(
     uri: &Uri,
     endpoint: &str,
     id: &str,
-    body: Result<Bytes, BytesRejection>,
+    body: &[u8],
 ) -> Result<Request, Problem> {
     let lot = identifier_in_path(id)?;
     if method == Method::POST && endpoint != "verdicts" {
@@ -135,8 +183,7 @@ fn lot_request(
         "provenance" => Request::Provenance(ProvenanceRequest { lot, ..query(uri)? }),
         "verdicts" if method == Method::POST => {
             let NoParameters {} = query(uri)?;
-            let body = body.map_err(|error| Problem::new(ProblemCode::RequestTooLarge, error.body_text()))?;
-            let request: VerdictsRequest = serde_json::from_slice(&body)
+            let request: VerdictsRequest = serde_json::from_slice(body)
                 .map_err(|error| Problem::new(ProblemCode::InvalidParameter, error.to_string()))?;
             Request::Verdicts(VerdictsRequest { lot, ..request })
         }
@@ -230,7 +277,7 @@ fn percent_decoded(text: &str) -> Option<String> {
 async fn readyz(State(answering): State<Answering>) -> Response {
     match answering.log().health().why_not_ready() {
         None => (StatusCode::OK, "ready\n").into_response(),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why + "\n").into_response(),
+        Some(why) => problem::retry(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why, 1),
     }
 }
 
@@ -239,7 +286,7 @@ async fn metrics(State(answering): State<Answering>) -> Response {
     let render = move || answering.metrics().render(answering.log());
     match tokio::task::spawn_blocking(render).await {
         Ok(text) => text.into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(error) => problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()),
     }
 }
 

@@ -36,14 +36,13 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use lotproof::{
-    shell::nats::{Bus, BusNames, BusOptions},
+    shell::{
+        http::{HttpOptions, Listening},
+        nats::{Bus, BusNames, BusOptions},
+    },
     trust::TrustFile,
 };
-use tokio::{
-    net::TcpListener,
-    sync::{oneshot, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{oneshot, watch};
 
 use self::{
     answering::Answering,
@@ -83,6 +82,8 @@ pub struct Config {
     pub folder: Option<PathBuf>,
     /// Where HTTP listens.
     pub http: SocketAddr,
+    /// Who is let in there, and how many.
+    pub http_options: HttpOptions,
     /// Times of the follower.
     pub follow: FollowOptions,
 }
@@ -98,6 +99,7 @@ impl Config {
             openings: Vec::new(),
             folder: None,
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
+            http_options: HttpOptions::default(),
             follow: FollowOptions::default(),
         }
     }
@@ -131,18 +133,13 @@ pub async fn run(
     let names = BusNames::new(&config.trust.log_id());
     let answering = Answering::new(log.clone(), rules, metrics.clone());
 
-    let listener = TcpListener::bind(config.http)
-        .await
-        .with_context(|| format!("listening on {}", config.http))?;
-    let address = listener.local_addr()?;
-    let router = http::router(answering.clone());
-    let mut http_shutdown = shutdown.clone();
-    let server = tokio::spawn(async move {
-        let stopped = async move { drop(http_shutdown.wait_for(|stop| *stop).await) };
-        axum::serve(listener, router)
-            .with_graceful_shutdown(stopped)
-            .await
-    });
+    let listening_at = Listening::bind(config.http, config.http_options).await?;
+    let address = listening_at.address();
+    let server = listening_at.serve(
+        http::router(answering.clone()),
+        metrics.http().clone(),
+        shutdown.clone(),
+    );
     let options = BusOptions::new(&config.nats_url, "lotproof-compliance");
     log.set_health(|health| health.waits_for_bus = Some(options.address()));
     let connecting = async {
@@ -156,12 +153,11 @@ pub async fn run(
         connected = connecting => Some(connected),
     };
     let (bus, micro) = match connected {
-        None => return ended(server).await,
-        Some(Ok(connected)) => connected,
-        Some(Err(error)) => {
-            server.abort();
-            return Err(error);
+        None => {
+            server.stopped_within(STOP_PATIENCE).await;
+            return Ok(());
         }
+        Some(connected) => connected?,
     };
     log.set_health(|health| health.waits_for_bus = None);
     tracing::info!(%address, log_id = %config.trust.log_id(), "the projector is up");
@@ -178,20 +174,8 @@ pub async fn run(
     );
     let followed = follower.run(shutdown).await;
     micro.abort();
-    if followed.is_err() {
-        server.abort();
-        return followed;
-    }
-    ended(server).await
-}
-
-/// Waits for the HTTP side, which was told to stop, too: it ends after the answers in hand, or when whoever
-/// asked for them has taken too long.
-async fn ended(mut server: JoinHandle<std::io::Result<()>>) -> Result<()> {
-    let Ok(ended) = tokio::time::timeout(STOP_PATIENCE, &mut server).await else {
-        tracing::warn!("answers in hand were given up");
-        server.abort();
-        return Ok(());
-    };
-    ended.context("the HTTP side panicked")?.context("serving HTTP")
+    followed?;
+    // Told to stop, too.
+    server.stopped_within(STOP_PATIENCE).await;
+    Ok(())
 }

@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use lotproof::{shell::process, trust::TrustFile};
+use lotproof::{
+    shell::{http::HttpArguments, process},
+    trust::TrustFile,
+};
 use lotproof_compliance::{Config, run};
 
 #[derive(Parser)]
@@ -31,6 +34,8 @@ struct Arguments {
     /// Where HTTP listens; loopback unless told otherwise.
     #[arg(long, env = "LOTPROOF_COMPLIANCE_HTTP", default_value = "127.0.0.1:8473")]
     http: SocketAddr,
+    #[command(flatten)]
+    door: HttpArguments,
 }
 
 impl Arguments {
@@ -43,6 +48,7 @@ impl Arguments {
         config.folder = self.folder;
         config.openings = self.openings;
         config.http = self.http;
+        config.http_options = self.door.into();
         Ok(config)
     }
 }

@@ -1,5 +1,6 @@
 //! Prometheus metrics of the projector.
 
+use lotproof::shell::http::HttpMetrics;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 use crate::live::{Cost, LiveLog};
@@ -16,6 +17,7 @@ pub(crate) struct Metrics {
     advances: IntCounterVec,
     unsigned_heads: IntCounter,
     requests: IntCounterVec,
+    http: HttpMetrics,
 }
 
 impl Metrics {
@@ -24,8 +26,10 @@ impl Metrics {
         let counters = |name: &str, help: &str, labels: &[&str]| {
             IntCounterVec::new(Opts::new(format!("lotproof_compliance_{name}"), help), labels)
         };
+        let registry = Registry::new();
         let metrics = Self {
-            registry: Registry::new(),
+            http: HttpMetrics::register(&registry)?,
+            registry,
             size: gauge("size", "Entries that queries are answered at")?,
             lag: gauge(
                 "lag_entries",
@@ -59,6 +63,10 @@ impl Metrics {
         registry.register(Box::new(metrics.unsigned_heads.clone()))?;
         registry.register(Box::new(metrics.requests.clone()))?;
         Ok(metrics)
+    }
+
+    pub(crate) const fn http(&self) -> &HttpMetrics {
+        &self.http
     }
 
     pub(crate) fn answered(&self, way: &str, endpoint: &str, code: &str) {

@@ -24,6 +24,7 @@ use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
     answering::{Answer, Answering},
+    http::QUESTION,
     problem::{Problem, ProblemCode},
     request::Request,
 };
@@ -89,6 +90,9 @@ async fn run(service: Service, loops: Vec<impl Future<Output = ()>>) {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.is_empty() { b"{}" } else { bytes };
+    QUESTION
+        .count(bytes)
+        .map_err(|excess| Problem::new(ProblemCode::RequestTooLarge, excess.to_string()))?;
     serde_json::from_slice(bytes)
         .map_err(|error| Problem::new(ProblemCode::InvalidParameter, error.to_string()))
 }

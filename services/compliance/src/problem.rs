@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
-/// `{"code": "context_missing", "message": "...", "fields": ["buyer.agency"]}`
+/// `{"status": 400, "code": "context_missing", "detail": "...", "fields": ["buyer.agency"]}`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Which.
     pub code: ProblemCode,
     /// In words, for people.
+    #[serde(rename = "detail")]
     pub message: String,
     /// Parameters or context fields that it is about.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -36,8 +37,12 @@ pub enum ProblemCode {
     NotFound,
     /// Not this method at this address.
     MethodNotAllowed,
-    /// A request body beyond its bound.
+    /// A request body beyond its bounds.
     RequestTooLarge,
+    /// A request body that did not arrive in time.
+    RequestTooSlow,
+    /// Too many requests with a body are in hand.
+    Busy,
     /// The answer is longer than the bus carries; HTTP, or tighter bounds, will do.
     ReplyTooLarge,
     /// No signed head was reached since the start; ask again.
@@ -60,6 +65,8 @@ impl ProblemCode {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RequestTooLarge => "request_too_large",
+            Self::RequestTooSlow => "request_too_slow",
+            Self::Busy => "busy",
             Self::ReplyTooLarge => "reply_too_large",
             Self::NotReady => "not_ready",
             Self::Internal => "internal",
@@ -75,7 +82,9 @@ impl ProblemCode {
             | Self::ContextMissing => 400,
             Self::UnknownLot | Self::UnknownPack | Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::RequestTooSlow => 408,
             Self::RequestTooLarge | Self::ReplyTooLarge => 413,
+            Self::Busy => 429,
             Self::Internal => 500,
             Self::NotReady | Self::PackNotLoaded => 503,
         }

@@ -9,15 +9,15 @@
 //! ```
 //!
 //! While the log is being opened, `/healthz` and `/metrics` answer; everything else is 503 and says how far that
-//! is. Streams and tiles have places ([`ReadLimits`]): beyond them the answer is 503 with `Retry-After` and
-//! `{"code": "busy", "message": "..."}`.
+//! is. Streams and tiles have places ([`ReadLimits`]): beyond them the answer is 503 `busy` with `Retry-After`. What is
+//! refused is `application/problem+json`; `docs/http.md` has the codes.
 
 use std::sync::{Arc, OnceLock};
 
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{Path, Query, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -27,6 +27,7 @@ use lotproof::{
     id::{LeafIndex, TreeSize},
     log::tile::{TilePath, encode_bundle},
     port::StoreError,
+    shell::http::problem,
 };
 use serde::Deserialize;
 
@@ -36,6 +37,9 @@ use crate::{
     places::{Places, ReadLimits},
     shared::{Health, Shared},
 };
+
+/// What pages of any origin may read of a log that its operator calls public.
+pub(crate) const PUBLIC: &[&str] = &["/checkpoint", "/tile/"];
 
 /// What the handlers read.
 pub(crate) struct ReadSide {
@@ -67,7 +71,7 @@ impl ReadSide {
 
     fn shared(&self) -> Result<Shared, Box<Response>> {
         let shared = self.shared.get().cloned();
-        shared.ok_or_else(|| Box::new(plain(StatusCode::SERVICE_UNAVAILABLE, self.opening.to_string())))
+        shared.ok_or_else(|| Box::new(not_ready(self.opening.to_string())))
     }
 }
 
@@ -82,11 +86,26 @@ pub(crate) fn router(read_side: Arc<ReadSide>) -> Router {
             "/metrics",
             get(|State(side): State<Arc<ReadSide>>| async move { side.metrics.render() }),
         )
+        .fallback(|| async { not_found("no such resource; see /checkpoint and /tile/".to_owned()) })
+        .method_not_allowed_fallback(|| async {
+            let detail = "the resource has no such method";
+            problem::plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+        })
         .with_state(read_side)
 }
 
-fn plain(status: StatusCode, why: String) -> Response {
-    (status, why + "\n").into_response()
+/// Said before anything can be read, and by `/readyz`.
+fn not_ready(why: String) -> Response {
+    problem::retry(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why, 1)
+}
+
+fn not_found(why: String) -> Response {
+    problem::plain(StatusCode::NOT_FOUND, "not_found", why)
+}
+
+fn internal() -> Response {
+    let detail = "it could not be read; the log of the service says why";
+    problem::plain(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
 }
 
 async fn checkpoint(State(side): State<Arc<ReadSide>>) -> Response {
@@ -99,18 +118,19 @@ async fn checkpoint(State(side): State<Arc<ReadSide>>) -> Response {
             [
                 (header::CONTENT_TYPE, "text/plain; charset=utf-8"),
                 (header::CACHE_CONTROL, "max-age=1"),
-                (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
             ],
             published.checkpoint.bytes().clone(),
         )
             .into_response(),
-        None => plain(StatusCode::SERVICE_UNAVAILABLE, "nothing is published yet".into()),
+        None => not_ready("nothing is published yet".to_owned()),
     }
 }
 
 async fn tile(State(side): State<Arc<ReadSide>>, Path(path): Path<String>) -> Response {
-    let Ok(path) = format!("tile/{path}").parse::<TilePath>() else {
-        return plain(StatusCode::NOT_FOUND, "no such tile".into());
+    let Ok(tile) = format!("tile/{path}").parse::<TilePath>() else {
+        return not_found(format!(
+            "tile/{path} is no tile; expected a form like tile/0/000 or tile/entries/000.p/7"
+        ));
     };
     let (shared, place) = match side.shared().and_then(|shared| Ok((shared, side.tiles.take()?))) {
         Ok(both) => both,
@@ -120,7 +140,7 @@ async fn tile(State(side): State<Arc<ReadSide>>, Path(path): Path<String>) -> Re
     let read = tokio::task::spawn_blocking(move || {
         // Kept until it is read, whether or not anybody still waits for it.
         let _place = place;
-        read_tile(&shared, path, size)
+        read_tile(&shared, tile, size)
     })
     .await;
     match read {
@@ -128,23 +148,19 @@ async fn tile(State(side): State<Arc<ReadSide>>, Path(path): Path<String>) -> Re
             [
                 (header::CONTENT_TYPE, "application/octet-stream"),
                 (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
-                (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
             ],
             bytes,
         )
             .into_response(),
-        Ok(Ok(None)) => plain(
-            StatusCode::NOT_FOUND,
-            format!("no such tile in a log of {size} entries"),
-        ),
+        Ok(Ok(None)) => not_found(format!("no such tile in a log of {size} entries")),
         Ok(Err(error)) => {
             tracing::error!(%error, "a tile could not be read");
-            plain(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the tile could not be read".into(),
-            )
+            internal()
         }
-        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        Err(error) => {
+            tracing::error!(%error, "reading a tile panicked");
+            internal()
+        }
     }
 }
 
@@ -172,9 +188,16 @@ struct EntriesQuery {
 /// Streams entries up to what was published when the request came.
 async fn entries(
     State(side): State<Arc<ReadSide>>,
-    Query(EntriesQuery { start }): Query<EntriesQuery>,
+    query: Result<Query<EntriesQuery>, QueryRejection>,
 ) -> Response {
     const AT_ONCE: u64 = 256;
+    let start = match query {
+        Ok(Query(EntriesQuery { start })) => start,
+        Err(error) => {
+            let detail = format!("{}; expected a form like ?start=0", error.body_text());
+            return problem::plain(StatusCode::BAD_REQUEST, "invalid_parameter", detail);
+        }
+    };
     let (shared, place) = match side
         .shared()
         .and_then(|shared| Ok((shared, side.streams.take()?)))
@@ -220,13 +243,10 @@ async fn readyz(State(side): State<Arc<ReadSide>>) -> Response {
         Err(not_yet) => return *not_yet,
     };
     match shared.health() {
-        Health::Ready => plain(StatusCode::OK, "ready".into()),
-        Health::Starting => plain(StatusCode::SERVICE_UNAVAILABLE, "starting".into()),
-        Health::WaitingForBus(address) => plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("waiting for the bus at {address}"),
-        ),
-        Health::Halted(why) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("halted: {why}")),
+        Health::Ready => "ready\n".into_response(),
+        Health::Starting => not_ready("starting".to_owned()),
+        Health::WaitingForBus(address) => not_ready(format!("waiting for the bus at {address}")),
+        Health::Halted(why) => not_ready(format!("halted: {why}")),
     }
 }
 

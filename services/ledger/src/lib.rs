@@ -14,7 +14,6 @@ mod folder;
 mod folding;
 mod guarding;
 mod http;
-mod impatience;
 #[cfg(test)]
 mod measure;
 mod metrics;
@@ -33,16 +32,17 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::{Context as _, Result, anyhow, bail};
 use lotproof::{
     port::EntryStore as _,
-    shell::nats::{
-        BlockingGuard, Bus, BusNames, BusOptions, EventsBatch, EventsLimits, EventsPurger, EventsReader,
-        NatsGuard, ReadError, ReaderOptions,
+    shell::{
+        http::{HttpOptions, Listening},
+        nats::{
+            BlockingGuard, Bus, BusNames, BusOptions, EventsBatch, EventsLimits, EventsPurger, EventsReader,
+            NatsGuard, ReadError, ReaderOptions,
+        },
     },
 };
 use tokio::{
-    net::TcpListener,
     runtime::Handle,
     sync::{mpsc, watch},
-    task::JoinHandle,
     time::Instant,
 };
 
@@ -56,7 +56,6 @@ pub use self::{
 };
 use self::{
     folding::Opened,
-    impatience::ImpatientListener,
     metrics::Metrics,
     opening::{Opening, open_unless_stopped},
     outbound::{Outbound, Stopped},
@@ -73,6 +72,10 @@ pub struct Config {
     pub nats_url: String,
     /// Where HTTP listens.
     pub http: SocketAddr,
+    /// Who is let in there, and how many.
+    pub http_options: HttpOptions,
+    /// Whether pages of any origin may read checkpoint and tiles.
+    pub is_public: bool,
     /// How much EVENTS may hold.
     pub limits: EventsLimits,
     /// How batches are cut.
@@ -90,6 +93,8 @@ impl Config {
             folder,
             nats_url,
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
+            http_options: HttpOptions::default(),
+            is_public: false,
             limits: EventsLimits::default(),
             reader: ReaderOptions::default(),
             reads: ReadLimits::default(),
@@ -119,25 +124,23 @@ pub async fn run(
     let key = Arc::new(config.folder.log_key(&identity.origin)?);
     let metrics = Metrics::new()?;
     let names = BusNames::new(&identity.log_id);
-    let listener = TcpListener::bind(config.http)
-        .await
-        .with_context(|| format!("listening on {}", config.http))?;
-    let address = listener.local_addr()?;
+    let mut http_options = config.http_options;
+    if config.is_public {
+        http_options.rules.public = http::PUBLIC;
+    }
+    let listening_at = Listening::bind(config.http, http_options).await?;
+    let address = listening_at.address();
     let opening = Opening::default();
     let read_side = Arc::new(http::ReadSide::new(
         opening.clone(),
         metrics.clone(),
         config.reads,
     ));
-    let router = http::router(read_side.clone());
-    let listener = ImpatientListener::new(listener, config.reads.write_timeout);
-    let mut http_shutdown = shutdown.clone();
-    let _server = AbortOnDrop(tokio::spawn(async move {
-        let stopped = async move { drop(http_shutdown.wait_for(|stop| *stop).await) };
-        axum::serve(listener, router)
-            .with_graceful_shutdown(stopped)
-            .await
-    }));
+    let _server = listening_at.serve(
+        http::router(read_side.clone()),
+        metrics.http().clone(),
+        shutdown.clone(),
+    );
 
     let (folder, for_open) = (config.folder.clone(), identity.clone());
     let open = move |opening: &Opening| folding::open(&folder, &for_open, opening);
@@ -238,15 +241,6 @@ pub async fn run(
         let _ = shutdown.wait_for(|stop| *stop).await;
     }
     outcome.and(read_outcome)
-}
-
-/// A task that lives no longer than this.
-struct AbortOnDrop<T>(JoinHandle<T>);
-
-impl<T> Drop for AbortOnDrop<T> {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 /// Reads EVENTS until told to stop, or until the ledger halts.

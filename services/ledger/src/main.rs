@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use lotproof::shell::process;
+use lotproof::shell::{
+    http::{HttpArguments, HttpOptions},
+    process,
+};
 use lotproof_ledger::{Config, Folder, ReadLimits, StopAt, run};
 
 #[derive(Parser)]
@@ -18,11 +21,16 @@ struct Arguments {
     /// Where HTTP listens; loopback unless told otherwise.
     #[arg(long, env = "LOTPROOF_LEDGER_HTTP", default_value = "127.0.0.1:8470")]
     http: SocketAddr,
+    #[command(flatten)]
+    door: HttpArguments,
+    /// The log is public: web pages of any origin may read checkpoint and tiles (CORS)
+    #[arg(long, env = "LOTPROOF_LEDGER_PUBLIC_LOG")]
+    public_log: bool,
     /// Streams of entries over HTTP at once; beyond that, 503.
     #[arg(long, env = "LOTPROOF_LEDGER_STREAMS", default_value_t = ReadLimits::default().streams)]
     streams: NonZeroUsize,
     /// Seconds that a reader over HTTP may take for 64 KiB before its connection ends.
-    #[arg(long, env = "LOTPROOF_LEDGER_WRITE_TIMEOUT", default_value_t = ReadLimits::default().write_timeout.as_secs())]
+    #[arg(long, env = "LOTPROOF_LEDGER_WRITE_TIMEOUT", default_value_t = HttpOptions::default().write_time_max.as_secs())]
     write_timeout: u64,
     /// For tests of crashes: abort right before STEP of the N-th commit.
     #[arg(long, hide = true, value_name = "STEP:N")]
@@ -34,8 +42,10 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut config = Config::new(Folder::new(arguments.folder), arguments.nats_url);
     config.http = arguments.http;
+    config.is_public = arguments.public_log;
     config.reads.streams = arguments.streams;
-    config.reads.write_timeout = Duration::from_secs(arguments.write_timeout);
+    config.http_options = arguments.door.into();
+    config.http_options.write_time_max = Duration::from_secs(arguments.write_timeout);
     config.stop_at = arguments.stop_at;
     process::service("lotproof-ledger", |shutdown, listening| {
         run(config, shutdown, listening)

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use lotproof::{code::Outcome, entry::Entry, sequencer::Commit};
+use lotproof::{code::Outcome, entry::Entry, sequencer::Commit, shell::http::HttpMetrics};
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use crate::places::Places;
@@ -17,6 +17,7 @@ pub(crate) struct Metrics {
     size: IntGauge,
     places: IntGaugeVec,
     turned_away: IntCounterVec,
+    http: HttpMetrics,
 }
 
 impl Metrics {
@@ -59,6 +60,7 @@ impl Metrics {
         registry.register(Box::new(answers.clone()))?;
         registry.register(Box::new(size.clone()))?;
         Ok(Self {
+            http: HttpMetrics::register(&registry)?,
             registry,
             messages,
             entries,
@@ -87,6 +89,10 @@ impl Metrics {
                 self.answers.with_label_values(&[code.name()]).inc();
             }
         }
+    }
+
+    pub(crate) const fn http(&self) -> &HttpMetrics {
+        &self.http
     }
 
     pub(crate) fn published(&self, size: u64) {

@@ -1,14 +1,10 @@
 //! How many expensive answers may be in the making at once; whoever comes beyond that is told to come again.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc};
 
-use axum::{
-    Json,
-    http::{StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{http::StatusCode, response::Response};
+use lotproof::shell::http::problem;
 use prometheus::{IntCounter, IntGauge};
-use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What the read side may spend on its readers.
@@ -18,9 +14,6 @@ pub struct ReadLimits {
     pub streams: NonZeroUsize,
     /// Tiles and bundles read from the store at once.
     pub tiles: NonZeroUsize,
-    /// How long a reader may take for 64 KiB, or for all there is for it if that is less; then its connection
-    /// ends.
-    pub write_timeout: Duration,
 }
 
 impl Default for ReadLimits {
@@ -28,13 +21,12 @@ impl Default for ReadLimits {
         Self {
             streams: NonZeroUsize::new(16).unwrap_or(NonZeroUsize::MIN),
             tiles: NonZeroUsize::new(64).unwrap_or(NonZeroUsize::MIN),
-            write_timeout: Duration::from_secs(30),
         }
     }
 }
 
 /// Seconds after which to come again.
-const RETRY_AFTER: &str = "1";
+const RETRY_AFTER: u32 = 1;
 
 /// Places of one kind.
 pub(crate) struct Places {
@@ -85,13 +77,7 @@ impl Places {
         }
         self.turned_away.inc();
         let message = format!("all {} {} are taken: come again later", self.count, self.what);
-        Err(Box::new(
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                [(header::RETRY_AFTER, RETRY_AFTER)],
-                Json(json!({ "code": "busy", "message": message })),
-            )
-                .into_response(),
-        ))
+        let busy = problem::retry(StatusCode::SERVICE_UNAVAILABLE, "busy", message, RETRY_AFTER);
+        Err(Box::new(busy))
     }
 }

@@ -3,7 +3,12 @@
 use std::{fs, net::SocketAddr, path::PathBuf};
 
 use super::{Config, GatewayError};
-use crate::{gateway::Service, identifier, shell::key_file, trust::TrustFile};
+use crate::{
+    gateway::Service,
+    identifier,
+    shell::{http::HttpArguments, key_file},
+    trust::TrustFile,
+};
 
 /// Most bytes that may wait for receipts: all of them may be queued and signed in one batch of the outbox, whose
 /// length is bounded.
@@ -33,6 +38,9 @@ pub struct Arguments {
     /// Where HTTP listens: on loopback, 8471 for manufacturing and 8472 for shipping, unless given
     #[arg(long, env = "LOTPROOF_HTTP")]
     pub http: Option<SocketAddr>,
+    /// Who is let in there
+    #[command(flatten)]
+    pub door: HttpArguments,
     /// Drop folder: EPCIS documents and event files in it are taken in
     #[arg(long, env = "LOTPROOF_WATCH")]
     pub watch: Option<PathBuf>,
@@ -78,6 +86,7 @@ impl Arguments {
         config.http = self
             .http
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], service.default_port())));
+        config.http_options = self.door.into();
         config.watch = self.watch;
         config.body_len_max = self.body_len_max;
         Ok(config)

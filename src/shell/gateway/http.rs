@@ -12,14 +12,11 @@
 //!
 //! Until the bus is there, `/healthz` and `/metrics` answer, and everything else is 503 `starting`.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::sync::{Arc, OnceLock};
 
 use axum::{
     Json, Router,
-    body::{Body, Bytes, HttpBody as _},
+    body::{Body, Bytes},
     extract::{Path, RawQuery, Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
@@ -28,7 +25,6 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::json;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     metrics::Metrics,
@@ -43,24 +39,15 @@ use crate::{
     },
     id::Hash,
     outbox::ParcelId,
+    shell::http::{Bodies, BodyFault, BodyLimits, InHand, problem},
     wire::v1,
 };
 
 /// Seconds after which a request that could not be carried out now may be tried again.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
-/// So many of the longest bodies are in memory at once.
-const LONGEST_BODIES_MAX: usize = 4;
-/// Bytes for which room is made at a time.
-const ROOM_UNIT: usize = 1_024;
-
-/// What requests are held to.
-#[derive(Clone, Copy)]
-pub(super) struct Limits {
-    pub(super) body_len_max: usize,
-    pub(super) body_patience: Duration,
-    pub(super) requests_max: usize,
-}
+/// The path of captured documents, whose media type may be JSON-LD's.
+pub(super) const LINKED_DATA: &[&str] = &["/v1/capture"];
 
 /// Where the gateway comes in, once its outbox is open.
 #[derive(Clone)]
@@ -97,35 +84,14 @@ impl Door {
 /// What the handlers share.
 struct Desk {
     door: Door,
-    limits: Limits,
-    in_hand: Arc<Semaphore>,
-    room: Arc<Semaphore>,
-}
-
-/// A place among the requests in hand, and room for its body.
-struct InHand {
-    _place: OwnedSemaphorePermit,
-    _room: OwnedSemaphorePermit,
+    bodies: Bodies,
 }
 
 type Shared = State<Arc<Desk>>;
 
-/// Units of room for a body of `len` bytes.
-fn room_of(len: usize) -> u32 {
-    u32::try_from(len / ROOM_UNIT + 1).unwrap_or(u32::MAX)
-}
-
-pub(super) fn router(door: Door, limits: Limits) -> Router {
-    let room = usize::try_from(room_of(limits.body_len_max)).unwrap_or(usize::MAX);
-    let desk = Arc::new(Desk {
-        door,
-        limits,
-        in_hand: Arc::new(Semaphore::new(limits.requests_max)),
-        room: Arc::new(Semaphore::new(
-            room.saturating_mul(LONGEST_BODIES_MAX)
-                .min(Semaphore::MAX_PERMITS),
-        )),
-    });
+pub(super) fn router(door: Door, limits: BodyLimits) -> Router {
+    let bodies = Bodies::new(limits);
+    let desk = Arc::new(Desk { door, bodies });
     Router::new()
         .route("/v1/events", post(events))
         .route("/v1/capture", post(capture))
@@ -151,9 +117,8 @@ async fn count(State(desk): Shared, request: Request, next: Next) -> Response {
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let retryable = self.code.is_retryable();
-        let mut response = (status, Json(self)).into_response();
+        let mut response = problem::response(self.code.status(), &self);
         if retryable {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
         }
@@ -161,42 +126,14 @@ impl IntoResponse for Fault {
     }
 }
 
-impl Desk {
-    /// A place among the requests in hand, and then the body: what is over the limits is not read.
-    async fn admit(&self, body: Body) -> Result<(InHand, Bytes), Fault> {
-        let Limits {
-            body_len_max,
-            body_patience,
-            ..
-        } = self.limits;
-        let too_large = || {
-            let message = format!("the body is longer than {body_len_max} bytes, or was cut off");
-            Fault::new(FaultCode::TooLarge, message)
+impl From<BodyFault> for Fault {
+    fn from(fault: BodyFault) -> Self {
+        let code = match fault {
+            BodyFault::TooLong(_) | BodyFault::Excess(_) => FaultCode::TooLarge,
+            BodyFault::Busy => FaultCode::Busy,
+            BodyFault::Slow(_) => FaultCode::Slow,
         };
-        let stated = body.size_hint().exact();
-        let len = stated.map_or(body_len_max, |len| usize::try_from(len).unwrap_or(usize::MAX));
-        if len > body_len_max {
-            return Err(too_large());
-        }
-        let busy = |_| Fault::new(FaultCode::Busy, "too many requests are in hand");
-        let in_hand = InHand {
-            _place: self.in_hand.clone().try_acquire_owned().map_err(busy)?,
-            _room: self
-                .room
-                .clone()
-                .try_acquire_many_owned(room_of(len))
-                .map_err(busy)?,
-        };
-        let read = tokio::time::timeout(body_patience, axum::body::to_bytes(body, body_len_max));
-        let bytes = read
-            .await
-            .map_err(|_| {
-                let seconds = body_patience.as_secs_f32();
-                let message = format!("the body did not arrive whole within {seconds} s");
-                Fault::new(FaultCode::Slow, message)
-            })?
-            .map_err(|_| too_large())?;
-        Ok((in_hand, bytes))
+        Self::new(code, fault.to_string())
     }
 }
 
@@ -230,9 +167,28 @@ fn accepted<'a>(mut taken: impl Iterator<Item = &'a Taken>) -> StatusCode {
     }
 }
 
+/// Says where the state of the event is, if it is one: of several, each id says it.
+fn located<'a>(mut response: Response, mut taken: impl Iterator<Item = &'a Taken>) -> Response {
+    if let (Some(only), None) = (taken.next(), taken.next()) {
+        let mut path = "/v1/events/".to_owned();
+        for byte in only.status.id.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~:;,@!$'()*+=".contains(&byte) {
+                path.push(char::from(byte));
+            } else {
+                path.push('%');
+                path.push_str(&hex::encode_upper([byte]));
+            }
+        }
+        if let Ok(path) = path.parse() {
+            response.headers_mut().insert(header::LOCATION, path);
+        }
+    }
+    response
+}
+
 async fn events(State(desk): Shared, body: Body) -> Result<Response, Fault> {
     let gateway = desk.door.gateway()?.clone();
-    let (in_hand, body) = desk.admit(body).await?;
+    let (in_hand, body) = desk.bodies.take(body).await?;
     let taken = to_the_end(in_hand, async move {
         let service = gateway.service();
         let orders = aside(move || {
@@ -249,7 +205,8 @@ async fn events(State(desk): Shared, body: Body) -> Result<Response, Fault> {
     })
     .await?;
     let status = accepted(taken.iter().map(|event| &event.taken));
-    Ok((status, Json(json!({ "events": taken }))).into_response())
+    let response = (status, Json(json!({ "events": taken }))).into_response();
+    Ok(located(response, taken.iter().map(|event| &event.taken)))
 }
 
 /// One event of our own JSON, as it is answered.
@@ -366,9 +323,9 @@ pub(super) async fn take_document(
 
 async fn capture(State(desk): Shared, RawQuery(query): RawQuery, body: Body) -> Result<Response, Fault> {
     let gateway = desk.door.gateway()?.clone();
-    let (in_hand, body) = desk.admit(body).await?;
+    let (in_hand, body) = desk.bodies.take(body).await?;
     let mut options = ImportOptions {
-        document_len_max: desk.limits.body_len_max,
+        document_len_max: desk.bodies.limits().len_max,
         ..ImportOptions::default()
     };
     options.strictness = match query.as_deref() {
@@ -390,16 +347,16 @@ async fn capture(State(desk): Shared, RawQuery(query): RawQuery, body: Body) -> 
             code,
             "no event of the document was taken; `refused` says why of each",
         );
-        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::UNPROCESSABLE_ENTITY);
         let mut body = serde_json::to_value(&fault).unwrap_or_default();
         if let (Some(body), Ok(serde_json::Value::Object(reply))) =
             (body.as_object_mut(), serde_json::to_value(&reply))
         {
             body.extend(reply);
         }
-        return Ok((status, Json(body)).into_response());
+        return Ok(problem::response(code.status(), &body));
     }
-    Ok((reply.status(), Json(reply)).into_response())
+    let response = (reply.status(), Json(&reply)).into_response();
+    Ok(located(response, reply.events.iter().map(|event| &event.taken)))
 }
 
 async fn status(State(desk): Shared, Path(id): Path<String>) -> Result<Response, Fault> {

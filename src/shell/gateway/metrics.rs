@@ -2,7 +2,7 @@
 
 use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 
-use crate::outbox::Status;
+use crate::{outbox::Status, shell::http::HttpMetrics};
 
 /// Counters and gauges, registered once.
 #[derive(Clone)]
@@ -12,6 +12,7 @@ pub(super) struct Metrics {
     events: IntCounterVec,
     outbox: IntGaugeVec,
     files: IntGauge,
+    http: HttpMetrics,
 }
 
 /// A file of the drop folder in hand, until dropped.
@@ -53,6 +54,7 @@ impl Metrics {
         registry.register(Box::new(outbox.clone()))?;
         registry.register(Box::new(files.clone()))?;
         Ok(Self {
+            http: HttpMetrics::register(&registry)?,
             registry,
             requests,
             events,
@@ -63,6 +65,10 @@ impl Metrics {
 
     pub(super) fn answered(&self, status: u16) {
         self.requests.with_label_values(&[status.to_string()]).inc();
+    }
+
+    pub(super) const fn http(&self) -> &HttpMetrics {
+        &self.http
     }
 
     pub(super) fn file_in_hand(&self) -> FileInHand {

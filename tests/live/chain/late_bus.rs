@@ -24,7 +24,7 @@ async fn ledger_and_projector_wait_for_their_bus_and_say_so() {
     chain.own.server.kill().await;
     chain.begin_ledger(None);
     let mut projector = chain.spawn_projector();
-    let waiting = format!("waiting for the bus at {}\n", chain.own.server.url());
+    let waiting = format!("waiting for the bus at {}", chain.own.server.url());
     for address in [chain.http, chain.projector_http] {
         until("the word that the bus is waited for", async || {
             ready(address).await.as_ref() == Some(&waiting)

@@ -11,6 +11,8 @@ use lotproof::{
 };
 use serde_json::Value;
 
+use crate::fixture::said;
+
 /// How long a projector may take to answer. It may be killed or cut off meanwhile.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// What a projector says that is not ready, and has found nothing wrong.
@@ -36,7 +38,7 @@ impl Digests {
         );
         let asking = tokio::task::spawn_blocking(move || Some((get(&digests)?, get(&ready)?)));
         let ((status, body), (_, ready)) = asking.await.expect("no panic")?;
-        let ready = String::from_utf8(ready).expect("text");
+        let ready = said(&ready);
         assert!(HARMLESS.iter().any(|word| ready.starts_with(word)), "{ready}");
         (status == 200).then(|| Self::read(&serde_json::from_slice(&body).expect("JSON")))
     }
@@ -69,7 +71,7 @@ impl Digests {
 pub(crate) async fn ready(address: SocketAddr) -> Option<String> {
     let asking = tokio::task::spawn_blocking(move || get(&format!("http://{address}/readyz")));
     let (_, ready) = asking.await.expect("no panic")?;
-    Some(String::from_utf8(ready).expect("text"))
+    Some(said(&ready))
 }
 
 /// Status and body; nothing if nobody answers.

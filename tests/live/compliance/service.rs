@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use crate::{
-    fixture::{DEADLINE, connect, soon, until},
+    fixture::{DEADLINE, connect, said, soon, until},
     ledger::{World, now},
 };
 
@@ -64,7 +64,7 @@ impl Reply {
         let json = self.json();
         let fields = json["fields"].as_array().cloned().unwrap_or_default();
         let fields = fields.iter().map(|field| field.as_str().unwrap().to_owned());
-        assert!(json["message"].is_string());
+        assert!(json["detail"].is_string());
         (
             self.status,
             json["code"].as_str().unwrap().to_owned(),
@@ -77,6 +77,7 @@ pub(crate) async fn http(method: &str, url: &str, body: &[u8]) -> Reply {
     let request = ureq::http::Request::builder()
         .method(method)
         .uri(url)
+        .header("content-type", "application/json")
         .body(body.to_vec())
         .unwrap();
     let asked = tokio::task::spawn_blocking(move || {
@@ -143,12 +144,11 @@ impl Projecting {
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
-        http(
-            "POST",
-            &format!("{}{path}", self.url),
-            body.to_string().as_bytes(),
-        )
-        .await
+        self.post_text(path, &body.to_string()).await
+    }
+
+    pub(crate) async fn post_text(&self, path: &str, body: &str) -> Reply {
+        http("POST", &format!("{}{path}", self.url), body.as_bytes()).await
     }
 
     /// Asks over NATS.
@@ -174,7 +174,7 @@ impl Projecting {
     /// Why it is not ready, or nothing.
     pub(crate) async fn unready(&self) -> Option<String> {
         let reply = self.get("/readyz").await;
-        (reply.status != 200).then(|| String::from_utf8(reply.body.to_vec()).unwrap())
+        (reply.status != 200).then(|| said(&reply.body))
     }
 
     /// Waits until it answers at a log of `size` entries.

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// A running gateway of the maker, under key 1.
-pub(super) struct Gateway {
+pub(crate) struct Gateway {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     task: JoinHandle<Result<(), GatewayError>>,
@@ -48,11 +48,11 @@ pub(crate) fn config(world: &World, service: Service) -> Config {
 }
 
 impl Gateway {
-    pub(super) async fn start(world: &World, service: Service) -> Self {
+    pub(crate) async fn start(world: &World, service: Service) -> Self {
         Self::run(config(world, service)).await
     }
 
-    pub(super) async fn run(config: Config) -> Self {
+    pub(crate) async fn run(config: Config) -> Self {
         let (stop, shutdown) = watch::channel(false);
         let (listening, address) = oneshot::channel();
         let task = tokio::spawn(run(config, shutdown, listening));
@@ -65,11 +65,11 @@ impl Gateway {
         }
     }
 
-    pub(super) const fn address(&self) -> SocketAddr {
+    pub(crate) const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
         soon("the gateway to stop", self.task)
             .await
@@ -77,49 +77,49 @@ impl Gateway {
             .expect("a clean end");
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         self.post_text(path, &body.to_string()).await
     }
 
-    pub(super) async fn post_owned(&self, path: &str, body: Value) -> (u16, Value) {
+    pub(crate) async fn post_owned(&self, path: &str, body: Value) -> (u16, Value) {
         self.post(path, &body).await
     }
 
-    pub(super) async fn post_text(&self, path: &str, body: &str) -> (u16, Value) {
+    pub(crate) async fn post_text(&self, path: &str, body: &str) -> (u16, Value) {
         let (status, retry_after, body) = call("POST", self.address, path, Some(body.to_owned())).await;
         *self.retry_after.lock().unwrap() = retry_after;
         (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
     }
 
     /// `Retry-After` of the last answer to a post.
-    pub(super) fn retry_after(&self) -> Option<String> {
+    pub(crate) fn retry_after(&self) -> Option<String> {
         self.retry_after.lock().unwrap().clone()
     }
 
-    pub(super) async fn text(&self, path: &str) -> String {
+    pub(crate) async fn text(&self, path: &str) -> String {
         call("GET", self.address, path, None).await.2
     }
 
-    pub(super) async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         get(self.address, path).await
     }
 
-    pub(super) async fn delete(&self, path: &str) -> u16 {
+    pub(crate) async fn delete(&self, path: &str) -> u16 {
         call("DELETE", self.address, path, None).await.0
     }
 
-    pub(super) async fn proven(&self, id: &str) -> Value {
+    pub(crate) async fn proven(&self, id: &str) -> Value {
         proven(self.address, id).await
     }
 }
 
-pub(super) async fn get(address: SocketAddr, path: &str) -> (u16, Value) {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, Value) {
     let (status, _, body) = call("GET", address, path, None).await;
     (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
 }
 
 /// Waits until an event is receipted, and returns what is known of it.
-pub(super) async fn proven(address: SocketAddr, id: &str) -> Value {
+pub(crate) async fn proven(address: SocketAddr, id: &str) -> Value {
     let path = format!("/v1/events/{id}");
     soon(&format!("the receipt of {id}"), async {
         loop {
@@ -133,7 +133,7 @@ pub(super) async fn proven(address: SocketAddr, id: &str) -> Value {
     .await
 }
 
-pub(super) async fn call(
+pub(crate) async fn call(
     method: &'static str,
     address: SocketAddr,
     path: &str,
@@ -148,7 +148,7 @@ pub(super) async fn call(
                 .build(),
         );
         let mut answer = match (method, body) {
-            ("POST", Some(body)) => agent.post(&url).send(body),
+            ("POST", Some(body)) => agent.post(&url).content_type("application/json").send(body),
             ("DELETE", _) => agent.delete(&url).call(),
             _ => agent.get(&url).call(),
         }
@@ -168,12 +168,12 @@ pub(super) async fn call(
     request.await.unwrap()
 }
 
-pub(super) fn lot(id: &str) -> String {
+pub(crate) fn lot(id: &str) -> String {
     format!("https://id.gs1.org/01/09521231100013/10/{id}")
 }
 
 /// The JSON of an event that makes a lot.
-pub(super) fn commissioned(id: &str) -> Value {
+pub(crate) fn commissioned(id: &str) -> Value {
     json!({
         "id": id,
         "event_time": "2026-02-02T08:00:00+09:00",
@@ -182,7 +182,7 @@ pub(super) fn commissioned(id: &str) -> Value {
 }
 
 /// A list of EPCIS events: one that manufacturing takes, one that shipping takes, one that is none.
-pub(super) fn document() -> Value {
+pub(crate) fn document() -> Value {
     let event = |number: u32, step: &str, action: &str| {
         json!({
             "type": "ObjectEvent", "eventID": format!("ni:///sha-256;{number}"), "action": action, "bizStep": step,
@@ -194,7 +194,7 @@ pub(super) fn document() -> Value {
 }
 
 /// The encoded events of admitted statements, in the order of the log.
-pub(super) fn events(entries: &[Bytes]) -> Vec<Bytes> {
+pub(crate) fn events(entries: &[Bytes]) -> Vec<Bytes> {
     let mut events = Vec::new();
     for entry in entries {
         if let Body::Statement {
@@ -209,7 +209,7 @@ pub(super) fn events(entries: &[Bytes]) -> Vec<Bytes> {
 }
 
 /// How often each of the maker's events was admitted.
-pub(super) async fn admitted(ledger: &Running, world: &World) -> BTreeMap<String, u32> {
+pub(crate) async fn admitted(ledger: &Running, world: &World) -> BTreeMap<String, u32> {
     let mut admitted = BTreeMap::new();
     for event in events(&ledger.log(&world.identity).await) {
         let event = v1::Event::decode(event).unwrap();
@@ -221,14 +221,14 @@ pub(super) async fn admitted(ledger: &Running, world: &World) -> BTreeMap<String
 }
 
 /// The admitted event with this id.
-pub(super) async fn find(ledger: &Running, world: &World, id: &str) -> v1::Event {
+pub(crate) async fn find(ledger: &Running, world: &World, id: &str) -> v1::Event {
     let events = events(&ledger.log(&world.identity).await);
     let mut events = events.into_iter().map(|event| v1::Event::decode(event).unwrap());
     events.find(|event| event.id == id).expect("it is in the log")
 }
 
 /// Everything that the entries add up to.
-pub(super) fn project(entries: &[Bytes]) -> Projector {
+pub(crate) fn project(entries: &[Bytes]) -> Projector {
     let mut projector = Projector::new();
     for entry in entries {
         projector.take(entry).expect("an entry");

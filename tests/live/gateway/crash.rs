@@ -131,6 +131,7 @@ async fn try_post(address: std::net::SocketAddr, body: Value) -> Option<u16> {
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let answer = ureq::Agent::new_with_config(config)
             .post(&url)
+            .content_type("application/json")
             .send(body.to_string());
         answer.ok().map(|answer| answer.status().as_u16())
     });

@@ -172,7 +172,10 @@ pub(super) async fn call(address: SocketAddr, path: &str, body: Option<Value>) -
             .build();
         let agent = ureq::Agent::new_with_config(config);
         let mut answer = match body {
-            Some(body) => agent.post(&url).send(body.to_string())?,
+            Some(body) => agent
+                .post(&url)
+                .content_type("application/json")
+                .send(body.to_string())?,
             None => agent.get(&url).call()?,
         };
         let text = answer

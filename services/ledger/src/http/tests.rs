@@ -2,32 +2,45 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
+use lotproof::shell::http::{HttpOptions, Listening, Serving};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
 };
 
 use super::*;
-use crate::{impatience::ImpatientListener, tests::World};
+use crate::tests::World;
 
 /// A read side that is served.
 struct Served {
     side: Arc<ReadSide>,
     address: SocketAddr,
+    _serving: Serving,
+    _stop: watch::Sender<bool>,
 }
 
 /// Serves on a socket that the system buffers little for.
-fn serve(limits: ReadLimits) -> Served {
+fn serve(limits: ReadLimits, write_time_max: Duration) -> Served {
     let side = Arc::new(ReadSide::new(Opening::default(), Metrics::new().unwrap(), limits));
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(8 << 10).unwrap();
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
     let listener: TcpListener = socket.listen(64).unwrap();
-    let address = listener.local_addr().unwrap();
-    let listener = ImpatientListener::new(listener, limits.write_timeout);
-    let router = router(side.clone());
-    tokio::spawn(async move { axum::serve(listener, router).await });
-    Served { side, address }
+    let options = HttpOptions {
+        write_time_max,
+        ..HttpOptions::default()
+    };
+    let listening = Listening::on(listener, options).unwrap();
+    let address = listening.address();
+    let (stop, stopped) = watch::channel(false);
+    let serving = listening.serve(router(side.clone()), side.metrics.http().clone(), stopped);
+    Served {
+        side,
+        address,
+        _serving: serving,
+        _stop: stop,
+    }
 }
 
 impl Served {
@@ -36,7 +49,10 @@ impl Served {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(8 << 10).unwrap();
         let mut connection = socket.connect(self.address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\r\n",
+            self.address
+        );
         connection.write_all(request.as_bytes()).await.unwrap();
         connection
     }
@@ -64,10 +80,11 @@ impl Served {
     }
 }
 
-fn limits(streams: usize, write_timeout: Duration) -> ReadLimits {
+const PATIENT: Duration = Duration::from_mins(5);
+
+fn limits(streams: usize) -> ReadLimits {
     ReadLimits {
         streams: NonZeroUsize::new(streams).unwrap(),
-        write_timeout,
         ..ReadLimits::default()
     }
 }
@@ -86,7 +103,7 @@ const FREE: &str = "lotproof_ledger_read_places{kind=\"entries\"} 0";
 
 #[tokio::test]
 async fn while_the_log_is_opened_health_answers_and_the_rest_says_how_far_it_is() {
-    let served = serve(ReadLimits::default());
+    let served = serve(ReadLimits::default(), PATIENT);
     assert!(served.get("/healthz").await.starts_with("HTTP/1.1 200"));
     served.side.opening.found(10);
     served.side.opening.folded(4);
@@ -107,7 +124,7 @@ async fn while_the_log_is_opened_health_answers_and_the_rest_says_how_far_it_is(
 
 #[tokio::test]
 async fn whoever_finds_every_stream_taken_is_told_to_come_again() {
-    let served = serve(limits(1, Duration::from_mins(5)));
+    let served = serve(limits(1), PATIENT);
     let world = long_log();
     served.side.opened(world.shared.clone());
     let mut first = served.ask("/v1/entries?start=0").await;
@@ -115,7 +132,7 @@ async fn whoever_finds_every_stream_taken_is_told_to_come_again() {
     let answer = served.get("/v1/entries?start=0").await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     assert!(answer.to_lowercase().contains("retry-after: 1"), "{answer}");
-    assert!(answer.contains(r#"{"code":"busy","message":"all 1 streams of entries are taken"#));
+    assert!(answer.contains(r#""code":"busy","detail":"all 1 streams of entries are taken"#));
     served
         .wait_for("lotproof_ledger_reads_turned_away_total{kind=\"entries\"} 1")
         .await;
@@ -133,7 +150,7 @@ async fn whoever_finds_every_stream_taken_is_told_to_come_again() {
 
 #[tokio::test]
 async fn a_reader_that_takes_nothing_loses_its_place() {
-    let served = serve(limits(1, Duration::from_millis(300)));
+    let served = serve(limits(1), Duration::from_millis(300));
     let world = long_log();
     served.side.opened(world.shared.clone());
     let mut slow = served.ask("/v1/entries?start=0").await;

@@ -1,63 +1,33 @@
-//! Connections that do not wait for ever for a reader that takes nothing.
+//! A connection that does not wait for ever for a reader that takes nothing.
 //!
 //! From the moment that a write has to wait, the other side has a span of time to take everything that is
 //! buffered, or at least [`ENOUGH`] of it; then the span begins anew. Otherwise the connection ends, and with it
-//! whatever place its answer held. Reading has no such bound: an idle connection holds no place.
+//! whatever place its answer held. What is read tells the connection's activity that a request began to arrive.
 
 use std::{
     io,
-    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
-use axum::serve::Listener;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     time::{Instant, Sleep, sleep_until},
 };
 
+use super::activity::Activity;
+
 /// Bytes that are enough for one span.
-const ENOUGH: usize = 64 << 10;
-
-/// Accepts such connections.
-pub(crate) struct ImpatientListener {
-    listener: TcpListener,
-    span: Duration,
-}
-
-impl ImpatientListener {
-    pub(crate) fn new(listener: TcpListener, span: Duration) -> Self {
-        Self { listener, span }
-    }
-}
-
-impl Listener for ImpatientListener {
-    type Io = Impatient;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Impatient, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        let connection = Impatient {
-            stream,
-            span: self.span,
-            waiting: None,
-        };
-        (connection, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
+pub(super) const ENOUGH: usize = 64 << 10;
 
 /// One such connection.
-pub(crate) struct Impatient {
+pub(super) struct Connection {
     stream: TcpStream,
     span: Duration,
     waiting: Option<Waiting>,
+    activity: Activity,
 }
 
 /// Since a write had to wait.
@@ -66,7 +36,16 @@ struct Waiting {
     taken: usize,
 }
 
-impl Impatient {
+impl Connection {
+    pub(super) fn new(stream: TcpStream, span: Duration, activity: Activity) -> Self {
+        Self {
+            stream,
+            span,
+            waiting: None,
+            activity,
+        }
+    }
+
     /// Judges what a write came to.
     fn judge(
         &mut self,
@@ -93,17 +72,22 @@ impl Impatient {
     }
 }
 
-impl AsyncRead for Impatient {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.activity.arriving();
+        }
+        read
     }
 }
 
-impl AsyncWrite for Impatient {
+impl AsyncWrite for Connection {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
