@@ -41,6 +41,7 @@
 //! whose lines are ignored as the specification asks; pruned logs.
 
 pub mod checkpoint;
+pub mod guarded;
 pub mod hash;
 pub mod multiproof;
 pub mod note;

@@ -216,7 +216,7 @@ pub(crate) struct Running {
     pub(crate) url: String,
     address: oneshot::Receiver<std::net::SocketAddr>,
     stop: watch::Sender<bool>,
-    task: JoinHandle<anyhow::Result<()>>,
+    pub(crate) task: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Running {

@@ -12,6 +12,7 @@ mod dice;
 mod doors;
 mod fixture;
 mod gateway;
+mod guarding;
 mod ledger;
 mod publisher;
 mod rebuild;

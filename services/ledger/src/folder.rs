@@ -23,7 +23,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use lotproof::{
     admission::genesis_entry,
     id::LogId,
-    log::{checkpoint::Origin, hash::leaf_hash, note::NoteSigner},
+    log::{checkpoint::Origin, guarded::GuardKey, hash::leaf_hash, note::NoteSigner},
     port::EntryStore as _,
     shell::{
         durable, key_file,
@@ -130,6 +130,15 @@ impl Folder {
             origin,
             key_file::read(&path).with_context(|| format!("reading {}", path.display()))?,
         )
+    }
+
+    /// What signs the values of the log's guard.
+    ///
+    /// # Errors
+    /// If the key cannot be read, or the origin is too long.
+    pub fn guard_key(&self, identity: &Identity) -> Result<GuardKey> {
+        let key = self.log_key(&identity.origin)?;
+        GuardKey::new(&identity.origin, identity.log_id, &key.dsse.seed()).context("the key of the guard")
     }
 
     /// Leaves an order for the next start: go on although the guard holds nothing.

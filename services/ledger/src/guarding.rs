@@ -9,7 +9,7 @@
 //! the same, but one is                     the bus lost everything this run wrote     halt
 //! older than that                          the bus lost even more                     halt
 //! nothing, as at this run's start          the swap did not happen                    again, from nothing
-//! nothing, but there was something         wiped                                      halt
+//! nothing, but there was something         the bus lost it, or somebody took it away  alarm, and again, from nothing
 //! anything else                            another ledger wrote                       halt
 //! ```
 //!
@@ -20,6 +20,11 @@
 //! That does not hold for the values of other runs, not even of the one before: a ledger that was
 //! stopped for a while, and whose value it is, would go on from there as well. A start makes sure of that by
 //! looking at the store anew, so a restart is what is asked for.
+//!
+//! Nothing is also what the log's key did not sign: whoever can write to the bus can take the value away, by deleting
+//! or overwriting it. A ledger that runs knows what it wrote last, so that must not end it: it writes anew and raises
+//! an alarm. What is lost with the value is the fence against a ledger that was stopped for a while and goes on now;
+//! the first swap of either of the two that finds a value of the other ends it.
 //!
 //! Pure: what the store has is an argument.
 
@@ -46,14 +51,13 @@ pub(crate) enum Next {
     Done,
     /// It is to be tried again, naming the revision of what is held now.
     Again,
+    /// The same, after an alarm: what this ledger wrote is gone.
+    Anew,
 }
 
 /// Why this ledger must not go on.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum GuardFault {
-    /// There was a value, and there is none.
-    #[error("the guard was wiped while this ledger ran: `lotproof ledger reseed`")]
-    Wiped,
     /// All writes of this run are gone.
     #[error(
         "the guard went back to size {size} of run {run_id}, which it held before this ledger started: the bus lost \
@@ -102,10 +106,10 @@ impl Swap<'_> {
     /// [`GuardFault`] if the ledger must halt.
     pub(crate) fn judge(&self, held: Option<&GuardValue>, root: Option<Hash>) -> Result<Next, GuardFault> {
         let Some(held) = held else {
-            return match self.known {
-                None => Ok(Next::Again),
-                Some(_) => Err(GuardFault::Wiped),
-            };
+            return Ok(match self.known {
+                None => Next::Again,
+                Some(_) => Next::Anew,
+            });
         };
         if held == self.value {
             return Ok(Next::Done);
@@ -240,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_guard_that_is_gone_was_wiped() {
-        assert_eq!(judged(None), Err(GuardFault::Wiped));
+    fn a_guard_that_is_gone_is_written_anew() {
+        assert_eq!(judged(None), Ok(Next::Anew));
     }
 }

@@ -174,7 +174,12 @@ pub async fn run(
     };
     shared.set_health(Health::Starting);
     let guard = Box::new(BlockingGuard::new(
-        NatsGuard::new(bus.clone(), names, config.limits.replicas),
+        NatsGuard::new(
+            bus.clone(),
+            names,
+            config.limits.replicas,
+            Arc::new(config.folder.guard_key(&identity)?),
+        ),
         Handle::current(),
     ));
     let outbound = Outbound {

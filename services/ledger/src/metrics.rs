@@ -15,6 +15,7 @@ pub(crate) struct Metrics {
     entries: IntCounterVec,
     answers: IntCounterVec,
     size: IntGauge,
+    guard_alarms: IntCounter,
     places: IntGaugeVec,
     turned_away: IntCounterVec,
     http: HttpMetrics,
@@ -39,6 +40,11 @@ impl Metrics {
             "lotproof_ledger_published_size",
             "Entries under the newest checkpoint",
         )?;
+        let guard_alarms = IntCounter::new(
+            "lotproof_ledger_guard_alarms_total",
+            "How often what this ledger had written to the guard was gone, and was written anew",
+        )?;
+        registry.register(Box::new(guard_alarms.clone()))?;
         let places = IntGaugeVec::new(
             Opts::new(
                 "lotproof_ledger_read_places",
@@ -66,6 +72,7 @@ impl Metrics {
             entries,
             answers,
             size,
+            guard_alarms,
             places,
             turned_away,
         })
@@ -93,6 +100,10 @@ impl Metrics {
 
     pub(crate) const fn http(&self) -> &HttpMetrics {
         &self.http
+    }
+
+    pub(crate) fn guard_was_taken_away(&self) {
+        self.guard_alarms.inc();
     }
 
     pub(crate) fn published(&self, size: u64) {

@@ -215,8 +215,8 @@ impl Writer {
             None => {
                 let Some(reason) = Folder::ordered(&self.folder.reseed())? else {
                     bail!(
-                        "the guard is missing or empty: nobody can tell whether this store is the newest. \
-                         If it is: `lotproof ledger reseed`"
+                        "the guard is missing or empty, or holds what this log's key did not sign: nobody can tell \
+                         whether this store is the newest. If it is: `lotproof ledger reseed`"
                     );
                 };
                 tracing::warn!("the operator reseeds the guard");
@@ -427,6 +427,14 @@ impl Writer {
                         (Next::Done, Some(revision)) => {
                             self.guarded = Some((value, revision));
                             return Ok(());
+                        }
+                        (Next::Anew, _) => {
+                            self.metrics.guard_was_taken_away();
+                            tracing::error!(
+                                size = %head.size,
+                                "ALARM: what this ledger wrote to the guard is gone, deleted or overwritten; \
+                                 it is written anew. See who may write to the bucket"
+                            );
                         }
                         (Next::Again, _) | (Next::Done, None) => {}
                     }

@@ -2,14 +2,18 @@
 //!
 //! ```text
 //! bucket LOTPROOF_{log8}_GUARD   = stream KV_LOTPROOF_{log8}_GUARD, subject $KV.{bucket}.head
-//! value                          = JSON of `GuardValue`
+//! value                          = a note that the log's key signed, see `log::guarded`
 //! revision                       = the stream sequence of the value
 //! ```
 //!
 //! The bucket has the layout that NATS tools know (`nats kv get`), with one difference: direct reads are
 //! off, because a replica may answer those with an old value, and the guard is there to be newest. A bucket
 //! that is missing reads as no value, and is created by the first swap from nothing; who may do that, and
-//! when, is not decided here.
+//! when, is not decided here. Bytes that no ledger of this log signed read as no value, too, and are replaced by a
+//! swap from nothing: whoever can write to the bus can take a value away, which he could by deleting it as well, and
+//! cannot make one.
+
+use std::sync::Arc;
 
 use async_nats::{
     HeaderMap, HeaderValue,
@@ -24,7 +28,10 @@ use async_nats::{
 use tokio::runtime::Handle;
 
 use super::{connect::Bus, subject::BusNames};
-use crate::port::{Guard, GuardError, GuardRevision, GuardValue};
+use crate::{
+    log::guarded::GuardKey,
+    port::{Guard, GuardError, GuardRevision, GuardValue},
+};
 
 /// How many values the bucket remembers: enough to see who wrote last, and before.
 const HISTORY: i64 = 16;
@@ -40,11 +47,12 @@ pub struct NatsGuard {
     subject: String,
     bucket: String,
     replicas: usize,
+    key: Arc<GuardKey>,
 }
 
 impl NatsGuard {
-    /// The guard of the ledger with these names; nothing is asked or created yet.
-    pub fn new(bus: Bus, names: BusNames, replicas: u8) -> Self {
+    /// The guard of the ledger with these names, whose values `key` signs; nothing is asked or created yet.
+    pub fn new(bus: Bus, names: BusNames, replicas: u8, key: Arc<GuardKey>) -> Self {
         let bucket = names.guard_bucket();
         Self {
             bus,
@@ -52,27 +60,39 @@ impl NatsGuard {
             subject: format!("$KV.{bucket}.head"),
             bucket,
             replicas: replicas.into(),
+            key,
         }
     }
 
     /// See [`Guard::load`].
     ///
     /// # Errors
-    /// [`GuardError::Unknown`] if the bus does not answer, or holds what is no guard value.
+    /// [`GuardError::Unknown`] if the bus does not answer.
     pub async fn load(&self) -> Result<Option<(GuardValue, GuardRevision)>, GuardError> {
         let Some(message) = self.last().await? else {
             return Ok(None);
         };
-        if is_marker(&message) {
-            return Ok(None);
+        let revision = GuardRevision(message.sequence);
+        Ok(self.value_in(&message).map(|value| (value, revision)))
+    }
+
+    /// What a message holds that a ledger of this log wrote.
+    fn value_in(&self, message: &StreamMessage) -> Option<GuardValue> {
+        if is_marker(message) {
+            return None;
         }
-        let value = serde_json::from_slice(&message.payload).map_err(|error| {
-            GuardError::Unknown(format!(
-                "revision {} is no guard value: {error}",
-                message.sequence
-            ))
-        })?;
-        Ok(Some((value, GuardRevision(message.sequence))))
+        match self.key.verify(&message.payload) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                let why = in_full(&why);
+                tracing::error!(
+                    revision = message.sequence,
+                    why,
+                    "somebody else wrote to the guard: that counts as nothing"
+                );
+                None
+            }
+        }
     }
 
     /// See [`Guard::swap`].
@@ -84,15 +104,15 @@ impl NatsGuard {
         expected: Option<GuardRevision>,
         value: &GuardValue,
     ) -> Result<GuardRevision, GuardError> {
-        let value = serde_json::to_vec(value).map_err(|error| GuardError::Unknown(error.to_string()))?;
+        let value = self.key.sign(value).map_err(|error| unknown(&error))?;
         if let Some(GuardRevision(revision)) = expected {
             return self.put(revision, value).await;
         }
         self.create_bucket().await?;
-        // The marker of a deleted key is no value, but has a revision to be named.
+        // The marker of a deleted key, and what somebody else wrote, is no value, but has a revision to be named.
         let revision = match self.last().await? {
             None => 0,
-            Some(message) if is_marker(&message) => message.sequence,
+            Some(message) if self.value_in(&message).is_none() => message.sequence,
             Some(_) => return Err(GuardError::Conflict),
         };
         self.put(revision, value).await
@@ -183,13 +203,18 @@ fn is_marker(message: &StreamMessage) -> bool {
 
 /// The error with its whole chain, since [`GuardError`] carries text.
 fn unknown(error: &dyn std::error::Error) -> GuardError {
+    GuardError::Unknown(in_full(error))
+}
+
+/// An error with what is behind it.
+fn in_full(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {
         text = format!("{text}: {inner}");
         source = inner.source();
     }
-    GuardError::Unknown(text)
+    text
 }
 
 /// [`NatsGuard`] for code that is not async: the ledger's writer, on a thread of its own.

@@ -1,12 +1,20 @@
 //! Of two writers from one revision at most one wins, whatever happened to the bucket.
 
+use std::sync::Arc;
+
 use lotproof::{
-    id::{Hash, TreeSize},
+    id::{Hash, LogId, TreeSize},
+    log::{checkpoint::Origin, guarded::GuardKey},
     port::{Guard as _, GuardError, GuardRevision, GuardValue},
     shell::nats::{BlockingGuard, NatsGuard},
 };
 
 use crate::fixture::{OwnBus, connect, log_id};
+
+fn guard_key() -> Arc<GuardKey> {
+    let origin = Origin::new("ledger.example/live").unwrap();
+    Arc::new(GuardKey::new(&origin, log_id(), &[3; 32]).unwrap())
+}
 
 fn value(size: u64, run: &str) -> GuardValue {
     let root = Hash::of(&[&size.to_be_bytes()]);
@@ -21,7 +29,7 @@ fn value(size: u64, run: &str) -> GuardValue {
 #[tokio::test]
 async fn missing_bucket_reads_as_no_value_and_is_created_by_the_first_swap() {
     let own = OwnBus::bare().await;
-    let guard = NatsGuard::new(own.bus.clone(), own.names, 1);
+    let guard = NatsGuard::new(own.bus.clone(), own.names, 1, guard_key());
     assert!(guard.load().await.unwrap().is_none());
     assert!(
         guard.load().await.unwrap().is_none(),
@@ -38,8 +46,8 @@ async fn missing_bucket_reads_as_no_value_and_is_created_by_the_first_swap() {
 #[tokio::test]
 async fn of_two_swaps_from_one_revision_the_second_conflicts() {
     let own = OwnBus::bare().await;
-    let ours = NatsGuard::new(own.bus.clone(), own.names, 1);
-    let theirs = NatsGuard::new(connect(&own.server).await, own.names, 1);
+    let ours = NatsGuard::new(own.bus.clone(), own.names, 1, guard_key());
+    let theirs = NatsGuard::new(connect(&own.server).await, own.names, 1, guard_key());
     let start = ours.swap(None, &value(1, "a")).await.unwrap();
     let (a, b) = (value(2, "a"), value(2, "b"));
     let (one, two) = tokio::join!(ours.swap(Some(start), &a), theirs.swap(Some(start), &b));
@@ -55,7 +63,7 @@ async fn of_two_swaps_from_one_revision_the_second_conflicts() {
 #[tokio::test]
 async fn wiped_bucket_refuses_the_old_revision() {
     let own = OwnBus::bare().await;
-    let guard = NatsGuard::new(own.bus.clone(), own.names, 1);
+    let guard = NatsGuard::new(own.bus.clone(), own.names, 1, guard_key());
     let first = guard.swap(None, &value(1, "a")).await.unwrap();
     let second = guard.swap(Some(first), &value(2, "a")).await.unwrap();
     let stream = format!("KV_{}", own.names.guard_bucket());
@@ -78,7 +86,7 @@ async fn wiped_bucket_refuses_the_old_revision() {
 #[tokio::test]
 async fn deleted_key_reads_as_no_value_and_can_be_seeded_again() {
     let own = OwnBus::bare().await;
-    let guard = NatsGuard::new(own.bus.clone(), own.names, 1);
+    let guard = NatsGuard::new(own.bus.clone(), own.names, 1, guard_key());
     let first = guard.swap(None, &value(1, "a")).await.unwrap();
     let bucket = own
         .bus
@@ -99,17 +107,17 @@ async fn deleted_key_reads_as_no_value_and_can_be_seeded_again() {
 #[tokio::test]
 async fn value_survives_the_servers_death() {
     let mut own = OwnBus::bare().await;
-    let guard = NatsGuard::new(own.bus.clone(), own.names, 1);
+    let guard = NatsGuard::new(own.bus.clone(), own.names, 1, guard_key());
     let first = guard.swap(None, &value(1, "a")).await.unwrap();
     own.server.restart().await.unwrap();
-    let guard = NatsGuard::new(connect(&own.server).await, own.names, 1);
+    let guard = NatsGuard::new(connect(&own.server).await, own.names, 1, guard_key());
     assert_eq!(guard.load().await.unwrap(), Some((value(1, "a"), first)));
 }
 
 #[tokio::test]
 async fn silent_bus_leaves_the_outcome_unknown() {
     let mut own = OwnBus::bare().await;
-    let guard = NatsGuard::new(own.bus.clone(), own.names, 1);
+    let guard = NatsGuard::new(own.bus.clone(), own.names, 1, guard_key());
     let first = guard.swap(None, &value(1, "a")).await.unwrap();
     own.server.kill().await;
     assert!(matches!(
@@ -120,28 +128,49 @@ async fn silent_bus_leaves_the_outcome_unknown() {
 }
 
 #[tokio::test]
-async fn foreign_bytes_in_the_bucket_are_never_taken_for_absence() {
+async fn what_the_logs_key_did_not_sign_reads_as_no_value_and_is_replaced() {
     let own = OwnBus::bare().await;
-    let guard = NatsGuard::new(own.bus.clone(), own.names, 1);
-    guard.swap(None, &value(1, "a")).await.unwrap();
+    let guard = NatsGuard::new(own.bus.clone(), own.names, 1, guard_key());
+    let mut held = guard.swap(None, &value(1, "a")).await.unwrap();
     let bucket = own
         .bus
         .jetstream()
         .get_key_value(own.names.guard_bucket())
         .await
         .unwrap();
-    bucket.put("head", "no guard value".into()).await.unwrap();
-    assert!(matches!(guard.load().await, Err(GuardError::Unknown(_))));
-    assert!(matches!(
-        guard.swap(None, &value(1, "a")).await,
-        Err(GuardError::Conflict)
-    ));
+    let origin = Origin::new("ledger.example/live").unwrap();
+    let forger = GuardKey::new(&origin, log_id(), &[4; 32]).unwrap();
+    let other_log = GuardKey::new(&origin, LogId::new(Hash::ZERO), &[3; 32]).unwrap();
+    let other_value = GuardValue {
+        log_id: LogId::new(Hash::ZERO),
+        ..value(9, "b")
+    };
+    for forged in [
+        b"no guard value".to_vec(),
+        Vec::new(),
+        forger.sign(&value(9, "b")).unwrap(),
+        other_log.sign(&other_value).unwrap(),
+    ] {
+        bucket.put("head", forged.into()).await.unwrap();
+        assert!(guard.load().await.unwrap().is_none());
+        // The revision before it is not the newest any more, and nothing is.
+        assert!(matches!(
+            guard.swap(Some(held), &value(2, "a")).await,
+            Err(GuardError::Conflict)
+        ));
+        held = guard.swap(None, &value(2, "a")).await.unwrap();
+        assert_eq!(guard.load().await.unwrap(), Some((value(2, "a"), held)));
+        assert!(matches!(
+            guard.swap(None, &value(3, "a")).await,
+            Err(GuardError::Conflict)
+        ));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn blocking_guard_works_from_a_thread_of_its_own() {
     let own = OwnBus::bare().await;
-    let guard = NatsGuard::new(own.bus.clone(), own.names, 1);
+    let guard = NatsGuard::new(own.bus.clone(), own.names, 1, guard_key());
     let mut blocking = BlockingGuard::new(guard, tokio::runtime::Handle::current());
     let writer = std::thread::spawn(move || -> Result<GuardRevision, GuardError> {
         assert!(blocking.load()?.is_none());
@@ -153,6 +182,6 @@ async fn blocking_guard_works_from_a_thread_of_its_own() {
         .unwrap()
         .unwrap()
         .unwrap();
-    let guard = NatsGuard::new(own.bus.clone(), own.names, 1);
+    let guard = NatsGuard::new(own.bus.clone(), own.names, 1, guard_key());
     assert_eq!(guard.load().await.unwrap(), Some((value(2, "a"), revision)));
 }

@@ -3,12 +3,15 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use lotproof::{
     port::GuardValue,
     shell::{nats::NatsGuard, publisher::Publisher},
 };
+
+use lotproof_ledger::Folder;
 
 use super::world::{Chain, lot_event, maker};
 use crate::fixture::{DEADLINE, connect, soon};
@@ -90,7 +93,10 @@ impl Scene {
     }
 
     async fn held(&self) -> GuardValue {
-        let guard = NatsGuard::new(connect(&self.chain.own.server).await, self.chain.names(), 1);
+        let folder = Folder::new(&self.chain.folder);
+        let key = folder.guard_key(&folder.identity().unwrap()).unwrap();
+        let bus = connect(&self.chain.own.server).await;
+        let guard = NatsGuard::new(bus, self.chain.names(), 1, Arc::new(key));
         let held = soon("the guard", guard.load()).await.expect("readable");
         held.expect("a value").0
     }
