@@ -138,7 +138,13 @@ impl World {
 
     /// Starts a ledger that must not come up, and returns why.
     pub(crate) async fn refusal(&self) -> String {
-        let running = Running::spawn(self.config());
+        self.refusal_with(|_| ()).await
+    }
+
+    pub(crate) async fn refusal_with(&self, change: impl FnOnce(&mut Config)) -> String {
+        let mut config = self.config();
+        change(&mut config);
+        let running = Running::spawn(config);
         let ended = soon("the ledger to halt", running.task).await.expect("no panic");
         format!("{:#}", ended.expect_err("the ledger halts"))
     }

@@ -6,6 +6,7 @@
 
 mod bus;
 mod chain;
+mod clocks;
 mod compliance;
 #[path = "../dice.rs"]
 mod dice;

@@ -283,7 +283,7 @@ impl Up {
 pub(crate) enum Ledger {
     /// Go on although the guard is missing or empty: this store is the newest
     Reseed(Order),
-    /// Go on although the clock jumped: it is right now
+    /// Go on although the clock was doubted: it is right now
     AcceptClock(Order),
     /// Make the store anew from a mirror, after auditing all of it; the ledger must not run
     Rebuild(Rebuild),

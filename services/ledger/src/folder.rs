@@ -7,10 +7,10 @@
 //! store.rebuilding  a store being made from a mirror; removed and begun again if it stays
 //! store.replaced-N  the store that was there before a rebuild; nothing reads it
 //! checkpoint      the newest signed checkpoint, a file of its own
-//! clock.json      boot id and both clocks, as last seen: what a jump is judged by
+//! clock.json      boot id and both clocks, as last and first seen: what the clock is judged by
 //! unguarded       present from `init` until the guard first took a value; holds nothing
 //! reseed          an operator's order: go on although the guard is empty; holds the reason
-//! accept-clock    an operator's order: go on although the clock jumped; holds the reason
+//! accept-clock    an operator's order: go on although the clock was doubted; holds the reason
 //! suspects.json   messages during whose handling the ledger stopped, and how often
 //! ```
 
@@ -34,6 +34,8 @@ use lotproof::{
     wire::{form::TEXT_LEN_MAX, v1},
 };
 use serde::{Deserialize, Serialize};
+
+use crate::clock::{Clock, Reading};
 
 /// Paths inside a data folder.
 #[derive(Clone, Debug)]
@@ -149,7 +151,7 @@ impl Folder {
         self.order(&self.reseed(), reason)
     }
 
-    /// Leaves an order for the next start: go on although the clock jumped.
+    /// Leaves an order for the next start: go on although the clock was doubted.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -271,6 +273,8 @@ pub fn init(folder: &Folder, options: &InitOptions) -> Result<Identity> {
     };
     key_file::write(&folder.path().join("log.key"), &key.dsse)?;
     durable::write(&folder.unguarded(), b"")?;
+    // What the first start is judged by, beside the genesis entry.
+    durable::write(&folder.clock(), &serde_json::to_vec(&Clock::at(Reading::now()))?)?;
     let mut store = Store::open(&folder.store(), &Options::default())?;
     store.append(&[(entry, hash)])?;
     store.close()?;

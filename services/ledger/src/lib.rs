@@ -47,7 +47,7 @@ use tokio::{
 };
 
 pub use self::{
-    clock::{ClockFault, Reading},
+    clock::{ClockFault, ClockOptions, ClockSource, DRIFT_PPM, Reading},
     folder::{Folder, Identity, InitOptions, LogKey, default_parameters, init},
     places::ReadLimits,
     rebuild::{Rebuilt, rebuild},
@@ -82,6 +82,8 @@ pub struct Config {
     pub reader: ReaderOptions,
     /// What readers over HTTP may take.
     pub reads: ReadLimits,
+    /// By what its clock is judged.
+    pub clock: ClockOptions,
     /// For tests of crashes.
     pub stop_at: Option<StopAt>,
 }
@@ -98,6 +100,7 @@ impl Config {
             limits: EventsLimits::default(),
             reader: ReaderOptions::default(),
             reads: ReadLimits::default(),
+            clock: ClockOptions::default(),
             stop_at: None,
         }
     }
@@ -190,7 +193,7 @@ pub async fn run(
     };
     let started = {
         let (folder, identity, key) = (config.folder.clone(), identity.clone(), key.clone());
-        let (shared, stop_at) = (shared.clone(), config.stop_at);
+        let (shared, stop_at, clock) = (shared.clone(), config.stop_at, config.clock);
         let start = move || {
             Writer::start(
                 folder,
@@ -201,6 +204,7 @@ pub async fn run(
                 outbound,
                 metrics,
                 stop_at,
+                clock,
             )
         };
         tokio::task::spawn_blocking(start).await.context("starting")?

@@ -7,7 +7,7 @@ use lotproof::shell::{
     http::{HttpArguments, HttpOptions},
     process,
 };
-use lotproof_ledger::{Config, Folder, ReadLimits, StopAt, run};
+use lotproof_ledger::{ClockOptions, Config, Folder, ReadLimits, StopAt, run};
 
 #[derive(Parser)]
 #[command(about = "Lotproof ledger: the single writer of one log, and its read side")]
@@ -32,6 +32,13 @@ struct Arguments {
     /// Seconds that a reader over HTTP may take for 64 KiB before its connection ends.
     #[arg(long, env = "LOTPROOF_LEDGER_WRITE_TIMEOUT", default_value_t = HttpOptions::default().write_time_max.as_secs())]
     write_timeout: u64,
+    /// Hours that the ledger may have been away before the clock is doubted after a start of the machine, unless the
+    /// system says that it is synchronised
+    #[arg(long, env = "LOTPROOF_LEDGER_AWAY_MAX", default_value_t = ClockOptions::default().away_max.as_secs() / 3_600)]
+    away_max: u64,
+    /// File that is there once the system has synchronised its clock
+    #[arg(long, env = "LOTPROOF_LEDGER_CLOCK_SYNCHRONISED", default_value_os_t = ClockOptions::default().synchronised)]
+    clock_synchronised: PathBuf,
     /// For tests of crashes: abort right before STEP of the N-th commit.
     #[arg(long, hide = true, value_name = "STEP:N")]
     stop_at: Option<StopAt>,
@@ -46,6 +53,8 @@ async fn main() -> ExitCode {
     config.reads.streams = arguments.streams;
     config.http_options = arguments.door.into();
     config.http_options.write_time_max = Duration::from_secs(arguments.write_timeout);
+    config.clock.away_max = Duration::from_secs(arguments.away_max.saturating_mul(3_600));
+    config.clock.synchronised = arguments.clock_synchronised;
     config.stop_at = arguments.stop_at;
     process::service("lotproof-ledger", |shutdown, listening| {
         run(config, shutdown, listening)

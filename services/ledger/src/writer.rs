@@ -31,7 +31,7 @@ use lotproof::{
 use prost::Message as _;
 
 use crate::{
-    clock::Reading,
+    clock::{Clock, ClockOptions, ClockRule, Kept as KeptClock},
     folder::{Folder, Identity, LogKey},
     guarding::{Next, Swap},
     metrics::Metrics,
@@ -78,7 +78,8 @@ pub(crate) struct Writer {
     /// What the guard held when this run started.
     guarded_at_start: Option<GuardValue>,
     run_id: String,
-    clock: Reading,
+    clock: Clock,
+    clock_options: ClockOptions,
     outbound: Outbound,
     metrics: Metrics,
     stop_at: Option<StopAt>,
@@ -100,6 +101,7 @@ impl Writer {
         outbound: Outbound,
         metrics: Metrics,
         stop_at: Option<StopAt>,
+        clock_options: ClockOptions,
     ) -> Result<Self> {
         let mut run_id = [0; 16];
         getrandom::fill(&mut run_id).map_err(|error| anyhow!("no randomness: {error}"))?;
@@ -115,7 +117,8 @@ impl Writer {
             guarded: None,
             guarded_at_start: None,
             run_id,
-            clock: Reading::now(),
+            clock: Clock::at(clock_options.source.read()),
+            clock_options,
             outbound,
             metrics,
             stop_at,
@@ -161,32 +164,38 @@ impl Writer {
     }
 
     fn judge_clock_at_start(&mut self) -> Result<()> {
-        let before: Option<Reading> =
-            durable::read(&self.folder.clock())?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let (newest, allowed_ms) = self.clock_rule();
-        if let Err(fault) = self.clock.judge(before.as_ref(), newest, allowed_ms) {
-            let Some(reason) = Folder::ordered(&self.folder.accept_clock())? else {
-                return Err(
-                    anyhow!(fault).context("if the clock is right now: `lotproof ledger accept-clock`")
-                );
-            };
-            tracing::warn!(%fault, "the operator accepts the clock");
-            let record = Record::ClockAccepted(v1::ClockAccepted {
-                clock: self.clock.wall_nanos,
-                reason,
-            });
-            self.persist_record(record)?;
-        }
+        let kept = KeptClock::read(durable::read(&self.folder.clock())?);
+        let now = self.clock.last().clone();
+        let is_synchronised = self.clock_options.synchronised.exists();
+        let rule = self.clock_rule();
+        let judged = kept.judge(now.clone(), rule, self.clock_options.away_max, is_synchronised);
+        self.clock = match judged {
+            Ok(clock) => clock,
+            Err(fault) => {
+                let Some(reason) = Folder::ordered(&self.folder.accept_clock())? else {
+                    return Err(
+                        anyhow!(fault).context("if the clock is right now: `lotproof ledger accept-clock`")
+                    );
+                };
+                tracing::warn!(%fault, "the operator accepts the clock");
+                let record = Record::ClockAccepted(v1::ClockAccepted {
+                    clock: now.wall_nanos,
+                    reason,
+                });
+                self.persist_record(record)?;
+                Clock::accepted(now, self.clock_rule().newest)
+            }
+        };
+        // The clock first: an order that is carried out twice is one entry too many, and no fault.
+        self.save_clock()?;
         durable::remove(&self.folder.accept_clock())?;
-        self.save_clock()
+        Ok(())
     }
 
-    fn clock_rule(&self) -> (RecordedAt, u64) {
-        self.shared.with_state(|state| {
-            (
-                state.recorded_at(),
-                state.register().parameters().clock_jump_ms_max,
-            )
+    fn clock_rule(&self) -> ClockRule {
+        self.shared.with_state(|state| ClockRule {
+            newest: state.recorded_at(),
+            allowed_ms: state.register().parameters().clock_jump_ms_max,
         })
     }
 
@@ -237,7 +246,7 @@ impl Writer {
     }
 
     fn persist_record(&mut self, record: Record) -> Result<()> {
-        let at = RecordedAt::from_nanos(self.clock.wall_nanos);
+        let at = RecordedAt::from_nanos(self.clock.last().wall_nanos);
         let commit = self
             .shared
             .with_sequencer(|sequencer| sequencer.record(record, at))?;
@@ -247,13 +256,16 @@ impl Writer {
 
     /// The clock now, if it can be believed.
     fn read_clock(&mut self) -> Result<RecordedAt> {
-        let now = Reading::now();
-        let (newest, allowed_ms) = self.clock_rule();
-        now.judge(Some(&self.clock), newest, allowed_ms)
+        let now = self.clock_options.source.read();
+        let before = self.clock.last().boot_nanos;
+        let (at, save) = (
+            RecordedAt::from_nanos(now.wall_nanos),
+            now.boot_nanos - before > 10_000_000_000,
+        );
+        let rule = self.clock_rule();
+        self.clock
+            .follow(now, rule)
             .context("if the clock is right now: `lotproof ledger accept-clock`, then start again")?;
-        let save = now.boot_nanos - self.clock.boot_nanos > 10_000_000_000;
-        let at = RecordedAt::from_nanos(now.wall_nanos);
-        self.clock = now;
         if save {
             self.save_clock()?;
         }
@@ -377,7 +389,7 @@ impl Writer {
                 continue;
             };
             tracing::info!(feed = %refused.feed, sequence = refused.sequence, %code, "no place in the log");
-            let answer = answer(&self.identity, refused, code, self.clock.wall_nanos);
+            let answer = answer(&self.identity, refused, code, self.clock.last().wall_nanos);
             let envelope = self.key.dsse.seal(ANSWER_TYPE, &answer.encode_to_vec());
             self.send(self.outbound.names.answer(&refused.feed), envelope)?;
         }
