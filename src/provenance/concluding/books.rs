@@ -208,6 +208,16 @@ pub(in crate::provenance) struct LateWithdrawal {
     pub(in crate::provenance) beyond: Exact,
 }
 
+/// What lies in a container.
+#[derive(Clone, Debug)]
+pub(in crate::provenance) struct Contained {
+    /// With whom; nobody while it is under way.
+    pub(in crate::provenance) holder: Option<Symbol>,
+    pub(in crate::provenance) amount: Range,
+    /// What of it was put in by quantity, not by name.
+    pub(in crate::provenance) by_number: Range,
+}
+
 /// Holders of a class lot of whose pieces that went by quantity some may be named members.
 #[derive(Debug)]
 pub(in crate::provenance) struct TookNamed {
@@ -233,8 +243,8 @@ pub(in crate::provenance) struct Books {
     /// What is built into a parent: by parent, how much and by whom.
     pub(in crate::provenance) built_in: BTreeMap<String, (LotKey, Symbol, Range)>,
     took_named: OnceLock<TookNamed>,
-    /// What lies in a container: by container, how much and with whom; nobody while it is under way.
-    pub(in crate::provenance) contained: BTreeMap<String, (LotKey, Option<Symbol>, Range)>,
+    /// What lies in containers, by the name of each.
+    pub(in crate::provenance) contained: BTreeMap<String, Contained>,
 }
 
 impl Books {
@@ -320,9 +330,9 @@ impl Books {
             let (mut made, mut other) = (Exact::zero(), Exact::zero());
             // What lies in a container was not at hand for anything else.
             let mut out = account.missing.clone();
-            for (_, holder, packed) in self.contained.values() {
-                if *holder == Some(*party) {
-                    out.join(packed);
+            for contained in self.contained.values() {
+                if contained.holder == Some(*party) {
+                    out.join(&contained.by_number);
                 }
             }
             let mut came = came.into_iter().peekable();

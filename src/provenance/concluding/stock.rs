@@ -53,12 +53,12 @@ pub(in crate::provenance) fn of(gate: Gate<'_>, history: &History, books: &Books
     }
     // A serial of a lot of which its holder also moves or uses pieces by quantity may have gone along unnamed.
     let unsure = moved_unnamed(gate, history);
-    for (container, (_, holder, amount)) in &books.contained {
+    for (container, contained) in &books.contained {
         // What is under way in a container is told as under way.
-        let Some(holder) = holder.filter(|_| !amount.is_nothing()) else {
+        let Some(holder) = contained.holder.filter(|_| !contained.amount.is_nothing()) else {
             continue;
         };
-        let mut amount = amount.clone();
+        let mut amount = contained.amount.clone();
         if let Some((_, left)) = loose.get_mut(gate.symbols.name(holder)) {
             // No more lies in there than its holder has: who used it did not always say that he unpacked it.
             if let Some(most) = &left.at_most {

@@ -23,7 +23,7 @@ use super::{
         measure::Measure,
         repeated,
     },
-    Account, Books, Entry, LateWithdrawal, Range,
+    Account, Books, Contained, Entry, LateWithdrawal, Range,
 };
 
 /// Keeps the books of a lot.
@@ -173,7 +173,7 @@ pub(super) struct Clerk<'a> {
     pub(super) taken_out: Vec<TakenOut>,
     pub(super) late_withdrawals: Vec<LateWithdrawal>,
     pub(super) built_in: BTreeMap<String, (LotKey, Symbol, Range)>,
-    pub(super) contained: BTreeMap<String, (LotKey, Option<Symbol>, Range)>,
+    pub(super) contained: BTreeMap<String, Contained>,
 }
 
 impl Clerk<'_> {
@@ -529,16 +529,23 @@ impl Clerk<'_> {
                     let row = self
                         .contained
                         .entry(gate.name(container))
-                        .or_insert_with(|| (container, Some(actor), Range::nothing()));
-                    row.1 = Some(actor);
-                    row.2.add(amount.as_ref());
+                        .or_insert_with(|| Contained {
+                            holder: None,
+                            amount: Range::nothing(),
+                            by_number: Range::nothing(),
+                        });
+                    row.holder = Some(actor);
+                    row.amount.add(amount.as_ref());
+                    if moment.member.is_none() {
+                        row.by_number.add(amount.as_ref());
+                    }
                 }
             }
             Role::Unpacked if moment.via.is_none() => {
                 let container = gate.leg_in(fact, Role::Emptied).map(|leg| leg.span.key());
-                self.unpack(container, amount.as_ref());
+                self.unpack(container, moment, amount.as_ref());
             }
-            Role::Emptied if moment.via.is_some() => self.unpack(moment.via, amount.as_ref()),
+            Role::Emptied if moment.via.is_some() => self.unpack(moment.via, moment, amount.as_ref()),
             _ => {}
         }
     }
@@ -629,14 +636,17 @@ impl Clerk<'_> {
         if let Some(container) = moment.inside
             && let Some(row) = self.contained.get_mut(&self.gate.name(container))
         {
-            row.1 = to;
+            row.holder = to;
         }
     }
 
-    fn unpack(&mut self, container: Option<LotKey>, amount: Option<&Exact>) {
+    fn unpack(&mut self, container: Option<LotKey>, moment: &Moment, amount: Option<&Exact>) {
         let Some(container) = container else { return };
         if let Some(row) = self.contained.get_mut(&self.gate.name(container)) {
-            row.2 = row.2.less(&Range::of(amount));
+            row.amount = row.amount.less(&Range::of(amount));
+            if moment.member.is_none() {
+                row.by_number = row.by_number.less(&Range::of(amount));
+            }
         }
     }
 
