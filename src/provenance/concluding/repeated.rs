@@ -113,10 +113,7 @@ fn listed_twice(gate: Gate<'_>, history: &History, measure: &Measure, repeated: 
     let mut named: HashSet<(u32, Role, LotKey)> = HashSet::new();
     for (index, moment) in history.moments.iter().enumerate() {
         // What is built into a thing does not move by itself: it left the books when it was built in.
-        let lies_in = moment
-            .packed
-            .is_some_and(|packed| gate.leg(packed).role == Role::Packed);
-        if !moves(moment.role) || !lies_in || moment.via.is_none() {
+        if !moves(moment.role) || moment.via.is_none() || !gate.is_flow(moment) {
             continue;
         }
         let fact = moment.touch.fact;

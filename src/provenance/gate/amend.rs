@@ -363,7 +363,7 @@ impl Gate<'_> {
             let mut came_back = Tally::default();
             let mut left_members: Vec<Span> = Vec::new();
             let mut taken_members: Vec<Span> = Vec::new();
-            for moment in &moments {
+            for moment in moments.iter().filter(|moment| self.is_flow(moment)) {
                 let fact = moment.touch.fact;
                 let own = self.actor(fact) == signer;
                 let stays = fact != target

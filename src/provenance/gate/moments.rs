@@ -122,6 +122,15 @@ impl Gate<'_> {
         moments
     }
 
+    /// Whether the moment moves some of the lot: by name, or with the container that it lies in. What is built into
+    /// a parent does not move by itself; the parent has books of its own.
+    pub(in crate::provenance) fn is_flow(&self, moment: &Moment) -> bool {
+        moment.via.is_none()
+            || moment
+                .packed
+                .is_some_and(|packed| self.leg(packed).role == Role::Packed)
+    }
+
     fn sort(&self, moments: &mut [Moment]) {
         moments.sort_by(|a, b| {
             self.compare(a.touch.fact, b.touch.fact)
@@ -323,7 +332,7 @@ impl Gate<'_> {
             match self.leg(touch).role {
                 Role::Sent if fact.event_time >= from => {
                     let to = fact.reading.to.named();
-                    consignees.extend(to.map(|to| (to, fact.event_time, fact.reading.reference)));
+                    consignees.extend(to.map(|to| (to, fact.event_time, touch.fact)));
                 }
                 Role::Taken => received
                     .entry(self.actor(touch.fact))
@@ -334,12 +343,11 @@ impl Gate<'_> {
         });
         consignees
             .iter()
-            .filter_map(|(to, sent, number)| Some((to, *sent, *number, receipts.get(to)?)))
-            .flat_map(|(to, sent, number, facts)| facts.iter().map(move |fact| (to, sent, number, *fact)))
-            .filter(|(to, sent, number, fact)| {
+            .filter_map(|(to, sent, shipment)| Some((to, *sent, *shipment, receipts.get(to)?)))
+            .flat_map(|(to, sent, shipment, facts)| facts.iter().map(move |fact| (to, sent, shipment, *fact)))
+            .filter(|(to, sent, shipment, fact)| {
                 let time = self.fact(*fact).event_time;
-                let named = self.fact(*fact).reading.reference;
-                let of_another = number.is_some() && named.is_some() && named != *number;
+                let of_another = self.names_another_shipment(*fact, *shipment);
                 let with_container = received.get(to).is_some_and(|times| {
                     times
                         .iter()
@@ -353,6 +361,15 @@ impl Gate<'_> {
                 let again = self.packed_again(outer, (entered, sent), receipt);
                 again.unwrap_or(receipt)
             })
+    }
+
+    /// Whether a receipt names another number, or another consignor, than a shipment has.
+    fn names_another_shipment(&self, receipt: u32, shipment: u32) -> bool {
+        let (received, sent) = (&self.fact(receipt).reading, &self.fact(shipment).reading);
+        let (number, other) = (received.reference, sent.reference);
+        let brings = |party: Symbol| party == self.actor(shipment) || sent.carrier.named() == Some(party);
+        number.is_some() && other.is_some() && number != other
+            || received.from.named().is_some_and(|from| !brings(from))
     }
 
     /// Where the receiver packed the same container before he booked the receipt, it had come out by then.

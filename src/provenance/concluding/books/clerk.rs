@@ -192,12 +192,12 @@ impl Clerk<'_> {
             });
         }
         for moment in &self.history.moments {
-            if self.is_flow(moment)
+            if self.gate.is_flow(moment)
                 && let Role::Taken | Role::Removed | Role::Opening = moment.role
             {
                 self.open_for(self.gate.actor(moment.touch.fact));
             }
-            if self.is_flow(moment) && moment.role == Role::Handed {
+            if self.gate.is_flow(moment) && moment.role == Role::Handed {
                 let to = self.gate.fact(moment.touch.fact).reading.to.named();
                 self.open_for(to.unwrap_or_else(|| self.gate.actor(moment.touch.fact)));
             }
@@ -213,7 +213,7 @@ impl Clerk<'_> {
         for moment in &self.history.moments {
             let reading = &self.gate.fact(moment.touch.fact).reading;
             let actor = self.gate.actor(moment.touch.fact);
-            if !self.is_flow(moment) || self.carriers.contains(&actor) {
+            if !self.gate.is_flow(moment) || self.carriers.contains(&actor) {
                 continue;
             }
             match moment.role {
@@ -241,15 +241,6 @@ impl Clerk<'_> {
         if !self.carriers.contains(&party) {
             self.accounts.entry(party).or_default();
         }
-    }
-
-    /// Whether the moment moves some of the lot: by name, or with the container that it lies in. What is built
-    /// into a parent has left the books; the parent has books of its own.
-    fn is_flow(&self, moment: &Moment) -> bool {
-        moment.via.is_none()
-            || moment
-                .packed
-                .is_some_and(|packed| self.gate.leg(packed).role == Role::Packed)
     }
 
     /// Whose account a party's deeds are booked on.
@@ -358,7 +349,7 @@ impl Clerk<'_> {
             let fact = moment.touch.fact;
             let reading = &gate.fact(fact).reading;
             let actor = gate.actor(fact);
-            if self.carriers.contains(&actor) || !self.is_flow(moment) {
+            if self.carriers.contains(&actor) || !self.gate.is_flow(moment) {
                 continue;
             }
             let amount = self.measure.read(gate, moment).amount.unwrap_or_default();
@@ -416,7 +407,7 @@ impl Clerk<'_> {
             place: reading.facility,
             named: moment.member.is_some(),
         };
-        let flow = self.is_flow(moment);
+        let flow = self.gate.is_flow(moment);
         match moment.role {
             Role::Input | Role::Child | Role::Consumed if moment.via.is_none() => {
                 let party = self.charged(fact, amount.as_ref());
