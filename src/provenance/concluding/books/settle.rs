@@ -17,6 +17,9 @@ use super::{
     clerk::{Clerk, Shipment, Taking},
 };
 
+/// Which shipments something is put to, and whether only what nobody received of them.
+type Fit<'a> = (&'a dyn Fn(&Shipment) -> bool, bool);
+
 impl Clerk<'_> {
     /// Compares what was shipped to each receiver with what he received, books receipts and what came back, and
     /// says what is still on its way.
@@ -103,11 +106,27 @@ impl Clerk<'_> {
             let may_be_his = |shipment: &Shipment| {
                 by_carrier || shipment.to.is_none() || shipment.from == one.by || shipment.to == Some(one.by)
             };
-            let fits: [&dyn Fn(&Shipment) -> bool; 2] = [&is_his, &may_be_his];
+            // The very amount that left, first; then what did not arrive; then anything.
+            let is_all = |shipment: &Shipment| {
+                is_his(shipment)
+                    && one.amount.is_some()
+                    && shipment.amount == one.amount
+                    && shipment.back.is_none()
+                    && Some(&shipment.arrived) != one.amount.as_ref()
+            };
+            let is_all_untouched = |shipment: &Shipment| is_all(shipment) && shipment.arrived.is_zero();
+            let fits: [Fit<'_>; 6] = [
+                (&is_all_untouched, true),
+                (&is_all, false),
+                (&is_his, true),
+                (&is_his, false),
+                (&may_be_his, true),
+                (&may_be_his, false),
+            ];
             // Nobody sends back, or calls off, what leaves later.
             let booked = self.gate.fact(one.fact).event_time.saturating_add(CLOCK_SLACK);
             let mut left = one.amount.clone();
-            for (fits, not_received) in fits.into_iter().flat_map(|fits| [(fits, true), (fits, false)]) {
+            for (fits, not_received) in fits {
                 for shipment in &mut self.shipments {
                     let concerns = fits(shipment)
                         && shipment.time <= booked

@@ -351,9 +351,17 @@ pub(super) fn log(world: &World) -> Vec<Arrived> {
 }
 
 #[test]
-#[ignore = "open: loads of carriers who sell too, voids of printed serials, graded serials that come back"]
 fn honest_plants_contradict_nobody() {
-    for_all("honest_plants_contradict_nobody", 1_000, |world| {
+    for_all("honest_plants_contradict_nobody", 200, |world| {
+        judge::anomalies(&arrival::project(&log(world)))
+    });
+}
+
+#[test]
+#[ignore = "open: carriers who sell the same lot and write no number, graded serials that come back, circles through \
+            lots from outside"]
+fn a_thousand_honest_plants_contradict_nobody() {
+    for_all("a_thousand_honest_plants", 1_000, |world| {
         judge::anomalies(&arrival::project(&log(world)))
     });
 }
