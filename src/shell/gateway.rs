@@ -33,7 +33,7 @@ use crate::{
     outbox::{Config as OutboxConfig, PinnedLog},
     shell::{
         http::{BodyLimits, HttpOptions, ListenError, Listening},
-        nats::{Bus, BusOptions, ConnectError},
+        nats::{Bus, BusAccess, BusOptions, BusUrl, ConnectError},
         publisher::{PublishError, PublisherConfig},
     },
     signature::SigningKey,
@@ -49,7 +49,9 @@ pub struct Config {
     /// Which kinds of event it takes.
     pub service: Service,
     /// The bus, as `nats://host:port`.
-    pub nats_url: String,
+    pub nats_url: BusUrl,
+    /// How it is known there.
+    pub bus_access: BusAccess,
     /// The outbox, the party and its keys.
     pub publisher: PublisherConfig,
     /// Where HTTP listens.
@@ -75,7 +77,7 @@ impl Config {
     /// If a key of the log is unsound.
     pub fn new(
         service: Service,
-        nats_url: impl Into<String>,
+        nats_url: impl Into<BusUrl>,
         trust: &TrustFile,
         party: impl Into<String>,
         keys: Vec<SigningKey>,
@@ -91,6 +93,7 @@ impl Config {
         Ok(Self {
             service,
             nats_url: nats_url.into(),
+            bus_access: BusAccess::default(),
             publisher: PublisherConfig::new(folder, outbox, keys),
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
             http_options: HttpOptions::default(),
@@ -142,7 +145,8 @@ pub async fn run(
 ) -> Result<(), GatewayError> {
     let service = config.service;
     let metrics = Metrics::new()?;
-    let options = BusOptions::new(&config.nats_url, format!("lotproof-{service}"));
+    let options =
+        BusOptions::new(&config.nats_url, format!("lotproof-{service}")).with_access(&config.bus_access);
     // First, so that nothing has begun to publish if the address is taken, and everybody hears what is waited for.
     let mut http_options = config.http_options;
     http_options.rules.linked_data = http::LINKED_DATA;

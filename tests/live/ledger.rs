@@ -150,7 +150,11 @@ impl World {
     }
 
     pub(crate) async fn publisher(&self, issuer: &str, seed: u8) -> Publisher {
-        let bus = connect(&self.own.server).await;
+        self.publisher_on(connect(&self.own.server).await, issuer, seed)
+            .await
+    }
+
+    pub(crate) async fn publisher_on(&self, bus: Bus, issuer: &str, seed: u8) -> Publisher {
         let key = key(seed);
         let receipts = bus
             .client()
@@ -184,6 +188,10 @@ impl World {
 
     /// Enrols the maker under key 1, with its plant.
     pub(crate) async fn enrol(&self) {
+        self.enrol_on(&connect(&self.own.server).await).await;
+    }
+
+    pub(crate) async fn enrol_on(&self, bus: &Bus) {
         let acts = [
             Kind::PartyEnrolled(v1::PartyEnrolled {
                 party: MAKER.into(),
@@ -206,12 +214,17 @@ impl World {
             .zip(acts)
             .map(|(n, act)| event(&format!("act-{n}"), act))
             .collect();
-        self.authority_says(&acts).await;
+        self.authority_says_on(bus, &acts).await;
     }
 
     /// Publishes acts, which one authority key decides alone.
     pub(crate) async fn authority_says(&self, acts: &[v1::Event]) {
-        let mut authority = self.publisher(AUTHORITY, 9).await;
+        self.authority_says_on(&connect(&self.own.server).await, acts)
+            .await;
+    }
+
+    async fn authority_says_on(&self, bus: &Bus, acts: &[v1::Event]) {
+        let mut authority = self.publisher_on(bus.clone(), AUTHORITY, 9).await;
         authority.follow_on().await;
         let sequence = authority.publish(acts).await;
         assert_eq!(authority.receipt(sequence).await.1, Outcome::Admitted);

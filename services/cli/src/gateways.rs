@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, anyhow};
 use lotproof::{
     gateway::Service,
     identifier,
-    shell::{durable, gateway::Config, key_file},
+    shell::{durable, gateway::Config, key_file, nats::BusUrl},
     signature::SigningKey,
     trust::TrustFile,
 };
@@ -66,7 +66,7 @@ impl GatewaySetting {
     pub(crate) fn config(
         self,
         service: Service,
-        nats_url: &str,
+        nats_url: &BusUrl,
         trust: &TrustFile,
         folder: PathBuf,
     ) -> Result<Config> {

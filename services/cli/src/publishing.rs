@@ -4,7 +4,7 @@ pub(crate) mod answers;
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 use clap::Args;
 use lotproof::{
     id::FeedId,
@@ -12,7 +12,7 @@ use lotproof::{
     outbox::{Config, DeadLetter, PinnedLog, ProvenRow},
     shell::{
         key_file,
-        nats::{Bus, BusOptions},
+        nats::{Bus, BusArguments, BusOptions, BusUrl},
         publisher::{Publisher, PublisherConfig, Settled, Watch},
     },
     signature::SigningKey,
@@ -37,9 +37,16 @@ pub(crate) const AT_ONCE: usize = 4_096;
 /// Where to publish to, and as whom.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
-    /// The bus
-    #[arg(long, default_value = "nats://127.0.0.1:4222")]
-    pub(crate) nats_url: String,
+    /// The bus; several servers of one cluster are separated by commas
+    #[arg(
+        long,
+        env = "LOTPROOF_NATS_URL",
+        hide_env_values = true,
+        default_value = "nats://127.0.0.1:4222"
+    )]
+    pub(crate) nats_url: BusUrl,
+    #[command(flatten)]
+    pub(crate) bus: BusArguments,
     /// Trust file of the log: origin, log id and keys that you pinned
     #[arg(long)]
     pub(crate) trust: PathBuf,
@@ -63,9 +70,12 @@ impl Target {
     pub(crate) async fn open(self) -> Result<Session> {
         let patience = Patience::from_now(self.timeout.map(Duration::from_secs));
         let trust = read_trust(&self.trust)?;
-        let bus = Bus::connect(&BusOptions::new(&self.nats_url, "lotproof"))
+        let access = self.bus.access().map_err(Error::msg)?;
+        let bus = Bus::connect(&BusOptions::new(&self.nats_url, "lotproof").with_access(&access))
             .await
-            .context("no bus: `--nats-url` names it, and `lotproof up` prints it")?;
+            .context(
+                "no bus: `--nats-url` names it, and `lotproof up` prints it; `--nats-nkey` and the like let in",
+            )?;
         Ok(Session {
             bus,
             trust,

@@ -14,7 +14,7 @@ use lotproof::{
     gateway::Service,
     shell::{
         http::{HttpArguments, HttpOptions},
-        nats::{PrivateServer, ServerOptions},
+        nats::{BusArguments, BusUrl, PrivateServer, ServerOptions},
         process::StopSignals,
     },
 };
@@ -41,7 +41,9 @@ pub(crate) struct Up {
     folder: PathBuf,
     /// The bus; without it a private `nats-server` is started and supervised, with its data in the folder
     #[arg(long)]
-    nats_url: Option<String>,
+    nats_url: Option<BusUrl>,
+    #[command(flatten)]
+    bus: BusArguments,
     /// The private bus's port on 127.0.0.1; a free one unless given, another at each start
     #[arg(long, value_name = "PORT", conflicts_with = "nats_url")]
     bus_port: Option<u16>,
@@ -191,6 +193,7 @@ impl Up {
         } else {
             let options = ServerOptions {
                 port: self.bus_port,
+                own_credentials: true,
                 ..ServerOptions::new(self.folder.join("nats"))
             };
             let started = tokio::select! {
@@ -207,9 +210,17 @@ impl Up {
         };
         let url = self
             .nats_url
-            .or_else(|| server.as_ref().map(PrivateServer::url))
-            .unwrap_or_default();
+            .or_else(|| server.as_ref().map(|server| server.url().into()))
+            .context("no bus")?;
         println!("{:<14} {url}", "bus");
+        let access = match &server {
+            Some(server) => {
+                let key = self.folder.join("nats").join("client.nk");
+                println!("{:<14} --nats-nkey {}", "bus key", key.display());
+                server.access()
+            }
+            None => self.bus.access().map_err(anyhow::Error::msg)?,
+        };
 
         let http_options = HttpOptions::from(self.door);
         // What is wrong with a setting is said before anything runs that would have to be stopped.
@@ -217,10 +228,12 @@ impl Up {
             let outbox = self.folder.join(service.name());
             let mut config = setting.config(service, &url, &trust, outbox)?;
             config.http_options = http_options.clone();
+            config.bus_access = access.clone();
             Ok(config)
         });
         let gateways = gateways.collect::<Result<Vec<_>>>()?;
         let mut ledger = Config::new(folder, url.clone());
+        ledger.bus_access = access.clone();
         ledger.http = self.http;
         ledger.http_options = http_options.clone();
         ledger.is_public = self.public_log;
@@ -242,6 +255,7 @@ impl Up {
                     trust,
                     policies,
                 );
+                config.bus_access = access;
                 config.http = self.compliance;
                 config.http_options = http_options;
                 config.openings = self.openings;

@@ -11,7 +11,10 @@ use clap::Args;
 use lotproof::{
     gateway::json,
     identifier,
-    shell::publisher::Publisher,
+    shell::{
+        nats::{BusArguments, BusUrl},
+        publisher::Publisher,
+    },
     signature::SigningKey,
     simulate::{EventMix, Simulation, SimulationConfig},
     time::{EventTime, parse_rfc3339},
@@ -66,9 +69,16 @@ pub(crate) struct Simulate {
 /// As [`Target`], where it is needed at all.
 #[derive(Debug, Args)]
 struct OptionalTarget {
-    /// The bus
-    #[arg(long, default_value = "nats://127.0.0.1:4222")]
-    nats_url: String,
+    /// The bus; several servers of one cluster are separated by commas
+    #[arg(
+        long,
+        env = "LOTPROOF_NATS_URL",
+        hide_env_values = true,
+        default_value = "nats://127.0.0.1:4222"
+    )]
+    nats_url: BusUrl,
+    #[command(flatten)]
+    bus: BusArguments,
     /// Trust file of the log: origin, log id and keys that you pinned
     #[arg(long)]
     trust: Option<PathBuf>,
@@ -108,6 +118,7 @@ impl Simulate {
     async fn publish(&self, simulation: &Simulation) -> Result<EventMix> {
         let target = Target {
             nats_url: self.target.nats_url.clone(),
+            bus: self.target.bus.clone(),
             trust: self.target.trust.clone().context("--trust is missing")?,
             outbox: self.target.outbox.clone(),
             timeout: self.target.timeout,

@@ -38,7 +38,7 @@ use anyhow::{Context as _, Result};
 use lotproof::{
     shell::{
         http::{HttpOptions, Listening},
-        nats::{Bus, BusNames, BusOptions},
+        nats::{Bus, BusAccess, BusNames, BusOptions, BusUrl},
     },
     trust::TrustFile,
 };
@@ -69,7 +69,9 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The bus, as `nats://host:port`.
-    pub nats_url: String,
+    pub nats_url: BusUrl,
+    /// How it is known there.
+    pub bus_access: BusAccess,
     /// Where the ledger's files and entries are served, as `http://host:port`.
     pub ledger_url: String,
     /// The log: origin, identity and keys, as pinned.
@@ -90,9 +92,10 @@ pub struct Config {
 
 impl Config {
     /// No openings, HTTP on a free loopback port.
-    pub fn new(nats_url: String, ledger_url: String, trust: TrustFile, policies: PathBuf) -> Self {
+    pub fn new(nats_url: impl Into<BusUrl>, ledger_url: String, trust: TrustFile, policies: PathBuf) -> Self {
         Self {
-            nats_url,
+            nats_url: nats_url.into(),
+            bus_access: BusAccess::default(),
             ledger_url,
             trust,
             policies,
@@ -140,7 +143,7 @@ pub async fn run(
         metrics.http().clone(),
         shutdown.clone(),
     );
-    let options = BusOptions::new(&config.nats_url, "lotproof-compliance");
+    let options = BusOptions::new(&config.nats_url, "lotproof-compliance").with_access(&config.bus_access);
     log.set_health(|health| health.waits_for_bus = Some(options.address()));
     let connecting = async {
         let bus = Bus::connect_patiently(&options).await?;

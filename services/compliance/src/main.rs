@@ -2,10 +2,14 @@
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use clap::Parser;
 use lotproof::{
-    shell::{http::HttpArguments, process},
+    shell::{
+        http::HttpArguments,
+        nats::{BusArguments, BusUrl},
+        process,
+    },
     trust::TrustFile,
 };
 use lotproof_compliance::{Config, run};
@@ -13,9 +17,16 @@ use lotproof_compliance::{Config, run};
 #[derive(Parser)]
 #[command(about = "Lotproof projector: where lots came from, and whether they meet a rule")]
 struct Arguments {
-    /// The bus.
-    #[arg(long, env = "LOTPROOF_NATS_URL", default_value = "nats://127.0.0.1:4222")]
-    nats_url: String,
+    /// The bus; several servers of one cluster are separated by commas.
+    #[arg(
+        long,
+        env = "LOTPROOF_NATS_URL",
+        hide_env_values = true,
+        default_value = "nats://127.0.0.1:4222"
+    )]
+    nats_url: BusUrl,
+    #[command(flatten)]
+    bus: BusArguments,
     /// Where the ledger's entries are served.
     #[arg(long, env = "LOTPROOF_LEDGER_URL", default_value = "http://127.0.0.1:8470")]
     ledger_url: String,
@@ -47,6 +58,7 @@ impl Arguments {
         let mut config = Config::new(self.nats_url, self.ledger_url, trust, self.policies);
         config.folder = self.folder;
         config.openings = self.openings;
+        config.bus_access = self.bus.access().map_err(Error::msg)?;
         config.http = self.http;
         config.http_options = self.door.into();
         Ok(config)

@@ -35,8 +35,8 @@ use lotproof::{
     shell::{
         http::{HttpOptions, Listening},
         nats::{
-            BlockingGuard, Bus, BusNames, BusOptions, EventsBatch, EventsLimits, EventsPurger, EventsReader,
-            NatsGuard, ReadError, ReaderOptions,
+            BlockingGuard, Bus, BusAccess, BusNames, BusOptions, BusUrl, EventsBatch, EventsLimits,
+            EventsPurger, EventsReader, NatsGuard, ReadError, ReaderOptions,
         },
     },
 };
@@ -69,7 +69,9 @@ pub struct Config {
     /// Its data folder, made by [`init`].
     pub folder: Folder,
     /// The bus, as `nats://host:port`.
-    pub nats_url: String,
+    pub nats_url: BusUrl,
+    /// How it is known there.
+    pub bus_access: BusAccess,
     /// Where HTTP listens.
     pub http: SocketAddr,
     /// Who is let in there, and how many.
@@ -90,10 +92,11 @@ pub struct Config {
 
 impl Config {
     /// The usual limits, HTTP on a free loopback port.
-    pub fn new(folder: Folder, nats_url: String) -> Self {
+    pub fn new(folder: Folder, nats_url: impl Into<BusUrl>) -> Self {
         Self {
             folder,
-            nats_url,
+            nats_url: nats_url.into(),
+            bus_access: BusAccess::default(),
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
             http_options: HttpOptions::default(),
             is_public: false,
@@ -160,7 +163,7 @@ pub async fn run(
     let shared = Shared::new(sequencer, store.reader());
     read_side.opened(shared.clone());
 
-    let options = BusOptions::new(&config.nats_url, "lotproof-ledger");
+    let options = BusOptions::new(&config.nats_url, "lotproof-ledger").with_access(&config.bus_access);
     shared.set_health(Health::WaitingForBus(options.address()));
     let connecting = async {
         let bus = Bus::connect_patiently(&options).await?;

@@ -2,9 +2,11 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, process::ExitCode, time::Duration};
 
+use anyhow::{Error, Result};
 use clap::Parser;
 use lotproof::shell::{
     http::{HttpArguments, HttpOptions},
+    nats::{BusArguments, BusUrl},
     process,
 };
 use lotproof_ledger::{ClockOptions, Config, Folder, ReadLimits, StopAt, run};
@@ -15,9 +17,16 @@ struct Arguments {
     /// Data folder, made by `lotproof init`.
     #[arg(long, env = "LOTPROOF_LEDGER_FOLDER")]
     folder: PathBuf,
-    /// The bus.
-    #[arg(long, env = "LOTPROOF_NATS_URL", default_value = "nats://127.0.0.1:4222")]
-    nats_url: String,
+    /// The bus; several servers of one cluster are separated by commas.
+    #[arg(
+        long,
+        env = "LOTPROOF_NATS_URL",
+        hide_env_values = true,
+        default_value = "nats://127.0.0.1:4222"
+    )]
+    nats_url: BusUrl,
+    #[command(flatten)]
+    bus: BusArguments,
     /// Where HTTP listens; loopback unless told otherwise.
     #[arg(long, env = "LOTPROOF_LEDGER_HTTP", default_value = "127.0.0.1:8470")]
     http: SocketAddr,
@@ -44,20 +53,27 @@ struct Arguments {
     stop_at: Option<StopAt>,
 }
 
+impl Arguments {
+    fn config(self) -> Result<Config> {
+        let mut config = Config::new(Folder::new(self.folder), self.nats_url);
+        config.bus_access = self.bus.access().map_err(Error::msg)?;
+        config.http = self.http;
+        config.is_public = self.public_log;
+        config.reads.streams = self.streams;
+        config.http_options = self.door.into();
+        config.http_options.write_time_max = Duration::from_secs(self.write_timeout);
+        config.clock.away_max = Duration::from_secs(self.away_max.saturating_mul(3_600));
+        config.clock.synchronised = self.clock_synchronised;
+        config.stop_at = self.stop_at;
+        Ok(config)
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let mut config = Config::new(Folder::new(arguments.folder), arguments.nats_url);
-    config.http = arguments.http;
-    config.is_public = arguments.public_log;
-    config.reads.streams = arguments.streams;
-    config.http_options = arguments.door.into();
-    config.http_options.write_time_max = Duration::from_secs(arguments.write_timeout);
-    config.clock.away_max = Duration::from_secs(arguments.away_max.saturating_mul(3_600));
-    config.clock.synchronised = arguments.clock_synchronised;
-    config.stop_at = arguments.stop_at;
-    process::service("lotproof-ledger", |shutdown, listening| {
-        run(config, shutdown, listening)
+    process::service("lotproof-ledger", |shutdown, listening| async {
+        run(arguments.config()?, shutdown, listening).await
     })
     .await
 }

@@ -6,7 +6,11 @@ use super::{Config, GatewayError};
 use crate::{
     gateway::Service,
     identifier,
-    shell::{http::HttpArguments, key_file},
+    shell::{
+        http::HttpArguments,
+        key_file,
+        nats::{BusArguments, BusUrl},
+    },
     trust::TrustFile,
 };
 
@@ -17,9 +21,17 @@ const BACKLOG_LEN_MAX: usize = 100 << 20;
 /// What a publishing service is told; every setting is also an environment variable.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Arguments {
-    /// The bus
-    #[arg(long, env = "LOTPROOF_NATS_URL", default_value = "nats://127.0.0.1:4222")]
-    pub nats_url: String,
+    /// The bus; several servers of one cluster are separated by commas
+    #[arg(
+        long,
+        env = "LOTPROOF_NATS_URL",
+        hide_env_values = true,
+        default_value = "nats://127.0.0.1:4222"
+    )]
+    pub nats_url: BusUrl,
+    /// How it is known there
+    #[command(flatten)]
+    pub bus: BusArguments,
     /// Trust file of the log: origin, log id and keys that you pinned
     #[arg(long, env = "LOTPROOF_TRUST")]
     pub trust: PathBuf,
@@ -83,6 +95,7 @@ impl Arguments {
             config.publisher.generation = generation;
         }
         config.publisher.outbox.backlog_len_max = self.backlog_len_max;
+        config.bus_access = self.bus.access().map_err(GatewayError::Setting)?;
         config.http = self
             .http
             .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], service.default_port())));

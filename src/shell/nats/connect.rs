@@ -10,6 +10,8 @@ use std::{sync::atomic::Ordering, time::Duration};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, jetstream};
 use tokio::{sync::watch, time::Sleep};
 
+use super::access::{AccessError, BusAccess, BusUrl};
+
 /// How many commands wait in the client before `publish` does.
 const COMMANDS_MAX: usize = 4_096;
 
@@ -21,8 +23,10 @@ const SUBSCRIPTION_MESSAGES_MAX: usize = 256 * 1_024;
 /// How to reach the bus.
 #[derive(Clone, Debug)]
 pub struct BusOptions {
-    /// `nats://host:port`, with user and password where the server wants them.
-    pub url: String,
+    /// Where its servers are.
+    pub url: BusUrl,
+    /// How to be known to them.
+    pub access: BusAccess,
     /// What the server's operator sees as the name of this connection.
     pub name: String,
     /// How long the first connection may take.
@@ -33,18 +37,26 @@ pub struct BusOptions {
 
 impl BusOptions {
     /// The usual timeouts: five seconds each.
-    pub fn new(url: impl Into<String>, name: impl Into<String>) -> Self {
+    pub fn new(url: impl Into<BusUrl>, name: impl Into<String>) -> Self {
         Self {
             url: url.into(),
+            access: BusAccess::default(),
             name: name.into(),
             connect_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(5),
         }
     }
 
+    /// The same, known to the bus in this way.
+    #[must_use]
+    pub fn with_access(mut self, access: &BusAccess) -> Self {
+        self.access = access.clone();
+        self
+    }
+
     /// The address, for people: without user and password.
     pub fn address(&self) -> String {
-        without_credentials(&self.url)
+        self.url.to_string()
     }
 }
 
@@ -55,14 +67,28 @@ pub struct ConnectError {
     /// Where (without credentials).
     pub url: String,
     /// Why.
-    pub source: async_nats::ConnectError,
+    pub source: ConnectFault,
+}
+
+/// What keeps a client from its bus.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectFault {
+    /// The settings: the bus was not asked.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The servers, or the way to them.
+    #[error(transparent)]
+    Server(#[from] async_nats::ConnectError),
 }
 
 impl ConnectError {
     /// Whether trying again may help: not if the address is none. A server that turns us away may have its
     /// users mended while we wait.
     pub fn is_retryable(&self) -> bool {
-        self.source.kind() != ConnectErrorKind::ServerParse
+        match &self.source {
+            ConnectFault::Access(_) => false,
+            ConnectFault::Server(source) => source.kind() != ConnectErrorKind::ServerParse,
+        }
     }
 }
 
@@ -103,7 +129,11 @@ impl Bus {
     /// If no server answers in time, or it turns us away.
     pub async fn connect(options: &BusOptions) -> Result<Self, ConnectError> {
         let (notify, connected) = watch::channel(());
-        let client = ConnectOptions::new()
+        let failed = |source| ConnectError {
+            url: options.address(),
+            source,
+        };
+        let client_options = ConnectOptions::new()
             .name(&options.name)
             .connection_timeout(options.connect_timeout)
             .request_timeout(Some(options.request_timeout))
@@ -122,13 +152,11 @@ impl Bus {
                     other => tracing::debug!(event = %other, "bus"),
                 }
                 async {}
-            })
-            .connect(&options.url)
-            .await
-            .map_err(|source| ConnectError {
-                url: options.address(),
-                source,
-            })?;
+            });
+        let applied = options.access.apply(&options.url, client_options);
+        let (client_options, servers) = applied.map_err(|error| failed(error.into()))?;
+        let connected_client = client_options.connect(servers).await;
+        let client = connected_client.map_err(|error| failed(error.into()))?;
         let jetstream = jetstream::ContextBuilder::new()
             .timeout(options.request_timeout)
             .ack_timeout(options.request_timeout)
@@ -189,28 +217,9 @@ fn reconnect_delay(attempts: usize) -> Duration {
         .min(Duration::from_secs(1))
 }
 
-/// The address without what stands before an `@`.
-fn without_credentials(url: &str) -> String {
-    match (url.split_once("://"), url.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}://{host}"),
-        (None, Some((_, host))) => host.to_owned(),
-        (_, None) => url.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn never_shows_a_password() {
-        assert_eq!(
-            without_credentials("nats://user:pass@host:4222"),
-            "nats://host:4222"
-        );
-        assert_eq!(without_credentials("user:p@ss@host:4222"), "host:4222");
-        assert_eq!(without_credentials("nats://host:4222"), "nats://host:4222");
-    }
 
     #[test]
     fn reconnects_soon_and_then_once_a_second() {

@@ -15,6 +15,8 @@
 //!
 //! Messages carry no ids: JetStream's own deduplication would swallow a resend that has to be answered.
 
+mod access;
+mod arguments;
 mod connect;
 mod events;
 mod guard;
@@ -23,7 +25,9 @@ mod server;
 mod streams;
 mod subject;
 
-pub use connect::{Bus, BusOptions, ConnectError};
+pub use access::{AccessError, BusAccess, BusUrl, Credentials, Secret};
+pub use arguments::BusArguments;
+pub use connect::{Bus, BusOptions, ConnectError, ConnectFault};
 pub use events::{BusMessage, EventsBatch, EventsReader, ReaderOptions};
 pub use guard::{BlockingGuard, NatsGuard};
 pub use purge::{BusPosition, EventsPurger, EventsState, PurgeOutcome};

@@ -4,6 +4,7 @@
 //! folder/
 //!   nats.conf         written at every start
 //!   nats-server.log
+//!   client.nk         the key that lets in, if it has credentials of its own
 //!   lock              held by the running server itself
 //!   jetstream/        its streams
 //! ```
@@ -17,7 +18,7 @@ use std::{
     env,
     fmt::Write as _,
     fs::{self, File, TryLockError},
-    io,
+    io::{self, Write as _},
     net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -29,7 +30,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::connect::{Bus, BusOptions};
+use super::{
+    access::BusAccess,
+    connect::{Bus, BusOptions},
+};
+use crate::shell::durable;
 
 /// The environment variable that names the `nats-server` executable.
 pub const SERVER_VARIABLE: &str = "LOTPROOF_NATS_SERVER";
@@ -67,6 +72,8 @@ pub struct ServerOptions {
     pub executable: Option<PathBuf>,
     /// The port on 127.0.0.1; `None` takes a free one.
     pub port: Option<u16>,
+    /// Whether it lets in only who has the key that it makes in its folder, `client.nk`.
+    pub own_credentials: bool,
     /// How often it syncs.
     pub sync: SyncInterval,
     /// How long it may take until it answers. Large streams take long to recover.
@@ -80,6 +87,7 @@ impl ServerOptions {
             folder: folder.into(),
             executable: None,
             port: None,
+            own_credentials: false,
             sync: SyncInterval::default(),
             ready_within: Duration::from_secs(30),
         }
@@ -160,6 +168,8 @@ pub struct PrivateServer {
     options: ServerOptions,
     executable: PathBuf,
     port: u16,
+    /// Public key of the one user there is.
+    user: Option<String>,
     running: Option<Running>,
 }
 
@@ -188,8 +198,12 @@ impl PrivateServer {
             options,
             executable,
             port,
+            user: None,
             running: None,
         };
+        if server.options.own_credentials {
+            server.user = Some(server.user_key()?);
+        }
         server.run().await?;
         Ok(server)
     }
@@ -197,6 +211,38 @@ impl PrivateServer {
     /// Where it listens, the same after a restart.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// How to be let in.
+    pub fn access(&self) -> BusAccess {
+        match self.user {
+            Some(_) => BusAccess::by_nkey(self.key_file()),
+            None => BusAccess::default(),
+        }
+    }
+
+    fn key_file(&self) -> PathBuf {
+        self.options.folder.join("client.nk")
+    }
+
+    /// The public key of the user, whose seed is made once: whoever was told of the file is let in after a restart.
+    fn user_key(&self) -> Result<String, ServerError> {
+        let path = self.key_file();
+        let doing = || format!("the key {} of the private bus", path.display());
+        durable::create_folder(&self.options.folder).map_err(io_error(doing()))?;
+        let seed = durable::read(&path).map_err(io_error(doing()))?;
+        let key = if let Some(seed) = seed {
+            let seed = std::str::from_utf8(&seed).map(str::trim).unwrap_or_default();
+            nkeys::KeyPair::from_seed(seed).map_err(|_| {
+                let why = "no seed of a user: remove it, and another is made";
+                io::Error::new(io::ErrorKind::InvalidData, why)
+            })
+        } else {
+            let key = nkeys::KeyPair::new_user();
+            let seed = key.seed().map_err(|error| io::Error::other(error.to_string()));
+            seed.and_then(|seed| write_secret(&path, &seed)).map(|()| key)
+        };
+        Ok(key.map_err(io_error(doing()))?.public_key())
     }
 
     /// The folder it was given.
@@ -352,10 +398,14 @@ impl PrivateServer {
              listen: \"127.0.0.1:{}\"\n\
              server_name: \"lotproof-private-{}\"\n\
              max_payload: 1048576\n\
+             {}\
              log_file: {}\n\
              jetstream {{\n  store_dir: {}\n",
             self.port,
             self.port,
+            self.user.as_ref().map_or_else(String::new, |user| {
+                format!("authorization {{ users: [ {{ nkey: \"{user}\" }} ] }}\n")
+            }),
             quoted(log),
             quoted(&self.options.folder.join("jetstream")),
         );
@@ -372,7 +422,7 @@ impl PrivateServer {
     }
 
     async fn wait_until_ready(&mut self, log: &Path, deadline: Instant) -> Result<(), ServerError> {
-        let mut options = BusOptions::new(self.url(), "lotproof: is it ready");
+        let mut options = BusOptions::new(self.url(), "lotproof: is it ready").with_access(&self.access());
         options.connect_timeout = Duration::from_secs(1);
         options.request_timeout = Duration::from_secs(1);
         loop {
@@ -459,6 +509,17 @@ fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
+/// Writes what its owner alone may read to a file that is not there yet.
+fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
+
 /// A path as the server's configuration takes it.
 fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"");
@@ -493,6 +554,7 @@ mod tests {
             options,
             executable: "nats-server".into(),
             port: 4_333,
+            user: None,
             running: None,
         }
     }
