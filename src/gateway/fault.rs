@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Most fields that are named in one answer.
-pub(super) const FIELDS_MAX: usize = 64;
+pub(crate) const FIELDS_MAX: usize = 64;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident $name:literal $status:literal,)*) => {

@@ -21,6 +21,8 @@ pub mod json;
 pub mod letters;
 mod service;
 
+#[cfg(feature = "gateway")]
+pub(crate) use fault::FIELDS_MAX;
 pub use fault::{Fault, FaultCode, FieldFault};
 pub use service::Service;
 

@@ -26,13 +26,14 @@ use tokio::sync::{oneshot, watch};
 pub use self::arguments::Arguments;
 use self::{metrics::Metrics, taking::Gateway};
 use crate::{
-    gateway::Service,
+    epcis::ImportOptions,
+    gateway::{FIELDS_MAX, Service},
     id::FeedId,
     json_bounds::JsonBounds,
     log::note::KeyError,
     outbox::{Config as OutboxConfig, PinnedLog},
     shell::{
-        http::{BodyLimits, HttpOptions, ListenError, Listening},
+        http::{BodyLimits, HttpOptions, LONGEST_BODIES_MAX, ListenError, Listening},
         nats::{Bus, BusAccess, BusOptions, BusUrl, ConnectError},
         publisher::{PublishError, PublisherConfig},
     },
@@ -42,6 +43,13 @@ use crate::{
 
 /// How long a request in hand may take once the service is told to stop.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Longest body or file, unless told otherwise.
+const BODY_LEN_MAX: usize = 32 << 20;
+/// How long a body may take.
+const BODY_TIME_MAX: Duration = Duration::from_secs(30);
+/// Requests with a body in hand at once.
+const REQUESTS_MAX: usize = 64;
 
 /// What a running gateway needs.
 #[derive(Debug)]
@@ -98,9 +106,9 @@ impl Config {
             http: SocketAddr::from(([127, 0, 0, 1], 0)),
             http_options: HttpOptions::default(),
             watch: None,
-            body_len_max: 32 << 20,
-            body_patience: Duration::from_secs(30),
-            requests_max: 64,
+            body_len_max: BODY_LEN_MAX,
+            body_patience: BODY_TIME_MAX,
+            requests_max: REQUESTS_MAX,
         })
     }
 }
@@ -131,6 +139,39 @@ pub enum GatewayError {
     /// A setting that cannot be.
     #[error("{0}")]
     Setting(String),
+}
+
+/// What a gateway takes at most with its defaults, as `docs/limits.md` names it.
+pub fn limits() -> Vec<(&'static str, u64)> {
+    let import = ImportOptions::default();
+    vec![
+        ("gateway: body or file, in bytes", BODY_LEN_MAX as u64),
+        (
+            "gateway: values in a body or file",
+            JsonBounds::DOCUMENT.values_max as u64,
+        ),
+        (
+            "gateway: depth of a body or file",
+            JsonBounds::DOCUMENT.depth_max as u64,
+        ),
+        ("gateway: seconds for a body", BODY_TIME_MAX.as_secs()),
+        ("gateway: requests with a body in hand", REQUESTS_MAX as u64),
+        (
+            "gateway: longest bodies in memory at once",
+            LONGEST_BODIES_MAX as u64,
+        ),
+        ("gateway: events of a document", import.events_max as u64),
+        ("gateway: fields named in one answer", FIELDS_MAX as u64),
+        (
+            "gateway: bytes that wait for receipts",
+            arguments::BACKLOG_LEN as u64,
+        ),
+        (
+            "gateway: most that may be asked for of those",
+            arguments::BACKLOG_LEN_MAX as u64,
+        ),
+        ("seconds for what is in hand at a stop", STOP_PATIENCE.as_secs()),
+    ]
 }
 
 /// Runs a gateway until `shutdown` turns true, then finishes the requests and the file in hand. `listening`

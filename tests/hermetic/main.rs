@@ -11,6 +11,7 @@ mod damage;
 mod events;
 mod leaves;
 mod ledger;
+mod limits;
 mod meaning;
 mod names;
 mod strict;

@@ -16,9 +16,9 @@ use crate::{
 };
 
 /// Answers of limited cost computed at a time; more wait for their turn.
-const ANSWERS_AT_ONCE: usize = 8;
+pub(crate) const ANSWERS_AT_ONCE: usize = 8;
 /// Of those that cost as much as the whole log, beside them: they would wait for each other anyway.
-const WHOLE_LOG_ANSWERS_AT_ONCE: usize = 1;
+pub(crate) const WHOLE_LOG_ANSWERS_AT_ONCE: usize = 1;
 
 /// Answers questions; clones share everything.
 #[derive(Clone)]

@@ -51,7 +51,7 @@ pub(crate) const QUESTION: JsonBounds = JsonBounds {
     depth_max: 32,
 };
 /// Deepest path of a context field in a query.
-const PATH_PARTS_MAX: usize = 8;
+pub(crate) const PATH_PARTS_MAX: usize = 8;
 const LOTS: &str = "/v1/lots/";
 
 /// What the handlers share.

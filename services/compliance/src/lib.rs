@@ -36,6 +36,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, Result};
 use lotproof::{
+    policy::CONTEXT_LEN_MAX,
     shell::{
         http::{HttpOptions, Listening},
         nats::{Bus, BusAccess, BusNames, BusOptions, BusUrl},
@@ -106,6 +107,49 @@ impl Config {
             follow: FollowOptions::default(),
         }
     }
+}
+
+/// What the service takes at most, as `docs/limits.md` names it.
+pub fn limits() -> Vec<(&'static str, u64)> {
+    vec![
+        ("compliance: body, in bytes", http::BODY_LIMITS.len_max as u64),
+        (
+            "compliance: values in a question",
+            http::QUESTION.values_max as u64,
+        ),
+        ("compliance: depth of a question", http::QUESTION.depth_max as u64),
+        (
+            "compliance: seconds for a body",
+            http::BODY_LIMITS.time_max.as_secs(),
+        ),
+        (
+            "compliance: requests with a body in hand",
+            http::BODY_LIMITS.in_hand_max as u64,
+        ),
+        (
+            "compliance: context of a verdict, in bytes",
+            CONTEXT_LEN_MAX as u64,
+        ),
+        (
+            "compliance: parts of a path in a query",
+            http::PATH_PARTS_MAX as u64,
+        ),
+        ("compliance: steps of a walk", request::DEPTH_MAX.into()),
+        ("compliance: nodes of a walk", request::NODES_MAX as u64),
+        ("compliance: rows of a page", request::LIMIT_MAX as u64),
+        (
+            "compliance: answers computed at once",
+            answering::ANSWERS_AT_ONCE as u64,
+        ),
+        (
+            "compliance: of those over the whole log",
+            answering::WHOLE_LOG_ANSWERS_AT_ONCE as u64,
+        ),
+        (
+            "compliance: questions over NATS in hand",
+            micro::IN_HAND_MAX as u64,
+        ),
+    ]
 }
 
 /// Runs a projector until `shutdown` turns true, then finishes the answers in hand. `listening` hears the

@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Requests in memory at a time, beside those that wait in the client, which drops what is too many.
-const IN_HAND_MAX: usize = 256;
+pub(crate) const IN_HAND_MAX: usize = 256;
 /// The service's name on the bus.
 const NAME: &str = "lotproof-compliance";
 

@@ -109,6 +109,53 @@ impl Config {
     }
 }
 
+/// What the service takes at most with its defaults, as `docs/limits.md` names it.
+pub fn limits() -> Vec<(&'static str, u64)> {
+    let (reads, events, reader) = (
+        ReadLimits::default(),
+        EventsLimits::default(),
+        ReaderOptions::default(),
+    );
+    let parameters = default_parameters();
+    vec![
+        ("ledger: streams of entries at once", reads.streams.get() as u64),
+        ("ledger: tiles being read at once", reads.tiles.get() as u64),
+        ("ledger: EVENTS, in bytes", events.bytes_max),
+        (
+            "ledger: messages of one feed in EVENTS",
+            events.messages_per_feed_max,
+        ),
+        (
+            "ledger: message in EVENTS, in bytes",
+            events.message_len_max.into(),
+        ),
+        ("ledger: messages decided at once", reader.messages_max as u64),
+        ("ledger: bytes decided at once", reader.bytes_max as u64),
+        ("ledger: statement, in bytes", parameters.statement_len_max.into()),
+        (
+            "ledger: events of a statement",
+            parameters.statement_events_max.into(),
+        ),
+        ("ledger: parts of an event", parameters.event_parts_max.into()),
+        (
+            "ledger: milliseconds that a claim may be ahead",
+            parameters.clock_skew_ms,
+        ),
+        (
+            "ledger: milliseconds that the clock may jump",
+            parameters.clock_jump_ms_max,
+        ),
+        (
+            "ledger: hours away before the clock of another boot is doubted",
+            ClockOptions::default().away_max.as_secs() / 3_600,
+        ),
+        (
+            "ledger: drift against the boot clock, in a million",
+            DRIFT_PPM.unsigned_abs(),
+        ),
+    ]
+}
+
 /// How often handled messages are purged from the bus.
 const PURGE_INTERVAL: Duration = Duration::from_secs(1);
 

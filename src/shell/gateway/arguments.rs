@@ -16,7 +16,9 @@ use crate::{
 
 /// Most bytes that may wait for receipts: all of them may be queued and signed in one batch of the outbox, whose
 /// length is bounded.
-const BACKLOG_LEN_MAX: usize = 100 << 20;
+pub(super) const BACKLOG_LEN_MAX: usize = 100 << 20;
+/// How many do unless told otherwise.
+pub(super) const BACKLOG_LEN: usize = 64 << 20;
 
 /// What a publishing service is told; every setting is also an environment variable.
 #[derive(Clone, Debug, clap::Args)]
@@ -57,10 +59,10 @@ pub struct Arguments {
     #[arg(long, env = "LOTPROOF_WATCH")]
     pub watch: Option<PathBuf>,
     /// Bytes that may wait for receipts, 100 MiB at most; more are answered 503
-    #[arg(long, env = "LOTPROOF_BACKLOG_LEN_MAX", default_value_t = 64 << 20)]
+    #[arg(long, env = "LOTPROOF_BACKLOG_LEN_MAX", default_value_t = BACKLOG_LEN)]
     pub backlog_len_max: usize,
     /// Longest body in bytes
-    #[arg(long, env = "LOTPROOF_BODY_LEN_MAX", default_value_t = 32 << 20)]
+    #[arg(long, env = "LOTPROOF_BODY_LEN_MAX", default_value_t = super::BODY_LEN_MAX)]
     pub body_len_max: usize,
 }
 

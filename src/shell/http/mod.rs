@@ -20,6 +20,7 @@ mod arguments;
 mod body;
 mod descriptors;
 mod door;
+mod limits;
 mod metrics;
 pub mod problem;
 mod server;
@@ -30,6 +31,7 @@ pub use self::{
     body::{Bodies, BodyFault, BodyLimits, InHand, LONGEST_BODIES_MAX},
     descriptors::{PROCESS_CONNECTIONS_MAX, RESERVED_DESCRIPTORS, connections_of, raise_limit},
     door::{Authority, DoorRules, NotAnAuthority, NotLetIn},
+    limits::limits,
     metrics::HttpMetrics,
     server::{HttpOptions, ListenError, Listening, Serving},
 };

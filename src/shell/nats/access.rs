@@ -19,7 +19,7 @@ use async_nats::{ConnectOptions, ServerAddr};
 use zeroize::Zeroizing;
 
 /// Longest file of credentials, in bytes.
-const CREDENTIALS_LEN_MAX: u64 = 64 << 10;
+pub(super) const CREDENTIALS_LEN_MAX: u64 = 64 << 10;
 
 /// One address of the bus or several, separated by commas. Shown without what stands before an `@`.
 #[derive(Clone, PartialEq, Eq)]

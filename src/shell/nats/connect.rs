@@ -13,12 +13,12 @@ use tokio::{sync::watch, time::Sleep};
 use super::access::{AccessError, BusAccess, BusUrl};
 
 /// How many commands wait in the client before `publish` does.
-const COMMANDS_MAX: usize = 4_096;
+pub(super) const COMMANDS_MAX: usize = 4_096;
 
 /// How many messages wait in one subscription. JetStream's flow control lets 32 MiB be under way, and a
 /// message beyond this count is dropped (and noticed, and the stream read anew): even at 128 bytes each
 /// they fit.
-const SUBSCRIPTION_MESSAGES_MAX: usize = 256 * 1_024;
+pub(super) const SUBSCRIPTION_MESSAGES_MAX: usize = 256 * 1_024;
 
 /// How to reach the bus.
 #[derive(Clone, Debug)]

@@ -25,6 +25,21 @@ mod server;
 mod streams;
 mod subject;
 
+/// What a client of the bus holds at most, as `docs/limits.md` names it.
+pub fn limits() -> Vec<(&'static str, u64)> {
+    vec![
+        (
+            "bus: commands that wait in a client",
+            connect::COMMANDS_MAX as u64,
+        ),
+        (
+            "bus: messages that wait in a subscription",
+            connect::SUBSCRIPTION_MESSAGES_MAX as u64,
+        ),
+        ("bus: file of credentials, in bytes", access::CREDENTIALS_LEN_MAX),
+    ]
+}
+
 pub use access::{AccessError, BusAccess, BusUrl, Credentials, Secret};
 pub use arguments::BusArguments;
 pub use connect::{Bus, BusOptions, ConnectError, ConnectFault};
