@@ -97,6 +97,8 @@ pub(super) struct Shipment {
     pub(super) back: Option<Exact>,
     /// How much of that its receiver refused.
     pub(super) refused: Exact,
+    /// When he first did.
+    pub(super) refused_at: Option<i64>,
     /// How much of it the sender has received again.
     pub(super) home: Exact,
     /// On whose word it did: facts of the sender alone.
@@ -480,6 +482,7 @@ impl Clerk<'_> {
                     back: withdrawn.and_then(|_| amount.clone()),
                     arrived: Exact::zero(),
                     refused: Exact::zero(),
+                    refused_at: None,
                     home: Exact::zero(),
                     time: gate.fact(fact).event_time,
                     as_a_whole: withdrawn.is_some(),
@@ -608,6 +611,7 @@ impl Clerk<'_> {
                     amount: entry.amount,
                     arrived: Exact::zero(),
                     refused: Exact::zero(),
+                    refused_at: None,
                     home: Exact::zero(),
                     time: gate.fact(fact).event_time,
                     back: None,

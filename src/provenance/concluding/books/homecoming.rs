@@ -84,6 +84,17 @@ impl Clerk<'_> {
             withdrawn += &went_back.beyond(&shipment.home.clone().max(shipment.refused.clone()));
             refused += &shipment.refused.beyond(&shipment.home);
         }
+        // Nobody takes back what was refused only afterwards.
+        let own = self.shipments.iter().filter(|one| one.from == party);
+        let refused_at = own.filter_map(|one| one.refused_at).min();
+        let since = refused_at.map_or(i64::MAX, |at| at.saturating_sub(CLOCK_SLACK));
+        let mut after = Exact::zero();
+        for taking in takings {
+            if self.gate.fact(taking.fact).event_time >= since {
+                after += taking.amount.as_ref().unwrap_or(&Exact::zero());
+            }
+        }
+        refused = refused.min(after);
         let out = self.not_yet_home(party, last);
         // What was refused has to come home; what was withdrawn is at home without a receipt. A receipt beyond what
         // was refused is of what was withdrawn, or it is a return.

@@ -153,6 +153,8 @@ impl Clerk<'_> {
                     }
                     if is_refusal {
                         shipment.refused += &part;
+                        let time = self.gate.fact(one.fact).event_time;
+                        shipment.refused_at = Some(shipment.refused_at.map_or(time, |at| at.min(time)));
                     }
                     let mut back = shipment.back.take().unwrap_or_else(Exact::zero);
                     back += &part;
