@@ -10,6 +10,7 @@
 //! never single receipts, and never by claimed times: while one party books both sides, only totals can
 //! contradict each other. So what one holder overdraws touches nobody else's account.
 
+mod carrying;
 mod clerk;
 mod homecoming;
 mod settle;

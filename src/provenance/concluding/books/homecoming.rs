@@ -74,27 +74,7 @@ impl Clerk<'_> {
                 .map(|taking| self.gate.fact(taking.fact).event_time);
             last = booked.max().unwrap_or(i64::MIN);
         }
-        let (mut refused, mut withdrawn) = (Exact::zero(), Exact::zero());
-        for shipment in self
-            .shipments
-            .iter()
-            .filter(|one| one.from == party && one.time <= last)
-        {
-            let went_back = shipment.back.clone().unwrap_or_default();
-            withdrawn += &went_back.beyond(&shipment.home.clone().max(shipment.refused.clone()));
-            refused += &shipment.refused.beyond(&shipment.home);
-        }
-        // Nobody takes back what was refused only afterwards.
-        let own = self.shipments.iter().filter(|one| one.from == party);
-        let refused_at = own.filter_map(|one| one.refused_at).min();
-        let since = refused_at.map_or(i64::MAX, |at| at.saturating_sub(CLOCK_SLACK));
-        let mut after = Exact::zero();
-        for taking in takings {
-            if self.gate.fact(taking.fact).event_time >= since {
-                after += taking.amount.as_ref().unwrap_or(&Exact::zero());
-            }
-        }
-        refused = refused.min(after);
+        let (refused, withdrawn) = self.went_back(party, takings, last);
         let out = self.not_yet_home(party, last);
         // What was refused has to come home; what was withdrawn is at home without a receipt. A receipt beyond what
         // was refused is of what was withdrawn, or it is a return.
@@ -109,16 +89,7 @@ impl Clerk<'_> {
         } else {
             either
         };
-        let mut left = home.clone();
-        for shipment in self
-            .shipments
-            .iter_mut()
-            .filter(|one| one.from == party && one.time <= last)
-        {
-            let part = shipment.refused.beyond(&shipment.home).min(left.clone());
-            left -= &part;
-            shipment.home += &part;
-        }
+        self.bring_home(party, &home, last);
         let mut missing = either.clone();
         let least = if is_certain {
             returned.beyond(&either)
@@ -141,6 +112,44 @@ impl Clerk<'_> {
             at_most: Some(returned),
         });
         taken
+    }
+
+    /// What went back to a party and he has not received again: refused, and withdrawn.
+    fn went_back(&self, party: Symbol, takings: &[Taking], last: i64) -> (Exact, Exact) {
+        let (mut refused, mut withdrawn) = (Exact::zero(), Exact::zero());
+        let mut since = i64::MAX;
+        for shipment in self
+            .shipments
+            .iter()
+            .filter(|one| one.from == party && one.time <= last)
+        {
+            let went_back = shipment.back.clone().unwrap_or_default();
+            withdrawn += &went_back.beyond(&shipment.home.clone().max(shipment.refused.clone()));
+            refused += &shipment.refused.beyond(&shipment.home);
+            since = since.min(shipment.refused_at.unwrap_or(i64::MAX));
+        }
+        // Nobody takes back what was refused only afterwards.
+        let mut after = Exact::zero();
+        for taking in takings {
+            if self.gate.fact(taking.fact).event_time >= since.saturating_sub(CLOCK_SLACK) {
+                after += taking.amount.as_ref().unwrap_or(&Exact::zero());
+            }
+        }
+        (refused.min(after), withdrawn)
+    }
+
+    /// Notes that what was refused of a party's shipments was received by him again.
+    fn bring_home(&mut self, party: Symbol, amount: &Exact, last: i64) {
+        let mut left = amount.clone();
+        for shipment in self
+            .shipments
+            .iter_mut()
+            .filter(|one| one.from == party && one.time <= last)
+        {
+            let part = shipment.refused.beyond(&shipment.home).min(left.clone());
+            left -= &part;
+            shipment.home += &part;
+        }
     }
 
     /// How much of what a party shipped did not go back, and was not received by him again.
