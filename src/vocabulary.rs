@@ -30,6 +30,16 @@ pub enum Stage {
     Anew,
 }
 
+impl Stage {
+    /// Its number, for those that have one.
+    const fn height(self) -> Option<u32> {
+        match self {
+            Self::At(height) => Some(height),
+            Self::Holds | Self::Spent | Self::Anew => None,
+        }
+    }
+}
+
 /// What is said of a kind of lot.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,6 +73,16 @@ pub struct Step {
     pub begins: bool,
 }
 
+/// What a step takes and makes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StepKinds {
+    /// Some of it goes in, or something that these are made of; anything if empty.
+    takes: Vec<String>,
+    /// What comes out, beside scrap, samples and leftovers.
+    makes: Vec<String>,
+}
+
 impl Step {
     /// Whether a question about what comes out is put to what went in, if the kinds agree.
     pub const fn is_looked_through(self) -> bool {
@@ -83,6 +103,7 @@ pub struct Vocabulary {
     version: String,
     kind: BTreeMap<String, Kind>,
     step: BTreeMap<String, Step>,
+    table: BTreeMap<String, StepKinds>,
     list: BTreeMap<String, String>,
     context: BTreeMap<String, ContextField>,
 }
@@ -215,6 +236,46 @@ impl Vocabulary {
         self.step.get(step).copied()
     }
 
+    /// Whether a step can have put out something of this kind, from inputs of these kinds. Nothing if the word or a
+    /// kind is not known: that is open anyway, for another reason.
+    pub fn can_make<'k>(
+        &self,
+        step: &str,
+        inputs: impl IntoIterator<Item = Option<&'k str>>,
+        output: &str,
+    ) -> Option<bool> {
+        let word = self.step(step)?;
+        let of_output = self.stage(output)?;
+        let mut known = Vec::new();
+        for input in inputs {
+            let kind = input?;
+            known.push((kind, self.stage(kind)?));
+        }
+        // Of every step there is scrap, and something may be taken for a sample or put back.
+        let is_leftover = known.iter().any(|(kind, _)| *kind == output);
+        if is_leftover || matches!(of_output, Stage::Holds) || output == "production_scrap" {
+            return Some(true);
+        }
+        let Some(kinds) = self.table.get(step) else {
+            let same = known.iter().any(|(_, stage)| *stage == of_output);
+            return Some(!word.keeps_stage() || known.is_empty() || same);
+        };
+        let makes = kinds.makes.iter().any(|made| made == output);
+        let highest = kinds.takes.iter().filter_map(|taken| self.stage(taken));
+        let highest = highest.filter_map(Stage::height).max();
+        let takes = |kind: &str, stage: Stage| {
+            let below = stage
+                .height()
+                .zip(highest)
+                .is_some_and(|(stage, highest)| stage <= highest);
+            below || stage.height().is_none() || kinds.takes.iter().any(|taken| taken == kind)
+        };
+        let fed = known.is_empty()
+            || kinds.takes.is_empty()
+            || known.iter().any(|(kind, stage)| takes(kind, *stage));
+        Some(makes && fed)
+    }
+
     /// All kinds with their titles, in order of the words.
     pub fn kinds(&self) -> impl Iterator<Item = (&str, &str)> {
         self.kind
@@ -307,6 +368,54 @@ mod tests {
             assert_eq!(agency.read(&Json::from(other)), None, "{other}");
         }
         assert_eq!(agency.read(&Json::Bool(true)), None);
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_of_known_words_and_every_kind_is_made_by_some_step() {
+        let vocabulary = vocabulary();
+        let mut made = std::collections::BTreeSet::new();
+        for (step, kinds) in &vocabulary.table {
+            assert!(vocabulary.step(step).is_some(), "{step}");
+            for kind in kinds.takes.iter().chain(&kinds.makes) {
+                assert!(vocabulary.stage(kind).is_some(), "{step}: {kind}");
+            }
+            made.extend(kinds.makes.iter().map(String::as_str));
+        }
+        for (kind, _) in vocabulary.kinds() {
+            assert!(made.contains(kind), "no step makes {kind}");
+        }
+    }
+
+    #[test]
+    fn a_step_makes_what_the_table_says_from_what_went_in() {
+        let can = |step, inputs: &[&'static str], output| {
+            vocabulary().can_make(step, inputs.iter().map(|kind| Some(*kind)), output)
+        };
+        assert_eq!(
+            can("assemble_module", &["cell", "pack_hardware"], "module"),
+            Some(true)
+        );
+        assert_eq!(
+            can(
+                "form",
+                &["cathode_electrode", "anode_electrode", "electrolyte"],
+                "cell"
+            ),
+            Some(true)
+        );
+        assert_eq!(can("assemble_module", &["cell"], "pack"), Some(false));
+        assert_eq!(can("relabel", &["cell"], "module"), Some(false));
+        assert_eq!(can("relabel", &["cell"], "cell"), Some(true));
+        assert_eq!(can("mine", &[], "cell"), Some(false));
+        assert_eq!(
+            can("coat", &["slurry", "cathode_foil"], "production_scrap"),
+            Some(true)
+        );
+        assert_eq!(can("coat", &["slurry", "cathode_foil"], "slurry"), Some(true));
+        assert_eq!(can("assemble_bms", &["pack"], "bms"), Some(false));
+        assert_eq!(can("glue", &["cell"], "module"), None);
+        assert_eq!(can("wrap", &["widget"], "cell"), None);
+        assert_eq!(vocabulary().can_make("wrap", [None], "cell"), None);
     }
 
     #[test]

@@ -53,6 +53,8 @@ codes! {
         IdDerived "id_derived",
         /// The event is reported again with an error declaration.
         ErrorDeclared "error_declared",
+        /// A kind of lot or a step that is no word of the vocabulary: rules conclude nothing from it.
+        UnfamiliarWord "unfamiliar_word",
         /// A GS1 key whose check digit is wrong.
         CheckDigit "check_digit",
         /// The link of a serial or lot names a lot or variant that no field of the event holds; it stays in the

@@ -151,6 +151,9 @@ impl Asking<'_, '_> {
             "step" | "step.operator" => format!("who made {thing}"),
             "step.principal" => format!("on whose behalf {thing} was made"),
             "step.step" => format!("by which step {thing} was made"),
+            "step.makes" => {
+                format!("by which step {thing} came out of what went in, as its own does not make that,")
+            }
             "step.inputs" => format!("what went into {thing}"),
             "step.inputs_complete" => format!("whether that is all that went into {thing}"),
             "step.date" => format!("when {thing} was made"),

@@ -145,8 +145,13 @@ impl Grounder<'_> {
             add(&node(None), BTreeSet::new());
         }
         for (production, step) in facts.productions.iter().enumerate() {
+            if self.cannot_be(&facts, step) {
+                selection.open.insert(FactRef::lot(lot, "step.makes"));
+            }
             if !self.looks_through(lot, &facts, step, &mut selection.open) {
                 let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.step"));
+                // A word that nobody knows says as little as none.
+                let id = id.filter(|id| vocabulary().step(id).is_some());
                 if id.is_none() && self.may_have_made_nothing(&facts, step) {
                     selection.open.insert(FactRef::lot(lot, "step.step"));
                 }
@@ -198,6 +203,18 @@ impl Grounder<'_> {
                 _ => true,
             }
         })
+    }
+
+    /// Whether a step cannot have put out what is declared, from what went in: then nobody knows what was done.
+    fn cannot_be(&self, made: &LotFacts, step: &StepFacts) -> bool {
+        let (Some(word), Some(kind)) = (&step.step, &made.kind) else {
+            return false;
+        };
+        let used: Vec<_> = step.inputs.iter().map(|input| self.lot(&input.lot)).collect();
+        let kinds = used
+            .iter()
+            .map(|used| used.kind.as_ref().map(|kind| kind.value.as_str()));
+        vocabulary().can_make(&word.value, kinds, &kind.value) == Some(false)
     }
 
     /// Where the inputs of a step may not be all that went in.

@@ -6,6 +6,7 @@ use prost::Message as _;
 use serde_json::{Map, Value};
 
 use super::{FieldFault, fault};
+use crate::vocabulary::vocabulary;
 use crate::{
     epcis::{Code, Finding, decimal_text, means_pieces, serials},
     gateway::fault::FIELDS_MAX,
@@ -43,6 +44,15 @@ pub(super) struct Beside {
     /// Identifiers as sent and in normal form.
     pub(super) spellings: Vec<(String, String)>,
     pub(super) findings: Vec<Finding>,
+}
+
+/// Whether a field holds a kind of lot or a step, and this is no word for one.
+fn is_unfamiliar(path: &str, word: &str) -> bool {
+    if path.ends_with("/product_declared/kind") {
+        vocabulary().stage(word).is_none()
+    } else {
+        path.ends_with("/step") && vocabulary().step(word).is_none()
+    }
 }
 
 impl Reader {
@@ -230,6 +240,10 @@ impl Reader {
             Some(unit) if field.form == Form::Unit && !unit.is_empty() && units::unit(unit).is_none() => {
                 let detail = format!("{unit}: not in the table of units, so it is compared with no other");
                 self.find(Code::UnfamiliarUnit, path, unit, detail);
+            }
+            Some(word) if !word.is_empty() && is_unfamiliar(path, word) => {
+                let detail = format!("{word}: no word of the vocabulary, so rules conclude nothing from it");
+                self.find(Code::UnfamiliarWord, path, word, detail);
             }
             Some(_) => {}
         }

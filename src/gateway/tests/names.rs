@@ -139,3 +139,28 @@ fn a_unit_that_is_compared_with_no_other_is_said_once() {
     ];
     assert_eq!(said, expected);
 }
+
+#[test]
+fn a_word_that_rules_do_not_know_is_said_beside_the_event_and_refuses_nothing() {
+    for (kind, members, path) in [
+        (
+            "transformed",
+            json!({"step": "glue", "outputs": [{"lot": format!("{LINK}/10/A")}]}),
+            "/transformed/step",
+        ),
+        (
+            "product_declared",
+            json!({"product": LINK, "kind": "widget"}),
+            "/product_declared/kind",
+        ),
+    ] {
+        let (_, findings) = taken(kind, &members).unwrap();
+        let said: Vec<(Code, &str)> = findings
+            .iter()
+            .map(|finding| (finding.code, finding.path.as_str()))
+            .collect();
+        assert_eq!(said, [(Code::UnfamiliarWord, path)]);
+    }
+    let known = json!({"step": "form", "outputs": [{"lot": format!("{LINK}/10/A")}]});
+    assert!(taken("transformed", &known).unwrap().1.is_empty());
+}

@@ -379,7 +379,7 @@ fn a_chain_longer_than_amounts_are_followed_is_open_and_ends() {
         } else {
             format!("cam-{:03}", index - 1)
         };
-        let row = json!({"kind": "intermediate", "step": "calcine", "operator": "clean", "produced": "1200",
+        let row = json!({"kind": "intermediate", "step": "place_on_market", "operator": "clean", "produced": "1200",
             "inputs": [{"lot": from, "mass": "1200", "cost": "1"}]});
         fixture.lots.insert(format!("cam-{index:03}"), lot(row));
     }
