@@ -217,6 +217,9 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
                 .push(moment);
         }
     }
+    let stated = entries.iter().any(|entry| {
+        matches!(entry.role, Role::Made | Role::Output) && entry.amount.at_most != Some(Exact::zero())
+    });
     let mut fresh: HashMap<Symbol, (u64, u32), BySymbol> = HashMap::default();
     for (member, moments) in pieces.values() {
         let (mut here, thing) = (0_usize, member.key());
@@ -225,6 +228,10 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
                 continue;
             }
             let fact = moment.touch.fact;
+            // A name that is given to a piece of a stated amount is no piece of its own.
+            if stated && moment.role == Role::Made {
+                continue;
+            }
             if reworks(gate, fact, thing) {
                 push_members(gate, measure, entries, moment, member.count());
             } else if gone_by(gate, moments.iter().copied(), thing, gate.fact(fact).event_time) >= here {
@@ -234,9 +241,6 @@ fn add_members(gate: Gate<'_>, history: &History, measure: &Measure, entries: &m
             }
         }
     }
-    let stated = entries.iter().any(|entry| {
-        matches!(entry.role, Role::Made | Role::Output) && entry.amount.at_most != Some(Exact::zero())
-    });
     let mut fresh: Vec<(Symbol, (u64, u32))> = fresh.into_iter().collect();
     fresh.sort_by(|a, b| gate.compare(a.1.1, b.1.1));
     for (maker, (count, fact)) in fresh {

@@ -294,7 +294,6 @@ fn over_used_by_serial_only() {
 }
 
 #[test]
-#[ignore = "wrong: rule 3: made cell1/L = 5 pieces to 8 pieces; found = none"]
 fn serials_more_than_the_lot() {
     holds(
         "cell mk 03-01 commissioned facility=cell items=cell1/L:3
