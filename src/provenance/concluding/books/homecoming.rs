@@ -3,7 +3,7 @@
 //! A withdrawal needs no receipt, and a return needs no papers. So a receipt of his own goods by a sender may be
 //! either, and the books say how much of the lot is where as an interval that holds both.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     super::super::{
@@ -63,6 +63,9 @@ impl Clerk<'_> {
         wanted: &Exact,
         takings: &[Taking],
     ) -> Exact {
+        if wanted.is_zero() {
+            return Exact::zero();
+        }
         // Of a lot that nobody made here a receipt may as well be the first that came in.
         let is_certain = !self.outside || self.history.is_serial;
         let mut wanted = wanted.clone();
@@ -251,8 +254,10 @@ impl Clerk<'_> {
     /// Takes what came back without papers out of the hands that it can have come from: what of the sender's
     /// shipments had not arrived, and what those still have to whom it came, from him or from one of them.
     pub(super) fn hand_back(&mut self, in_transit: &mut [InTransit]) {
-        for sender in self.gate.symbols.by_name(self.returned.keys().copied()) {
-            let returned = self.returned[&sender].clone();
+        let returned = std::mem::take(&mut self.returned);
+        let senders = returned.iter().filter(|(_, amount)| !amount.is_nothing());
+        for sender in self.gate.symbols.by_name(senders.map(|(sender, _)| *sender)) {
+            let returned = &returned[&sender];
             let mut hands = Vec::new();
             for party in self.got_it_from(sender) {
                 hands.extend(
@@ -296,12 +301,16 @@ impl Clerk<'_> {
 
     /// Who may have pieces that a sender shipped: those he shipped to, and whoever got some of one of them.
     fn got_it_from(&self, sender: Symbol) -> Vec<Symbol> {
+        let mut sent_by: HashMap<Symbol, HashSet<Option<Symbol>>, BySymbol> = HashMap::default();
+        for shipment in &self.shipments {
+            sent_by.entry(shipment.from).or_default().insert(shipment.to);
+        }
+        let takers = || self.takings.iter().map(|taking| taking.by);
         let mut open = vec![sender];
         let mut found: HashSet<Symbol, BySymbol> = HashSet::default();
         while let Some(from) = open.pop() {
-            for shipment in self.shipments.iter().filter(|one| one.from == from) {
-                let takers = self.takings.iter().map(|taking| taking.by);
-                let to: Vec<Symbol> = shipment.to.map_or_else(|| takers.collect(), |to| vec![to]);
+            for to in sent_by.get(&from).into_iter().flatten() {
+                let to: Vec<Symbol> = to.map_or_else(|| takers().collect(), |to| vec![to]);
                 open.extend(to.into_iter().filter(|to| *to != sender && found.insert(*to)));
             }
         }

@@ -49,6 +49,8 @@ impl Clerk<'_> {
             let Some(mut left) = taking.amount.clone() else {
                 continue;
             };
+            // A receipt is booked late, but not before the goods left.
+            let booked = self.gate.fact(taking.fact).event_time.saturating_add(CLOCK_SLACK);
             let by_number = |one: &Shipment| taking.reference.is_some() && one.reference == taking.reference;
             let by_sender = |one: &Shipment| taking.from == Some(one.from);
             let by_member = |one: &Shipment| taking.member.is_some() && one.member == taking.member;
@@ -64,8 +66,9 @@ impl Clerk<'_> {
                 &|_| true,
             ];
             for fits in fits {
-                // A receipt is booked late, but not before the goods left.
-                let booked = self.gate.fact(taking.fact).event_time.saturating_add(CLOCK_SLACK);
+                if left.is_zero() {
+                    break;
+                }
                 let to_him = |one: &&mut Shipment| {
                     one.to.is_none_or(|to| to == taking.by) && one.time <= booked && fits(one)
                 };
@@ -127,6 +130,9 @@ impl Clerk<'_> {
             let booked = self.gate.fact(one.fact).event_time.saturating_add(CLOCK_SLACK);
             let mut left = one.amount.clone();
             for (fits, not_received) in fits {
+                if left.as_ref().is_some_and(Exact::is_zero) {
+                    break;
+                }
                 for shipment in &mut self.shipments {
                     let concerns = fits(shipment)
                         && shipment.time <= booked
