@@ -1,13 +1,14 @@
 //! Evaluation: (graph at a position, registers, lists, context, pack, clocks) to a verdict, and nothing else.
 //!
 //! ```text
-//! pack, lot --ground--> formulas --settle--> outcome --assurance--> verdict --explain--> because, missing
+//! pack, lot --ground--> formulas --settle--> outcome --assurance, doubts--> verdict --explain--> because, missing
 //! ```
 //!
 //! A `compliant` by facts about the lot is found again with every fact of less than the rule's
 //! `min_assurance` taken as not stated; if it does not stand, it is `indeterminate`, and what is missing is
 //! evidence. A `non_compliant` is not softened (a bad fact admitted needs no certificate), unless it does not
-//! stand without facts that others merely reported.
+//! stand without facts that others merely reported. A `compliant` is found a third time with every node that a
+//! contradiction touches taken as not stated (`doubts`); if it does not stand then, it is `indeterminate`.
 
 use std::{
     cell::RefCell,
@@ -20,7 +21,7 @@ use super::{
     asks::{asks, together},
     context::Context,
     explain::explain,
-    ground::{Clocks, Grounder, Memo},
+    ground::{Clocks, Grounder, Memo, Strictness},
     leaf::{FactRef, Record},
     pack::{Effective, Pack, Rule, RuleTest, Trigger, Waiver},
     recall::Recall,
@@ -197,19 +198,30 @@ fn judge(
         );
     }
 
-    let plain = judging.ground(&mut record, &waivers, |_| Assurance::Reported);
+    let plain = judging.ground(&mut record, &waivers, |_| (Assurance::Reported, false));
     let mut settled = settle(&plain, &record, None);
-    let mut because = judging.explain(&mut record, Assurance::Reported, &settled);
+    let mut because = judging.explain(&mut record, &settled);
     let by_facts = settled
         .bases
         .iter()
         .any(|basis| matches!(basis, Basis::Rule | Basis::Exception));
     match settled.outcome {
         Outcome::Compliant if by_facts => {
-            let floored = judging.ground(&mut record, &waivers, |rule| rule.min_assurance);
+            let floored = judging.ground(&mut record, &waivers, |rule| (rule.min_assurance, false));
             let needs = pack.rules.iter().map(|rule| rule.min_assurance).max();
             let again = settle(&floored, &record, needs);
-            if !again.outcome.is_unbarred() {
+            if again.outcome.is_unbarred() {
+                let doubted = judging.ground(&mut record, &waivers, |rule| (rule.min_assurance, true));
+                let again = settle(&doubted, &record, None);
+                if !again.outcome.is_unbarred() {
+                    because.push(contradiction_note(&again.missing));
+                    settled = Settled {
+                        outcome: Outcome::Indeterminate,
+                        bases: settled.bases,
+                        missing: again.missing,
+                    };
+                }
+            } else {
                 because.push(assurance_note(needs.unwrap_or(Assurance::Reported)));
                 settled = Settled {
                     outcome: Outcome::Indeterminate,
@@ -219,7 +231,7 @@ fn judge(
             }
         }
         Outcome::NonCompliant => {
-            let owned = judging.ground(&mut record, &waivers, |_| Assurance::Asserted);
+            let owned = judging.ground(&mut record, &waivers, |_| (Assurance::Asserted, false));
             let again = settle(&owned, &record, Some(Assurance::Asserted));
             if again.outcome != Outcome::NonCompliant {
                 because.push(Because {
@@ -235,7 +247,7 @@ fn judge(
         }
         Outcome::NotApplicable | Outcome::NotYetEffective | Outcome::Compliant | Outcome::Indeterminate => {}
     }
-    let rests_on = judging.grounded(Assurance::Reported, &mut record, |grounder| {
+    let rests_on = judging.grounded((Assurance::Reported, false), &mut record, |grounder| {
         rests_on(grounder, &settled, params)
     });
     judging.verdict(record, settled, because, waivers, rests_on)
@@ -256,25 +268,43 @@ fn assurance_note(needs: Assurance) -> Because {
     }
 }
 
+/// Why what would be compliant as stated is not.
+fn contradiction_note(missing: &[Missing]) -> Because {
+    let kinds: BTreeSet<&str> = missing
+        .iter()
+        .filter_map(|missing| missing.path.strip_prefix("contradiction."))
+        .collect();
+    let kinds: Vec<String> = kinds.into_iter().map(|kind| kind.replace('_', " ")).collect();
+    Because {
+        rule: String::new(),
+        test: "contradictions".to_owned(),
+        reason: Some(format!(
+            "as stated it would be compliant, but statements about how it was made contradict each other: {}",
+            kinds.join(", ")
+        )),
+        ..assurance_note(Assurance::Reported)
+    }
+}
+
 /// One reading of one question.
 struct Judging<'a> {
     recall: &'a Recall<'a>,
     question: &'a Question<'a>,
     params: &'a BTreeMap<String, String>,
     clocks: &'a Clocks,
-    memos: RefCell<BTreeMap<Assurance, Memo>>,
+    memos: RefCell<BTreeMap<Strictness, Memo>>,
 }
 
 impl Judging<'_> {
-    /// Does something with a grounder that remembers what others found at the same floor.
+    /// Does something with a grounder that remembers what others found as strictly.
     fn grounded<T>(
         &self,
-        floor: Assurance,
+        strictness: Strictness,
         record: &mut Record,
         work: impl FnOnce(&mut Grounder<'_>) -> T,
     ) -> T {
         let question = self.question;
-        let memo = self.memos.borrow_mut().remove(&floor).unwrap_or_default();
+        let memo = self.memos.borrow_mut().remove(&strictness).unwrap_or_default();
         let mut grounder = Grounder::new(
             question.pack,
             self.recall,
@@ -282,12 +312,12 @@ impl Judging<'_> {
             self.params,
             self.clocks,
             question.lot,
-            floor,
+            strictness,
             memo,
             record,
         );
         let done = work(&mut grounder);
-        self.memos.borrow_mut().insert(floor, grounder.memo);
+        self.memos.borrow_mut().insert(strictness, grounder.memo);
         done
     }
 
@@ -295,22 +325,24 @@ impl Judging<'_> {
         &self,
         record: &mut Record,
         waivers: &[WaiverUsed],
-        floor: impl Fn(&Rule) -> Assurance,
+        strictness: impl Fn(&Rule) -> Strictness,
     ) -> Vec<GroundedRule> {
         self.question
             .pack
             .rules
             .iter()
             .map(|rule| {
-                self.grounded(floor(rule), record, |grounder| {
+                self.grounded(strictness(rule), record, |grounder| {
                     ground_rule(grounder, rule, waivers)
                 })
             })
             .collect()
     }
 
-    fn explain(&self, record: &mut Record, floor: Assurance, settled: &Settled) -> Vec<Because> {
-        self.grounded(floor, record, |grounder| explain(grounder, settled))
+    fn explain(&self, record: &mut Record, settled: &Settled) -> Vec<Because> {
+        self.grounded((Assurance::Reported, false), record, |grounder| {
+            explain(grounder, settled)
+        })
     }
 
     /// Waivers of the kinds that the pack knows, and what each is worth at the trigger.

@@ -16,6 +16,7 @@ use time::Date;
 use super::{
     context::{Context, Field, parse_date},
     contribution::{Contributions, Origin},
+    doubts::DoubtMemo,
     leaf::{FactRef, Record},
     makers::{Highest, Makers},
     operands::exact,
@@ -53,7 +54,11 @@ pub(super) struct Memo {
     pub(super) contributions: HashMap<(String, Option<Node>, String), Rc<Contributions>>,
     pub(super) makers: HashMap<Node, Rc<Makers>>,
     pub(super) highest: Highest,
+    pub(super) doubts: DoubtMemo,
 }
+
+/// The least assurance of facts that count, and whether what contradictions touch is taken as not stated.
+pub(super) type Strictness = (Assurance, bool);
 
 /// A pack being put to one lot, at one floor of assurance.
 pub(super) struct Grounder<'a> {
@@ -64,6 +69,8 @@ pub(super) struct Grounder<'a> {
     pub(super) clocks: &'a Clocks,
     pub(super) subject: &'a str,
     pub(super) floor: Assurance,
+    /// Whether what contradictions touch is taken as not stated.
+    pub(super) doubting: bool,
     pub(super) record: &'a mut Record,
     pub(super) memo: Memo,
     /// Holdings and successions still looked at for one question about a party.
@@ -84,7 +91,7 @@ impl<'a> Grounder<'a> {
         params: &'a BTreeMap<String, String>,
         clocks: &'a Clocks,
         subject: &'a str,
-        floor: Assurance,
+        (floor, doubting): Strictness,
         memo: Memo,
         record: &'a mut Record,
     ) -> Self {
@@ -96,6 +103,7 @@ impl<'a> Grounder<'a> {
             clocks,
             subject,
             floor,
+            doubting,
             record,
             memo,
             patience: 0,
@@ -273,7 +281,9 @@ impl<'a> Grounder<'a> {
                     return self.ask(&needed_by(), FactRef::lot(&node.lot, "step"));
                 };
                 let step = facts.productions.get(index).cloned().unwrap_or_default();
-                self.licensed_step(&needed_by(), licensed, &node.lot, &step)
+                self.unless_in_doubt(&needed_by(), node, |this| {
+                    this.licensed_step(&needed_by(), licensed, &node.lot, &step)
+                })
             }
             ExprTest::Evidence(test) => self.evidence_test(&needed_by(), test, node),
             ExprTest::Presume { of, when_unknown } => {
@@ -419,6 +429,10 @@ impl<'a> Grounder<'a> {
     }
 
     pub(super) fn place(&mut self, needed_by: &str, place: &Place, node: &Node) -> F {
+        self.unless_in_doubt(needed_by, node, |this| this.stated_place(needed_by, place, node))
+    }
+
+    fn stated_place(&mut self, needed_by: &str, place: &Place, node: &Node) -> F {
         let Some((facts, index)) = self.step(node) else {
             return self.ask(needed_by, FactRef::lot(&node.lot, "step"));
         };
@@ -587,9 +601,16 @@ impl<'a> Grounder<'a> {
 
     fn role_at(&mut self, node: &Node, role: Role) -> Vec<Who> {
         match role {
-            Role::Seller | Role::Owner => return self.titles(node, role),
-            Role::Operator | Role::Principal | Role::Licensor => {}
+            // Who sold it is said where it was used, whoever made it.
+            Role::Seller | Role::Owner => self.titles(node, role),
+            Role::Operator | Role::Principal | Role::Licensor => {
+                let stated = self.role_in_making(node, role);
+                self.whos_unless_in_doubt(node, stated)
+            }
         }
+    }
+
+    fn role_in_making(&mut self, node: &Node, role: Role) -> Vec<Who> {
         let Some((facts, index)) = self.step(node) else {
             return vec![Who::Unknown(FactRef::lot(&node.lot, "step"))];
         };

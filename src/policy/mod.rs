@@ -9,7 +9,7 @@
 //!
 //! In reading order: `view` (what evaluation may look at), `pack` and `loader` (the rules as data), `truth`
 //! (three values and shares), `leaf` (what is missing), `recall` (asking once), `ground`, `likeness`, `party`,
-//! `ownership`, `walk`, `makers` and `contribution` (rules put to a lot), `quick` and `settle` (an outcome from
+//! `ownership`, `walk`, `makers`, `doubts` and `contribution` (rules put to a lot), `quick` and `settle` (an outcome from
 //! what is known and what is not), `evaluate`, `explain`, `rests` (whose word it is), `verdict`.
 //!
 //! Everything here is pure. Deliberately absent: the lists and packs themselves (`policies/`), and any
@@ -20,6 +20,7 @@ mod cases;
 mod check;
 pub mod context;
 mod contribution;
+mod doubts;
 mod evaluate;
 mod explain;
 mod ground;

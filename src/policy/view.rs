@@ -151,15 +151,26 @@ pub struct LotFacts {
     pub attributes: BTreeMap<String, Fact<Attribute>>,
     /// Evidence about the lot.
     pub evidence: Vec<Evidence>,
-    /// Lot-level facts nobody may rely on because contradicting facts of standing weigh on them; each is
-    /// the code of an anomaly, and makes the lot open for every universal claim.
-    pub contradictions: Vec<String>,
+    /// What does not fit in how it was made, each kind once.
+    pub contradictions: Vec<Contradiction>,
     /// Events that say what product it is of, and what that product is.
     pub declared_by: Vec<EventNumber>,
     /// Events that say how much of it there ever was: its makings, or openings where it has none.
     pub counted_by: Vec<EventNumber>,
     /// Events behind each of the attributes, by path.
     pub attributed_by: BTreeMap<String, Vec<EventNumber>>,
+}
+
+/// Signed facts about a lot that do not fit each other (`docs/anomalies.md`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Contradiction {
+    /// The code of the anomaly.
+    pub code: String,
+    /// Several versions of a statement stand beside each other, and nobody can say which holds.
+    pub contested: bool,
+    /// The maker gave out more of the lot than there was: whatever was made of it, by anybody, may be of something
+    /// else.
+    pub opens_takers: bool,
 }
 
 /// The value of a plain attribute.

@@ -129,11 +129,6 @@ impl Grounder<'_> {
             production,
             edges: Rc::default(),
         };
-        for code in &facts.contradictions {
-            selection
-                .open
-                .insert(FactRef::lot(lot, format!("contradiction.{code}")));
-        }
         let mut nodes: BTreeMap<Place, BTreeSet<Edge>> = BTreeMap::new();
         let mut add = |node: &Node, edges: BTreeSet<Edge>| {
             nodes
@@ -159,6 +154,7 @@ impl Grounder<'_> {
                 continue;
             }
             self.gaps(lot, step, &mut selection.open);
+            selection.open.extend(self.doubts(&place).iter().cloned());
             if step.inputs.is_empty() {
                 add(&node(None), BTreeSet::new());
             }
@@ -405,6 +401,7 @@ impl Grounder<'_> {
             return;
         }
         if closing {
+            walk.open.extend(self.doubts(lot).iter().cloned());
             let id = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.step"));
             let begins = id
                 .and_then(|id| vocabulary().step(id))

@@ -14,8 +14,9 @@ use crate::{
         context::parse_date,
         operands::exact,
         view::{
-            Amounts, Assurance, Cost, EventNumber, Exact, Fact, InputFacts, Licence, ListEdition, LotFacts,
-            PartyFacts, Purpose, SignedEvent, Stake, Stated, StepFacts, View, WaiverFacts,
+            Amounts, Assurance, Contradiction, Cost, EventNumber, Exact, Fact, InputFacts, Licence,
+            ListEdition, LotFacts, PartyFacts, Purpose, SignedEvent, Stake, Stated, StepFacts, View,
+            WaiverFacts,
         },
     },
     time::{EventTime, RecordedAt},
@@ -140,6 +141,15 @@ pub(super) struct World {
     pub(super) own_assurance: Assurance,
 }
 
+/// As the projection marks its kind.
+fn contradiction(code: &String) -> Contradiction {
+    Contradiction {
+        code: code.clone(),
+        contested: matches!(code.as_str(), "voided_after_use" | "conflicting_report"),
+        opens_takers: code == "consumed_more_than_made",
+    }
+}
+
 /// Numbers of events from here on are parties' declarations; below, three a lot: how it was made, what it is, who sold
 /// what went in.
 const PARTIES: u32 = 1_000_000;
@@ -252,7 +262,7 @@ impl View for World {
             kind: said(&row.kind),
             produced,
             productions,
-            contradictions: row.contradictions.clone(),
+            contradictions: row.contradictions.iter().map(contradiction).collect(),
             ..LotFacts::default()
         }))
     }

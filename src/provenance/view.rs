@@ -17,7 +17,7 @@ use super::{
     amount::{Amount, Exact},
     concluding::{
         anomalies_of,
-        anomaly::{AnomalyKind, Weight},
+        anomaly::Weight,
         books_of,
         history::{self, History},
         product as products,
@@ -34,8 +34,8 @@ use super::{
 use crate::{
     id::TreeSize,
     policy::view::{
-        Amounts, Assurance, Attribute, EventNumber, Evidence, Fact, ListEdition, LotFacts, PartyFacts,
-        Purpose, SignedEvent, Stated, View, WaiverFacts,
+        Amounts, Assurance, Attribute, Contradiction, EventNumber, Evidence, Fact, ListEdition, LotFacts,
+        PartyFacts, Purpose, SignedEvent, Stated, View, WaiverFacts,
     },
     quantity::units::JOULE,
     time::{EventTime, RecordedAt, utc_date},
@@ -299,17 +299,21 @@ impl Concluded<'_> {
         .collect()
     }
 
-    /// Codes of the anomalies that weigh on a lot.
-    fn contradictions(&self, lot: &str) -> Vec<String> {
-        let mut kinds: Vec<AnomalyKind> = anomalies_of(self.0, lot)
+    /// The kinds of what weighs on a lot.
+    fn contradictions(&self, lot: &str) -> Vec<Contradiction> {
+        let mut found: Vec<Contradiction> = anomalies_of(self.0, lot)
             .into_iter()
             // Found at an input of a step, it weighs on what came out.
             .filter(|anomaly| anomaly.lot != lot || anomaly.weighs_on == Weight::Lot)
-            .map(|anomaly| anomaly.kind)
+            .map(|anomaly| Contradiction {
+                code: anomaly.kind.as_str().to_owned(),
+                contested: anomaly.kind.is_contested(),
+                opens_takers: anomaly.lot == lot && anomaly.kind.opens_takers(),
+            })
             .collect();
-        kinds.sort();
-        kinds.dedup();
-        kinds.into_iter().map(|kind| kind.as_str().to_owned()).collect()
+        found.sort();
+        found.dedup();
+        found
     }
 
     fn attributes(

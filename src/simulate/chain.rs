@@ -7,6 +7,7 @@ use super::{
     plan::{Batch, Plan, Refining},
     random::Random,
     scene::{DAY, Draft, Goods, HOUR, MINUTE, Scene, only, priced, weighed},
+    story::LotKind,
 };
 
 /// A part of the chain that runs by itself. Listed in the order in which they start.
@@ -178,6 +179,9 @@ impl Scene<'_> {
         });
         self.certify(10 * HOUR, at::CATHODE, split);
         self.sell(DAY, &plan.cathode_sold, plan.cell_place);
+        if plan.kind == LotKind::DoublySpent {
+            self.sell(DAY + HOUR, &plan.cathode_sold, at::FIXTURE);
+        }
         let counted = Kind::StockCounted(v1::StockCounted {
             facility: self.cast.facility(at::CATHODE).identifier.clone(),
             items: vec![weighed(&plan.cathode_kept)],

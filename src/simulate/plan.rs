@@ -209,7 +209,7 @@ impl Plan {
                 at::TRADER,
                 [made::TRADED_CELL, made::CATHODE_ELECTRODE, made::ANODE_ELECTRODE],
             ),
-            LotKind::Honest | LotKind::MassBalanceCheat | LotKind::Rival => {
+            LotKind::Honest | LotKind::MassBalanceCheat | LotKind::Rival | LotKind::DoublySpent => {
                 let line = if random.chance(400) {
                     at::CELLS_CN
                 } else {

@@ -20,6 +20,8 @@ pub enum LotKind {
     MassBalanceCheat,
     /// A competitor publishes claims about an honest lot of another's.
     Rival,
+    /// The maker of the cathode material sells all of it twice, to two cell makers.
+    DoublySpent,
 }
 
 /// What a rule should say about a lot.
@@ -66,21 +68,22 @@ pub struct Story {
 }
 
 /// The kinds of the first lots, in order.
-pub(super) const FIRST: [LotKind; 5] = [
+pub(super) const FIRST: [LotKind; 6] = [
     LotKind::Honest,
     LotKind::Tainted,
     LotKind::MissingTier,
     LotKind::MassBalanceCheat,
     LotKind::Rival,
+    LotKind::DoublySpent,
 ];
 
 impl LotKind {
     /// What s.154 should say; see [`Story::verdict`].
     pub const fn verdict(self) -> ExpectedVerdict {
         match self {
-            Self::Honest | Self::MassBalanceCheat | Self::Rival => ExpectedVerdict::Compliant,
+            Self::Honest | Self::Rival => ExpectedVerdict::Compliant,
             Self::Tainted => ExpectedVerdict::NonCompliant,
-            Self::MissingTier => ExpectedVerdict::Indeterminate,
+            Self::MissingTier | Self::MassBalanceCheat | Self::DoublySpent => ExpectedVerdict::Indeterminate,
         }
     }
 
@@ -97,18 +100,23 @@ impl LotKind {
             }
             Self::MissingTier => "nobody states who made the cells, which are most of the components' cost",
             Self::MassBalanceCheat => {
-                "who made the components is known, but the cell maker used more cathode material than came to it: \
-                 an anomaly that weighs on the cells made of it and stands beside the verdict"
+                "who made the cells is stated, but the cell maker used more cathode material than came to it: \
+                 some of the cells are of something else, so nobody can say that it made them"
             }
             Self::Rival => {
                 "the claims come from somebody who never had to do with the lot, so they weigh on him alone"
+            }
+            Self::DoublySpent => {
+                "all of the cathode material went to another cell maker as well: nobody can say which of the two \
+                 made cells of it"
             }
         }
     }
 }
 
 impl Simulation {
-    /// The stories at the fixed places: lot 0 is honest, 1 tainted, 2 lacks a tier, 3 cheats, 4 has a rival. A
+    /// The stories at the fixed places: lot 0 is honest, 1 tainted, 2 lacks a tier, 3 cheats, 4 has a rival, 5 is of
+    /// material spent twice. A
     /// simulation of fewer lots tells fewer.
     pub fn stories(&self) -> Vec<Story> {
         (0_u32..)
@@ -152,6 +160,12 @@ impl Simulation {
                 plan.cathode_sold.lot.clone(),
                 false,
                 party(who::CELLS),
+            )],
+            LotKind::DoublySpent => vec![anomaly(
+                "consumed_more_than_made",
+                plan.cathode_sold.lot.clone(),
+                true,
+                party(who::CATHODE),
             )],
             LotKind::Rival => {
                 let rival = party(who::RIVAL);

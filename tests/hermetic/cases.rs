@@ -8,6 +8,7 @@ mod books;
 mod containers;
 mod custody;
 mod documents;
+mod doubts;
 mod inputs;
 mod makers;
 mod members;

@@ -102,7 +102,7 @@ fn parts(fixture: &World, subject: &str, select: &str, measure: &str) -> Vec<(St
         &params,
         &clocks,
         subject,
-        Assurance::Asserted,
+        (Assurance::Asserted, false),
         Memo::default(),
         &mut record,
     );

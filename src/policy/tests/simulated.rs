@@ -16,7 +16,7 @@ use crate::{
 fn each_story_of_the_simulation_gets_the_verdict_that_it_tells() {
     let simulation = Simulation::new(SimulationConfig {
         seed: 21,
-        lots: 5,
+        lots: 6,
         start: EventTime::from_nanos(1_767_225_600_000_000_000),
     })
     .unwrap();

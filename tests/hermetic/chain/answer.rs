@@ -7,12 +7,13 @@
 //! lineage A = 2       how many anomalies there are behind it         facts A = ... what counts
 //! state A = recalled, held, unknown                                  by A = makers
 //! verdict A = not compliant                                          moves A = shipped cam>cell 10 kg
+//! open A = B KIND   contradictions that keep a verdict from being compliant
 //! ```
 
 use std::collections::BTreeMap;
 
 use lotproof::{
-    policy::{Context, Mode, Outcome, Question, evaluate, load_pack, view::Purpose},
+    policy::{Context, Mode, Outcome, Question, Verdict, evaluate, load_pack, view::Purpose},
     provenance::{Amount, Anomaly, AnomalyKind, Bounds, Direction, Projection},
 };
 
@@ -43,6 +44,7 @@ impl Chain {
                 .lineage(&lot, usize::MAX)
                 .map_or_else(|| "not known".into(), |behind| behind.total.to_string()),
             ["verdict", _] => self.verdict(&lot),
+            ["open", _] => self.open(&lot),
             ["up", _] => walk(projection, &lot, Direction::Up),
             ["down", _] => walk(projection, &lot, Direction::Down),
             ["moves", _] => moves(projection, &lot),
@@ -58,27 +60,9 @@ impl Chain {
         short::shorten(&told)
     }
 
-    /// Section 154, asked by its addressee; two readings of *majority* must both be met.
+    /// What is compliant by no reading of *majority*, is not.
     fn verdict(&self, lot: &str) -> String {
-        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-        let name = "us-ndaa-fy2024-s154.toml";
-        let text = std::fs::read_to_string(root.join(name)).expect("the pack is there");
-        let pack = load_pack(name, &text, Mode::Lenient).expect("the pack loads");
-        let context = br#"{"buyer": {"agency": "US-DOD"}, "obligation_date": "2027-11-01", "end_item_assembler": null}"#;
-        let context = Context::from_json(context).expect("a context");
-        let view = self.projection().view(self.state.size(), Purpose::Test);
-        let asked = ["count", "cost", "mass"].iter().map(|measure| {
-            let params = BTreeMap::from([("majority_measure".to_owned(), (*measure).to_owned())]);
-            let question = Question {
-                lot,
-                pack: &pack,
-                context: &context,
-                params: &params,
-                evaluation: time::macros::date!(2026 - 11 - 30),
-            };
-            evaluate(&view, &question).expect("a question").verdict
-        });
-        let answers: Vec<Outcome> = asked.collect();
+        let answers: Vec<Outcome> = self.judged(lot).iter().map(|judged| judged.verdict).collect();
         if answers.contains(&Outcome::Compliant) {
             "compliant".into()
         } else if answers.contains(&Outcome::NotApplicable) {
@@ -86,6 +70,44 @@ impl Chain {
         } else {
             "not compliant".into()
         }
+    }
+
+    /// Contradictions among what is missing, whatever the reading.
+    fn open(&self, lot: &str) -> String {
+        let judged = self.judged(lot);
+        let missing = judged.iter().flat_map(|judged| &judged.missing);
+        let mut rows: Vec<String> = missing
+            .filter_map(|missing| {
+                let code = missing.path.strip_prefix("contradiction.")?;
+                Some(format!("{} {code}", missing.subject.strip_prefix("lot:")?))
+            })
+            .collect();
+        rows.sort();
+        rows.dedup();
+        list(rows)
+    }
+
+    /// Section 154, asked by its addressee, by each reading of *majority*.
+    fn judged(&self, lot: &str) -> Vec<Verdict> {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+        let name = "us-ndaa-fy2024-s154.toml";
+        let text = std::fs::read_to_string(root.join(name)).expect("the pack is there");
+        let pack = load_pack(name, &text, Mode::Lenient).expect("the pack loads");
+        let context = br#"{"buyer": {"agency": "US-DOD"}, "obligation_date": "2027-11-01", "end_item_assembler": null}"#;
+        let context = Context::from_json(context).expect("a context");
+        let view = self.projection().view(self.state.size(), Purpose::Test);
+        let asked = ["count", "cost", "mass"].map(|measure| {
+            let params = BTreeMap::from([("majority_measure".to_owned(), measure.to_owned())]);
+            let question = Question {
+                lot,
+                pack: &pack,
+                context: &context,
+                params: &params,
+                evaluation: time::macros::date!(2026 - 11 - 30),
+            };
+            evaluate(&view, &question).expect("a question")
+        });
+        asked.into()
     }
 }
 

@@ -78,7 +78,11 @@ fn native(party: &str, key: &str, text: &str) -> Value {
         "serials" | "input_serials" | "output_serials" | "units" => names(text).into(),
         "quantity" | "mass_per_piece" => quantity(text),
         "inputs_complete" | "titles_complete" | "ownership_complete" | "destructive" => json!(text == "true"),
-        "owners" => json!([]),
+        "owners" => text
+            .split(',')
+            .filter(|owner| !owner.is_empty())
+            .map(owner)
+            .collect(),
         "corrective_ids" => json!([text]),
         "started_at" => json!(instant(text)),
         "facility" | "from_facility" | "to_facility" => json!(short::facility(text)),
@@ -93,6 +97,12 @@ fn native(party: &str, key: &str, text: &str) -> Value {
         "run" => json!(format!("urn:run:{text}")),
         _ => json!(text),
     }
+}
+
+/// `cell:0.3`: a party, and its part of the equity.
+fn owner(text: &str) -> Value {
+    let (party, equity) = text.split_once(':').unwrap_or((text, "1"));
+    json!({ "party": short::party(party), "equity": equity })
 }
 
 /// `A`, `A:10`, `A:10KGM`, and `@3USD` behind for what it cost.
