@@ -6,7 +6,7 @@ use lotproof::{
     identifier,
     policy::{Context, ContextError, EvaluateError, Pack, Question, evaluate, view::Purpose},
     projector::Projector,
-    provenance::{Anomaly, Bounds, Direction, LineageRow, Projection},
+    provenance::{Anomaly, Bounds, LineageRow, Projection},
     time::{EventTime, parse_rfc3339},
     wire::v1,
 };
@@ -30,6 +30,9 @@ use crate::{
     },
     rules::{BrokenPack, Rules},
 };
+
+/// Most contradictions of the lineage listed beside verdicts.
+const ANOMALIES_BESIDE_VERDICTS: usize = 100;
 
 /// Answers one question with the bytes of its JSON reply: the same bytes for the same state, question and
 /// date, whichever way it came.
@@ -116,16 +119,6 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn projection(&self) -> &Projection {
         self.completed.projector.projection()
-    }
-
-    /// Whether the log has an event about the lot.
-    fn is_known(&self, lot: &str) -> Result<(), Problem> {
-        let only_it = Bounds {
-            nodes_max: 1,
-            ..Bounds::default()
-        };
-        let known = self.projection().provenance(lot, Direction::Up, only_it);
-        known.map(|_| ()).ok_or_else(|| unknown_lot(lot))
     }
 
     fn lot(&self, request: &LotRequest) -> Result<LotReply, Problem> {
@@ -237,7 +230,8 @@ impl Asked<'_> {
                 Problem::new(ProblemCode::InvalidParameter, message).about(["evaluation"])
             })?,
         };
-        self.is_known(&lot)?;
+        let lineage = self.projection().lineage(&lot, ANOMALIES_BESIDE_VERDICTS);
+        let lineage = lineage.ok_or_else(|| unknown_lot(&lot))?;
         let view = self
             .projection()
             .view(self.completed.head.size, self.preamble.ledger_purpose);
@@ -273,6 +267,8 @@ impl Asked<'_> {
                 None => self.rules.broken().to_vec(),
                 Some(_) => Vec::new(),
             },
+            cuts: Cuts::default().lineage(&lineage, ANOMALIES_BESIDE_VERDICTS),
+            lineage,
         })
     }
 

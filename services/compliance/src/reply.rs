@@ -111,6 +111,11 @@ pub struct VerdictsReply {
     /// Packs here that do not load, where all were asked for: there is no verdict of theirs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_loaded: Vec<BrokenPack>,
+    /// What does not fit at the lot and anywhere behind it, whether it opens a verdict or not.
+    pub lineage: Lineage,
+    /// What of that is not listed.
+    #[serde(flatten)]
+    pub cuts: Cuts,
 }
 
 /// What was asked for verdicts: with a copy of the log up to the position and the packs, everything that they are a
