@@ -231,6 +231,11 @@ impl Vocabulary {
         }
     }
 
+    /// Whether a thing of this kind is one cell, and not several.
+    pub fn is_cell(&self, kind: &str) -> bool {
+        self.stage(kind).is_some() && self.stage(kind) == self.stage("cell")
+    }
+
     /// What is said of a step; nothing for a word that is not in the vocabulary.
     pub fn step(&self, step: &str) -> Option<Step> {
         self.step.get(step).copied()

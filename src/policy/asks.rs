@@ -156,6 +156,8 @@ impl Asking<'_, '_> {
             }
             "step.inputs" => format!("what went into {thing}"),
             "step.inputs_complete" => format!("whether that is all that went into {thing}"),
+            "cells" => format!("how many cells went into each piece of {thing}"),
+            "pieces" => format!("which pieces of {thing} were taken"),
             "step.date" => format!("when {thing} was made"),
             "step.custody_model" => format!("a link that the rules accept between {thing} and what went in"),
             "step.licences" => format!("under which licences {thing} was made, and that these are all,"),

@@ -3,6 +3,10 @@
 //! Along each path the product of consumed over produced; along one path only the first node that matches
 //! counts, so that a split parent and its child are not counted twice; paths add up. Exact rationals
 //! throughout; where an amount is not stated, the facts that would say it stand in its place.
+//!
+//! Only bulk blends. Of pieces that were drawn from a lot or a run, nobody said which, the parts are what they are on
+//! average, and each is marked with the draw and with how much of it there was: all that was drawn may be of one of
+//! them, if there was so much.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -18,11 +22,47 @@ use super::{
     view::{Amounts, Exact, Stated},
     walk::{DEPTH_MAX, Edge, Node, Place, into_node},
 };
+use crate::vocabulary::vocabulary;
 
 /// An exact amount, or the facts that are missing for it.
 pub(super) type Measured = Result<Exact, BTreeSet<FactRef>>;
 
-type Terms = BTreeMap<Place, (BTreeSet<Edge>, Measured)>;
+/// Pieces of one kind that were drawn unnamed, by the lot that they were drawn from.
+pub(super) type DrawnFrom = (Rc<str>, String);
+
+/// How much of something a node is.
+#[derive(Clone)]
+struct Part {
+    edges: BTreeSet<Edge>,
+    /// On average, where it was drawn with others.
+    amount: Measured,
+    /// Most of it that may be there: all there was. Nothing where that is not known.
+    most: Option<Exact>,
+    /// Counted in pieces where it went in.
+    is_pieces: bool,
+}
+
+/// By node, and by the draw that it is part of.
+type Terms = BTreeMap<(Place, Option<DrawnFrom>), Part>;
+
+impl Part {
+    /// So much of it, where so much was drawn of what it is in: of what there was to draw, the same is there.
+    fn scaled(&self, factor: &Measured, drawn: &Measured) -> Self {
+        let amount = times(factor, &self.amount);
+        let undrawn = match (factor, drawn) {
+            (Ok(factor), Ok(drawn)) if !drawn.is_zero() => Some(factor / drawn),
+            _ => None,
+        };
+        Self {
+            edges: self.edges.clone(),
+            amount,
+            most: undrawn
+                .zip(self.most.as_ref())
+                .map(|(factor, most)| factor * most),
+            is_pieces: self.is_pieces,
+        }
+    }
+}
 
 fn times(a: &Measured, b: &Measured) -> Measured {
     match (a, b) {
@@ -46,9 +86,18 @@ fn plus(a: Measured, b: &Measured) -> Measured {
 
 /// How much of something each node of a selection is.
 pub(super) struct Contributions {
-    pub(super) parts: Vec<(Node, Measured)>,
+    pub(super) parts: Vec<Contribution>,
     /// Whether there may be more that the walk did not get to.
     pub(super) cut: bool,
+}
+
+/// How much one node is.
+pub(super) struct Contribution {
+    pub(super) node: Node,
+    /// On average, if it was drawn with others.
+    pub(super) amount: Measured,
+    /// From where it was drawn with others of its kind, and the most that it may be then, if that is known.
+    pub(super) drawn: Option<(DrawnFrom, Option<Exact>)>,
 }
 
 /// A part of a lot that one of its productions is, seen through steps that make nothing.
@@ -56,8 +105,11 @@ pub(super) struct Contributions {
 pub(super) struct Origin {
     place: Place,
     edges: BTreeSet<Edge>,
-    /// What part of the lot it is.
+    /// What part of the lot it is; on average, if it was drawn with others.
     proportion: Measured,
+    /// The most that it may be, if that is known, and from where it was drawn with others.
+    most: Option<Exact>,
+    drawn: Option<DrawnFrom>,
     /// What part of the original lot one whole lot takes.
     fraction: Measured,
 }
@@ -100,33 +152,45 @@ impl Grounder<'_> {
                 && !self.expands(select, &place, &kind)
                 && self.matches(select, &place, &kind)
             {
-                merge(&mut terms, (place, &start.edges, Ok(Exact::one())));
+                let itself = Part {
+                    edges: BTreeSet::clone(&start.edges),
+                    amount: Ok(Exact::one()),
+                    most: Some(Exact::one()),
+                    is_pieces: false,
+                };
+                merge(&mut terms, (place, None), itself);
                 continue;
             }
             if select.from == From::Itself {
                 continue;
             }
             let below = self.below(&mut sum, &place, depth, 0);
+            let share = self.share_of(&place);
             // With one start its own share of its step is the same factor in every term, and cancels out.
-            let part = if alone {
-                Ok(Exact::one())
-            } else {
-                self.share_of(&place)
-            };
-            for (place, (edges, amount)) in below.iter() {
-                merge(&mut terms, (place.clone(), edges, times(&part, amount)));
+            let part = if alone { Ok(Exact::one()) } else { share.clone() };
+            let mut of_start = Terms::new();
+            for (key, amount) in below.iter() {
+                merge(&mut of_start, key.clone(), amount.scaled(&part, &share));
+            }
+            self.draw(&place.0, &share, &mut of_start);
+            for (key, amount) in of_start {
+                merge(&mut terms, key, amount);
             }
         }
         let mixed = sum.currencies.len() > 1;
-        let parts = terms.into_iter().map(|(place, (edges, amount))| {
+        let parts = terms.into_iter().map(|((place, drawn), found)| {
             // No rate table: amounts in several currencies do not add.
             let missing = FactRef::context("currency_rates");
             let amount = if mixed {
                 Err(BTreeSet::from([missing]))
             } else {
-                amount
+                found.amount
             };
-            (into_node((place, edges)), amount)
+            Contribution {
+                node: into_node((place, found.edges)),
+                amount,
+                drawn: drawn.map(|from| (from, found.most)),
+            }
         });
         Contributions {
             parts: parts.collect(),
@@ -186,14 +250,33 @@ impl Grounder<'_> {
                 transparent: false,
             };
             let amount = self.measure(sum, &item.consumed, &fact);
+            let used = self.part_used(&item.lot, &item.consumed, &fact);
+            let is_pieces = item.consumed.count.is_some();
+            let drawn = if is_pieces { used.clone() } else { Ok(Exact::one()) };
+            let mut of_item = Terms::new();
             for origin in self.origins(&item.lot, 0).iter().cloned() {
                 let kind = self.kind(&origin.place.0).unwrap_or_default();
                 let edges: BTreeSet<Edge> = origin.edges.iter().cloned().chain([edge.clone()]).collect();
                 let expands = self.expands(sum.select, &origin.place, &kind);
                 if !expands && self.matches(sum.select, &origin.place, &kind) {
+                    let uncounted = sum.measure == "count"
+                        && vocabulary().is_cell(&kind)
+                        && self.cells_in(&item.lot).is_none();
+                    let amount = if uncounted {
+                        Err(BTreeSet::from([FactRef::lot(&item.lot, "cells")]))
+                    } else {
+                        amount.clone()
+                    };
+                    let whole = Part {
+                        edges,
+                        amount: origin.proportion,
+                        most: origin.most,
+                        is_pieces,
+                    };
                     merge(
-                        &mut terms,
-                        (origin.place, &edges, times(&amount, &origin.proportion)),
+                        &mut of_item,
+                        (origin.place, origin.drawn),
+                        whole.scaled(&amount, &drawn),
                     );
                     continue;
                 }
@@ -206,16 +289,49 @@ impl Grounder<'_> {
                 if further.is_empty() {
                     continue;
                 }
-                let used = self.part_used(&item.lot, &item.consumed, &fact);
-                let factor = times(&times(&used, &origin.fraction), &self.share_of(&origin.place));
-                for (place, (edges, amount)) in further.iter() {
-                    merge(&mut terms, (place.clone(), edges, times(&factor, amount)));
+                let share = self.share_of(&origin.place);
+                let drawn = times(&drawn, &share);
+                let factor = times(&times(&used, &origin.fraction), &share);
+                let mut of_origin = Terms::new();
+                for (key, amount) in further.iter() {
+                    merge(&mut of_origin, key.clone(), amount.scaled(&factor, &drawn));
                 }
+                self.draw(&origin.place.0, &drawn, &mut of_origin);
+                for (key, amount) in of_origin {
+                    merge(&mut of_item, key, amount);
+                }
+            }
+            self.draw(&item.lot.as_str().into(), &drawn, &mut of_item);
+            for (key, amount) in of_item {
+                merge(&mut terms, key, amount);
             }
         }
         let terms = Rc::new(terms);
         sum.memo.insert(key, Some(Rc::clone(&terms)));
         terms
+    }
+
+    /// Marks what was drawn together: pieces of one kind that are of several nodes, where only a part of them was
+    /// taken, and nobody said of which.
+    fn draw(&mut self, from: &Rc<str>, part: &Measured, terms: &mut Terms) {
+        if matches!(part, Ok(part) if part.is_one()) {
+            return;
+        }
+        let mut of_kind: BTreeMap<String, Vec<(Place, Option<DrawnFrom>)>> = BTreeMap::new();
+        for (key, _) in terms.iter().filter(|(_, amount)| amount.is_pieces) {
+            let kind = self.kind(&key.0.0).unwrap_or_default();
+            of_kind.entry(kind).or_default().push(key.clone());
+        }
+        for (kind, keys) in of_kind {
+            if keys.len() < 2 {
+                continue;
+            }
+            for key in keys {
+                if let Some(amount) = terms.remove(&key) {
+                    merge(terms, (key.0, Some((Rc::clone(from), kind.clone()))), amount);
+                }
+            }
+        }
     }
 
     /// Consumed over produced.
@@ -249,16 +365,22 @@ impl Grounder<'_> {
         }
         // Against circles; a lot that comes out of itself is open anyway.
         self.memo.origins.insert(lot.to_owned(), Rc::default());
-        let mut merged: BTreeMap<Place, Origin> = BTreeMap::new();
+        let mut merged: BTreeMap<(Place, Option<DrawnFrom>), Origin> = BTreeMap::new();
         for origin in self.origins_of(lot, level) {
-            match merged.get_mut(&origin.place) {
+            let key = (origin.place.clone(), origin.drawn.clone());
+            match merged.get_mut(&key) {
                 Some(earlier) => {
+                    earlier.most = earlier
+                        .most
+                        .take()
+                        .zip(origin.most)
+                        .map(|(most, more)| most + more);
                     earlier.proportion = plus(earlier.proportion.clone(), &origin.proportion);
                     earlier.fraction = plus(earlier.fraction.clone(), &origin.fraction);
                     earlier.edges.extend(origin.edges);
                 }
                 None => {
-                    merged.insert(origin.place.clone(), origin);
+                    merged.insert(key, origin);
                 }
             }
         }
@@ -274,6 +396,8 @@ impl Grounder<'_> {
             place: (Rc::clone(&name), production),
             edges: BTreeSet::new(),
             proportion: Ok(Exact::one()),
+            most: Some(Exact::one()),
+            drawn: None,
             fraction: Ok(Exact::one()),
         };
         if facts.productions.is_empty() || level >= DEPTH_MAX {
@@ -287,6 +411,7 @@ impl Grounder<'_> {
             let transparent = self.looks_through(lot, &facts, step, &mut BTreeSet::new());
             if !transparent || step.inputs.is_empty() {
                 origins.push(Origin {
+                    most: part.clone().ok(),
                     proportion: part,
                     ..whole(Some(production).filter(|_| !transparent))
                 });
@@ -310,8 +435,24 @@ impl Grounder<'_> {
                     transparent: true,
                 };
                 let taken = self.part_used(&item.lot, &item.consumed, &|_| fact(input));
-                for mut origin in self.origins(&item.lot, level + 1).iter().cloned() {
-                    origin.proportion = times(&times(&part, &weight), &origin.proportion);
+                let parted = self.origins(&item.lot, level + 1);
+                let is_drawn = parted.len() > 1
+                    && item.consumed.count.is_some()
+                    && !matches!(&taken, Ok(taken) if taken.is_one());
+                for mut origin in parted.iter().cloned() {
+                    if is_drawn {
+                        let kind = self.kind(&origin.place.0).unwrap_or_default();
+                        origin.drawn = Some((item.lot.as_str().into(), kind));
+                        let most = origin.most.zip(taken.as_ref().ok());
+                        origin.most = most.map(|(most, taken)| (most / taken).min(Exact::one()));
+                    }
+                    let of_lot = times(&part, &weight);
+                    origin.most = of_lot
+                        .as_ref()
+                        .ok()
+                        .zip(origin.most)
+                        .map(|(of_lot, most)| of_lot * most);
+                    origin.proportion = times(&of_lot, &origin.proportion);
                     origin.fraction = times(&times(&taken, &share), &origin.fraction);
                     origin.edges.insert(edge.clone());
                     origins.push(origin);
@@ -393,10 +534,21 @@ struct Sum<'s> {
     cut: bool,
 }
 
-fn merge(terms: &mut Terms, (place, edges, amount): (Place, &BTreeSet<Edge>, Measured)) {
-    let (all, sum) = terms
-        .entry(place)
-        .or_insert_with(|| (BTreeSet::new(), Ok(Exact::zero())));
-    all.extend(edges.iter().cloned());
-    *sum = plus(std::mem::replace(sum, Ok(Exact::zero())), &amount);
+fn merge(terms: &mut Terms, key: (Place, Option<DrawnFrom>), amount: Part) {
+    use std::collections::btree_map::Entry;
+    match terms.entry(key) {
+        Entry::Vacant(place) => {
+            place.insert(amount);
+        }
+        Entry::Occupied(mut place) => {
+            let sum = place.get_mut();
+            sum.edges.extend(amount.edges);
+            sum.amount = plus(
+                std::mem::replace(&mut sum.amount, Ok(Exact::zero())),
+                &amount.amount,
+            );
+            sum.most = sum.most.take().zip(amount.most).map(|(sum, more)| sum + more);
+            sum.is_pieces |= amount.is_pieces;
+        }
+    }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    contribution::Contribution,
     ground::Grounder,
     pack::{Choice, ClassTest, ExprTest, Role, ShareTest},
     party::Who,
@@ -190,13 +191,14 @@ impl Explaining<'_, '_> {
         });
         let total = sum(share.terms.iter().filter_map(|term| term.amount.as_ref()));
         let known = share.terms.iter().all(|term| term.amount.is_some()) && total > Exact::default();
-        for (node, amount) in &self.grounder.contributions(&test.select, None, &measure).parts {
+        for part in &self.grounder.contributions(&test.select, None, &measure).parts {
+            let Contribution { node, amount, drawn } = part;
             if self.grounder.expr(&test.condition, Some(node)).kleene() == Truth::True {
                 let mut seen = self.seen(node, &test.condition, Truth::True);
                 seen.part = amount
                     .as_ref()
                     .ok()
-                    .filter(|_| known)
+                    .filter(|_| known && drawn.is_none())
                     .map(|amount| exactly(&(amount / &total)));
                 because.nodes.push(seen);
             }

@@ -15,7 +15,7 @@ use time::Date;
 
 use super::{
     context::{Context, Field, parse_date},
-    contribution::{Contributions, Origin},
+    contribution::{Contribution, Contributions, DrawnFrom, Origin},
     doubts::DoubtMemo,
     leaf::{FactRef, Record},
     makers::{Highest, Makers},
@@ -27,7 +27,7 @@ use super::{
     party::Who,
     recall::Recall,
     total::sum,
-    truth::{Comparison, F, Share, Term, Truth, all, any, known, not, share},
+    truth::{Comparison, Drawn, F, Share, Term, Truth, all, any, known, not, share},
     view::{Assurance, Attribute, Evidence, Exact, Fact, LotFacts, StepFacts},
     walk::{Node, Selection},
 };
@@ -54,6 +54,7 @@ pub(super) struct Memo {
     pub(super) contributions: HashMap<(String, Option<Node>, String), Rc<Contributions>>,
     pub(super) makers: HashMap<Node, Rc<Makers>>,
     pub(super) highest: Highest,
+    pub(super) cells_in: HashMap<Rc<str>, Option<Exact>>,
     pub(super) doubts: DoubtMemo,
 }
 
@@ -360,7 +361,8 @@ impl<'a> Grounder<'a> {
             ));
         }
         let mut terms = Vec::new();
-        for (node, amount) in parts {
+        let mut draws: Vec<&DrawnFrom> = Vec::new();
+        for Contribution { node, amount, drawn } in parts {
             let include = not(&self.excluded(&test.select, node));
             let counts = self.expr(&test.condition, Some(node));
             let amount = match amount {
@@ -370,10 +372,23 @@ impl<'a> Grounder<'a> {
                     None
                 }
             };
+            let drawn = drawn.as_ref().map(|(from, most)| {
+                facts.insert(FactRef::lot(&from.0, "pieces"));
+                let known = draws.iter().position(|draw| *draw == from);
+                let draw = known.unwrap_or_else(|| {
+                    draws.push(from);
+                    draws.len() - 1
+                });
+                Drawn {
+                    draw,
+                    most: most.clone(),
+                }
+            });
             terms.push(Term {
                 include,
                 counts,
                 amount,
+                drawn,
             });
         }
         if terms.is_empty() && facts.is_empty() {

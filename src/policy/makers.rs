@@ -19,9 +19,11 @@ use super::{
     ground::Grounder,
     leaf::FactRef,
     pack::MakersAsked,
-    view::{LotFacts, StepFacts},
+    view::{Exact, InputFacts, LotFacts, StepFacts},
     walk::{Edge, Node, Place},
 };
+use num_traits::Zero as _;
+
 use crate::vocabulary::{Stage, Step, vocabulary};
 
 /// The makings that count as a node's own.
@@ -60,6 +62,11 @@ impl Grounder<'_> {
         let word = self.stated(step.step.as_ref(), || FactRef::lot(lot, "step.step"));
         let word = word.and_then(|word| vocabulary().step(word));
         if !word.is_some_and(Step::is_looked_through) {
+            return false;
+        }
+        // Several cells together are not what went in, under any word: a kit is opened, and a cell it is not.
+        let is_of_pieces = |kind: &str| vocabulary().is_cell(kind) || is_holder(kind);
+        if kind_of(made).is_some_and(is_of_pieces) && self.packs_cells(lot) {
             return false;
         }
         let mut unknown = BTreeSet::new();
@@ -214,6 +221,63 @@ impl Grounder<'_> {
         self.highest(lot, Behind::Held).is_some_and(|top| top >= cell)
     }
 
+    /// Whether several cells are in each piece of a lot: then it is no cell, whatever it is declared to be. A tray of
+    /// sixty that counts as one cell would be outweighed by a single board. Of what goes in, some is lost, but not
+    /// every second cell.
+    pub(super) fn packs_cells(&mut self, lot: &str) -> bool {
+        self.cells_in(lot)
+            .is_some_and(|cells| cells >= Exact::from_integer(2.into()))
+    }
+
+    /// How many cells went into each piece of a lot; nothing if the numbers are not stated.
+    pub(super) fn cells_in(&mut self, lot: &str) -> Option<Exact> {
+        let mut stack: Vec<(Rc<str>, bool)> = vec![(lot.into(), false)];
+        let mut under_way: HashSet<Rc<str>> = HashSet::new();
+        while let Some((lot, inputs_done)) = stack.pop() {
+            if self.memo.cells_in.contains_key(&lot) {
+                continue;
+            }
+            let facts = self.lot(&lot);
+            if inputs_done {
+                let cells = self.cells_put_in(&facts);
+                self.memo.cells_in.insert(lot, cells);
+            } else if under_way.insert(Rc::clone(&lot)) {
+                stack.push((lot, true));
+                for input in facts.productions.iter().flat_map(|step| &step.inputs) {
+                    if self.holds_cells(&input.lot) {
+                        stack.push((input.lot.as_str().into(), false));
+                    }
+                }
+            }
+        }
+        self.memo.cells_in.get(lot).cloned().flatten()
+    }
+
+    /// The same, with what is known of the inputs. Of several makings the fullest counts.
+    fn cells_put_in(&mut self, made: &LotFacts) -> Option<Exact> {
+        let mut fullest = None;
+        for step in &made.productions {
+            let inputs = step.inputs.iter();
+            let holding: Vec<&InputFacts> = inputs.filter(|input| self.holds_cells(&input.lot)).collect();
+            if holding.is_empty() {
+                continue;
+            }
+            let each = holding.iter().map(|input| {
+                let in_each = self.memo.cells_in.get(input.lot.as_str())?.as_ref()?;
+                Some(&input.consumed.count.as_ref()?.value * in_each)
+            });
+            let all: Option<Exact> = each.sum();
+            let made = &step.produced.count.as_ref()?.value;
+            if made.is_zero() {
+                return None;
+            }
+            fullest = fullest.max(Some(all? * &step.share.as_ref()?.value / made));
+        }
+        // Of nothing that holds cells: one itself, if it is one.
+        let is_cell = kind_of(made).is_some_and(|kind| vocabulary().is_cell(kind));
+        Some(fullest.unwrap_or_else(|| Exact::from_integer(i32::from(is_cell).into())))
+    }
+
     /// The highest stage among a lot and what is behind it, as far as kinds are known.
     fn highest(&mut self, lot: &str, behind: Behind) -> Option<u32> {
         let mut stack: Vec<(Rc<str>, bool)> = vec![(lot.into(), false)];
@@ -251,6 +315,11 @@ impl Grounder<'_> {
         }
         self.memo.highest.get(&(behind, lot.into())).copied().flatten()
     }
+}
+
+/// Whether a kind says nothing but that something is in it.
+pub(super) fn is_holder(kind: &str) -> bool {
+    vocabulary().stage(kind) == Some(Stage::Holds)
 }
 
 /// The kind of a lot, whoever says it.

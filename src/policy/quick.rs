@@ -78,6 +78,9 @@ fn bit(place: Option<usize>, bits: u32) -> Truth {
 
 impl QuickShare {
     fn compile(share: &Share, atoms: &[AtomId]) -> Option<Self> {
+        if share.terms.iter().any(|term| term.drawn.is_some()) {
+            return None;
+        }
         let amounts = || share.terms.iter().filter_map(|term| term.amount.as_ref());
         let mut scale = BigInt::one();
         for amount in amounts() {
@@ -231,6 +234,7 @@ mod tests {
             include,
             counts,
             amount: amount.map(|(numerator, denominator)| Exact::new(numerator.into(), denominator.into())),
+            drawn: None,
         });
         let comparison = prop::sample::select(Comparison::NAMED.map(|(_, comparison)| comparison).to_vec());
         (
@@ -286,6 +290,7 @@ mod tests {
                 include: known(true),
                 counts: atom(0),
                 amount: Some(Exact::from_integer(BigInt::one() << 63)),
+                drawn: None,
             }],
             open: false,
             comparison: Comparison::Gt,

@@ -304,6 +304,7 @@ mod tests {
             include: known(true),
             counts,
             amount: Some(ratio(amount, 1)),
+            drawn: None,
         };
         let mut terms = vec![part(clean, known(true))];
         for (number, amount) in unknown.iter().enumerate() {

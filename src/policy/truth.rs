@@ -6,9 +6,13 @@
 //!
 //! A share is interval arithmetic. Each term has an amount and a truth; with T, F, U the totals where that
 //! is true, false and unknown, the share lies in [T/(T+F+U), (T+U)/(T+F+U)]. An unknown amount may be any
-//! number that is not negative, so it widens the interval only towards the side that its truth allows.
+//! number that is not negative, so it widens the interval only towards the side that its truth allows. Of n pieces
+//! drawn from t that count and c that do not, nobody said which, at least max(0, n-c) and at most min(n, t) count.
 
-use std::{collections::BTreeSet, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use num_traits::{One as _, Zero as _};
 use serde::Serialize;
@@ -155,8 +159,19 @@ pub(super) struct Term {
     pub(super) include: F,
     /// Whether it counts towards the share.
     pub(super) counts: F,
-    /// How much it is; none if not known.
+    /// How much it is; none if not known. Drawn with others: on average.
     pub(super) amount: Option<Exact>,
+    /// The draw that it is part of.
+    pub(super) drawn: Option<Drawn>,
+}
+
+/// Terms of one draw are as much together as their amounts say; how much each of them is, nobody said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Drawn {
+    /// Which of the share's draws.
+    pub(super) draw: usize,
+    /// The most that it may be; none if not known.
+    pub(super) most: Option<Exact>,
 }
 
 /// A share compared with a threshold.
@@ -221,22 +236,25 @@ fn join(parts: impl IntoIterator<Item = F>, decisive: bool, wrap: fn(Vec<F>) -> 
 /// A share, folded to a constant where the facts decide it; known terms are added up.
 pub(super) fn share(mut share: Share) -> F {
     let mut sums = [None::<Total>, None];
-    share
-        .terms
-        .retain(|term| match (&*term.include, &*term.counts, &term.amount) {
-            (Formula::Known(false), _, _) => false,
-            (Formula::Known(true), Formula::Known(counts), Some(amount)) => {
-                sums[usize::from(*counts)].get_or_insert_default().add(amount);
-                false
+    forget_uniform_draws(&mut share.terms);
+    share.terms.retain(|term| {
+        term.drawn.is_some()
+            || match (&*term.include, &*term.counts, &term.amount) {
+                (Formula::Known(false), _, _) => false,
+                (Formula::Known(true), Formula::Known(counts), Some(amount)) => {
+                    sums[usize::from(*counts)].get_or_insert_default().add(amount);
+                    false
+                }
+                _ => true,
             }
-            _ => true,
-        });
+    });
     for (counts, sum) in [false, true].into_iter().zip(sums) {
         if let Some(sum) = sum {
             share.terms.push(Term {
                 include: known(true),
                 counts: known(counts),
                 amount: Some(sum.exact()),
+                drawn: None,
             });
         }
     }
@@ -285,7 +303,8 @@ impl Formula {
                     .terms
                     .iter()
                     .all(|term| term.amount.as_ref().is_none_or(Exact::is_zero));
-                if share.open || !known || nothing {
+                let drawn = share.terms.iter().any(|term| term.drawn.is_some());
+                if share.open || !known || nothing || drawn {
                     into.insert(share.undecided);
                 }
             }
@@ -309,6 +328,7 @@ impl Share {
         // Totals and whether an unknown amount is among them: for the lowest share whatever may not count,
         // does not, and only what surely is in the selection helps; for the highest it is the other way.
         let (mut low, mut high) = (Side::default(), Side::default());
+        let mut draws: BTreeMap<usize, Draw> = BTreeMap::new();
         for term in &self.terms {
             let included = term.include.truth(assigned);
             if included == Truth::False {
@@ -316,6 +336,14 @@ impl Share {
             }
             let counts = term.counts.truth(assigned);
             let surely = included == Truth::True;
+            if let Some(drawn) = &term.drawn {
+                let counts = if surely { counts } else { Truth::Unknown };
+                draws
+                    .entry(drawn.draw)
+                    .or_default()
+                    .add(counts, term.amount.as_ref(), drawn.most.as_ref());
+                continue;
+            }
             if counts != Truth::True || surely {
                 low.add(counts == Truth::True, term.amount.as_ref());
             }
@@ -326,9 +354,82 @@ impl Share {
         if self.open {
             return Some((Exact::zero(), Exact::one()));
         }
+        for draw in draws.values() {
+            draw.settle(&mut low, &mut high);
+        }
         let low = low.ratio(false)?;
         let high = high.ratio(true)?;
         Some((low, high))
+    }
+}
+
+/// What was drawn of pieces that count, that do not, and of which nobody knows it.
+#[derive(Default)]
+struct Draw {
+    /// How much was drawn.
+    all: Sum,
+    /// The most that there was of what counts, and of what does not.
+    counting: Sum,
+    other: Sum,
+    /// And of what may.
+    open: Sum,
+}
+
+impl Draw {
+    fn add(&mut self, counts: Truth, amount: Option<&Exact>, most: Option<&Exact>) {
+        let there = match counts {
+            Truth::True => &mut self.counting,
+            Truth::False => &mut self.other,
+            Truth::Unknown => &mut self.open,
+        };
+        there.add(most);
+        self.all.add(amount);
+    }
+
+    /// Of n drawn at least as many count as there were no others to draw, and at most as many as there were.
+    fn settle(&self, low: &mut Side, high: &mut Side) {
+        let drawn = self.all.total.exact();
+        let most = |of: &Sum, and: &Sum| {
+            let unlimited = of.unknown || and.unknown;
+            (!unlimited).then(|| of.total.exact() + and.total.exact())
+        };
+        if self.all.unknown {
+            for side in [low, high] {
+                side.counted.unknown = true;
+                side.other.unknown = true;
+            }
+            return;
+        }
+        let least_other = |counted: &Exact| &drawn - counted;
+        let others =
+            most(&self.other, &self.open).map_or_else(|| drawn.clone(), |most| most.min(drawn.clone()));
+        let at_least = &drawn - &others;
+        low.counted.total.add(&at_least);
+        low.other.total.add(&least_other(&at_least));
+        let at_most =
+            most(&self.counting, &self.open).map_or_else(|| drawn.clone(), |most| most.min(drawn.clone()));
+        high.counted.total.add(&at_most);
+        high.other.total.add(&least_other(&at_most));
+    }
+}
+
+/// Of a draw whose terms all count, or none of which does, it does not matter which were drawn.
+fn forget_uniform_draws(terms: &mut [Term]) {
+    let mut values: BTreeMap<usize, BTreeSet<Option<bool>>> = BTreeMap::new();
+    for term in terms.iter() {
+        if let Some(drawn) = &term.drawn {
+            let value = match (&*term.include, &*term.counts) {
+                (Formula::Known(true), Formula::Known(counts)) => Some(*counts),
+                _ => None,
+            };
+            values.entry(drawn.draw).or_default().insert(value);
+        }
+    }
+    for term in terms {
+        let values = term.drawn.as_ref().and_then(|drawn| values.get(&drawn.draw));
+        if values.is_some_and(|values| values.len() == 1 && !values.contains(&None)) {
+            term.drawn = None;
+        }
     }
 }
 
@@ -346,6 +447,15 @@ struct Sum {
     unknown: bool,
 }
 
+impl Sum {
+    fn add(&mut self, amount: Option<&Exact>) {
+        match amount {
+            Some(amount) => self.total.add(amount),
+            None => self.unknown = true,
+        }
+    }
+}
+
 impl Side {
     fn add(&mut self, counts: bool, amount: Option<&Exact>) {
         let side = if counts {
@@ -353,10 +463,7 @@ impl Side {
         } else {
             &mut self.other
         };
-        match amount {
-            Some(amount) => side.total.add(amount),
-            None => side.unknown = true,
-        }
+        side.add(amount);
     }
 
     /// The ratio where unknown amounts are as large as they can be on the side that `upwards` favours, and
@@ -397,6 +504,7 @@ mod tests {
             include: known(true),
             counts,
             amount: amount.map(|amount| ratio(amount, 1)),
+            drawn: None,
         }
     }
 
@@ -473,6 +581,49 @@ mod tests {
     }
 
     proptest! {
+        /// Whichever pieces were drawn, the share lies in the interval said before.
+        #[test]
+        fn every_draw_lies_in_the_interval(
+            lots in prop::collection::vec((0_u8..3, 1_i64..20), 1..5),
+            beside in 0_i64..30,
+            picks in prop::collection::vec(0_usize..100, 1..60),
+            truths in prop::collection::vec(prop::bool::ANY, 5),
+        ) {
+            let leaf = |kind: u8, id: usize| match kind {
+                0 => known(false),
+                1 => known(true),
+                _ => atom(u32::try_from(id).unwrap()),
+            };
+            let there: i64 = lots.iter().map(|(_, most)| most).sum();
+            let mut left: Vec<i64> = lots.iter().map(|(_, most)| *most).collect();
+            let mut drawn = vec![0; lots.len()];
+            for pick in &picks {
+                let place = pick % lots.len();
+                if left[place] > 0 {
+                    left[place] -= 1;
+                    drawn[place] += 1;
+                }
+            }
+            let taken: i64 = drawn.iter().sum();
+            prop_assume!(taken > 0);
+            let mut terms: Vec<Term> = lots.iter().enumerate().map(|(index, (counts, most))| Term {
+                include: known(true),
+                counts: leaf(*counts, index),
+                amount: Some(ratio(most * taken, there)),
+                drawn: Some(Drawn { draw: 0, most: Some(ratio(*most, 1)) }),
+            }).collect();
+            terms.push(term(known(false), Some(beside)));
+            let said = over(terms, Comparison::Gt, ratio(1, 2));
+            let counts = |index: usize| leaf(lots[index].0, index).truth(&|id| truths[id as usize].into());
+            let counted: i64 = (0..lots.len()).filter(|place| counts(*place) == Truth::True).map(|place| drawn[place]).sum();
+            let is = ratio(counted, taken + beside);
+            let (low, high) = said.interval(&|_| Truth::Unknown).unwrap();
+            prop_assert!(low <= is && is <= high, "{low} {is} {high}");
+            // Folding must not lose it.
+            let folded = share(said).truth(&|id| truths.get(id as usize).copied().map_or(Truth::Unknown, Truth::from));
+            prop_assert!(folded == Truth::Unknown || folded == Truth::from(is > ratio(1, 2)));
+        }
+
         /// Whatever the unknowns turn out to be, the share lies in the interval said before.
         #[test]
         fn every_completion_lies_in_the_interval(
@@ -489,6 +640,7 @@ mod tests {
                 include: leaf(*include, 2 * index),
                 counts: leaf(*counts, 2 * index + 1),
                 amount: amount.or(complete.then(|| amounts[index])).map(|amount| ratio(amount, 1)),
+                drawn: None,
             }).collect::<Vec<_>>();
             let before = over(terms(false), Comparison::Gt, ratio(1, 2)).interval(&|_| Truth::Unknown);
             let assign = |id: AtomId| Truth::from(truths[id as usize]);

@@ -18,6 +18,7 @@ use std::{
 use super::{
     ground::Grounder,
     leaf::FactRef,
+    makers::is_holder,
     pack::{From, Select},
     view::{LotFacts, StepFacts},
 };
@@ -96,7 +97,9 @@ impl Grounder<'_> {
     /// Whether a lot may be of the kind that is stated: a word of the vocabulary, which what is in the lot does
     /// not belie.
     pub(super) fn may_be(&mut self, lot: &str, kind: &str) -> bool {
-        vocabulary().stage(kind).is_some() && !(vocabulary().is_below_cells(kind) && self.holds_cells(lot))
+        let belied = (vocabulary().is_below_cells(kind) && self.holds_cells(lot))
+            || (vocabulary().is_cell(kind) && self.packs_cells(lot));
+        vocabulary().stage(kind).is_some() && !belied
     }
 
     /// The productions that a lot comes from, seen through steps that make nothing.
@@ -296,7 +299,7 @@ impl Grounder<'_> {
 
     /// Whether a node is replaced by its inputs.
     pub(super) fn expands(&mut self, select: &Select, place: &Place, kind: &str) -> bool {
-        if select.expand.iter().any(|expanded| expanded == kind) {
+        if is_holder(kind) || select.expand.iter().any(|expanded| expanded == kind) {
             return true;
         }
         if !select.expand_known.iter().any(|expanded| expanded == kind) {

@@ -7,6 +7,7 @@ mod audited;
 mod build;
 mod cases;
 mod chain;
+mod cheat;
 mod damage;
 mod events;
 mod leaves;

@@ -111,7 +111,7 @@ fn parts(fixture: &World, subject: &str, select: &str, measure: &str) -> Vec<(St
     found
         .parts
         .iter()
-        .map(|(node, amount)| (node.lot.to_string(), amount.clone().unwrap()))
+        .map(|part| (part.node.lot.to_string(), part.amount.clone().unwrap()))
         .collect()
 }
 

@@ -222,3 +222,40 @@ fn what_is_missing_names_the_contradiction() {
     };
     holds(&story.told(), "open pack1#P = cell2/E used_more_than_held");
 }
+
+/// A pack of cells of a listed maker and of another, by what is drawn of a mix.
+fn pack_of_a_mix(listed: u32, clean: u32, drawn: u32) {
+    let (all, rest) = (listed + clean, "inputs_complete=true certified");
+    holds(
+        &format!(
+            "tnt  p  01-01 product_declared product=tnt1 kind=cell certified
+             tnt  o  01-01 ownership_declared party=tnt owners= ownership_complete=true certified
+             cell p  01-01 product_declared product=cell1 kind=cell certified
+             cell o  01-01 ownership_declared party=cell owners= ownership_complete=true certified
+             pack o  01-02 ownership_declared party=pack owners= ownership_complete=true certified
+             pack p1 01-02 product_declared product=pack1 kind=pack certified
+             pack p2 01-02 product_declared product=pack2 kind=bms certified
+             pack p3 01-02 product_declared product=pack3 kind=cell certified
+             tnt  mk 03-01 commissioned facility=tnt operator=tnt items=tnt1/T:{listed} certified
+             cell mk 03-01 commissioned facility=cell operator=cell items=cell1/L:{clean} certified
+             tnt  sh 03-02 shipped items=tnt1/T:{listed} from_facility=tnt consignee=pack
+             cell sh 03-02 shipped items=cell1/L:{clean} from_facility=cell consignee=pack
+             pack r1 03-03 received items=tnt1/T:{listed} facility=pack consignor=tnt
+             pack r2 03-03 received items=cell1/L:{clean} facility=pack consignor=cell
+             pack t1 03-03 title_transferred seller=tnt buyer=pack items=tnt1/T:{listed} titles_complete=true certified
+             pack t2 03-03 title_transferred seller=cell buyer=pack items=cell1/L:{clean} titles_complete=true certified
+             pack mg 03-04 merged from=tnt1/T:{listed},cell1/L:{clean} lot=pack3/MIX quantity={all} facility=pack certified
+             pack b  03-04 transformed step=assemble_bms facility=pack operator=pack outputs=pack2/B:1 {rest}
+             pack as 03-05 assembled step=assemble_pack parent=pack1#P items=pack3/MIX:{drawn},pack2/B:1 facility=pack operator=pack {rest}"
+        ),
+        "verdict pack1#P = not compliant",
+    );
+}
+
+/// Of pieces nobody blends: any of those drawn may be the listed maker's, as many as there were.
+#[test]
+fn pieces_drawn_unnamed_are_no_average() {
+    pack_of_a_mix(60, 90, 10);
+    pack_of_a_mix(60, 90, 100);
+    pack_of_a_mix(6, 90, 10);
+}

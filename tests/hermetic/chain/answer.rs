@@ -10,7 +10,7 @@
 //! open A = B KIND   contradictions that keep a verdict from being compliant
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lotproof::{
     policy::{Context, Mode, Outcome, Question, Verdict, evaluate, load_pack, view::Purpose},
@@ -70,6 +70,24 @@ impl Chain {
         } else {
             "not compliant".into()
         }
+    }
+
+    /// If some reading of *majority* calls a lot compliant: the events on which that rests, by signer and id.
+    pub(crate) fn compliant_on_the_word_of(&self, name: &str) -> Option<BTreeSet<(String, String)>> {
+        let judged = self.judged(&short::asked(name));
+        let mut compliant = judged
+            .iter()
+            .filter(|judged| judged.verdict == Outcome::Compliant)
+            .peekable();
+        compliant.peek()?;
+        let words = compliant.flat_map(|judged| &judged.rests_on);
+        let events = words.flat_map(|word| {
+            let signer = short::shorten(&word.signer);
+            word.facts
+                .iter()
+                .map(move |fact| (signer.clone(), fact.event_id.clone()))
+        });
+        Some(events.collect())
     }
 
     /// Contradictions among what is missing, whatever the reading.
