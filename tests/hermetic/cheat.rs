@@ -10,6 +10,8 @@ use std::{
     env,
 };
 
+use lotproof::simulate::Random;
+
 use crate::chain::Chain;
 
 /// Worlds of one run; `LOTPROOF_CHEAT_COUNT` asks for another number.
@@ -59,28 +61,9 @@ const KINDS: [&str; 8] = [
     "widget",
 ];
 
-/// Numbers that look random and depend on the seed alone.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        // SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        let place = self.below(from.len() as u64);
-        from[usize::try_from(place).expect("a place")]
-    }
-}
-
 /// Cells under one number, or what was made of them.
 #[derive(Clone, Debug)]
-struct Goods {
+struct Cargo {
     name: String,
     holder: &'static str,
     /// Pieces under this number; each holds an equal part of the cells.
@@ -92,12 +75,12 @@ struct Goods {
     hidden: u64,
     /// The lies by which they are hidden: signer and event.
     lies: BTreeSet<(&'static str, String)>,
-    /// The event that made the number, for whoever wants to take it back.
+    /// The event that made the number, so that it can be taken back.
     made_by: Option<(&'static str, String)>,
     has_left: bool,
 }
 
-impl Goods {
+impl Cargo {
     /// They have another number, by an event of their holder.
     fn numbered(&mut self, name: String, pieces: u64, made: String) {
         self.name = name;
@@ -107,8 +90,8 @@ impl Goods {
     }
 }
 
-struct World {
-    dice: Dice,
+struct Scheme {
+    random: Random,
     lines: Vec<String>,
     hours: u64,
     products: BTreeMap<&'static str, u64>,
@@ -116,10 +99,10 @@ struct World {
     played: Vec<&'static str>,
 }
 
-impl World {
-    fn new(seed: u64) -> (Self, Goods) {
+impl Scheme {
+    fn new(seed: u64) -> (Self, Cargo) {
         let mut world = Self {
-            dice: Dice(seed),
+            random: Random::from_seed(seed),
             lines: Vec::new(),
             hours: 0,
             products: BTreeMap::new(),
@@ -133,6 +116,15 @@ impl World {
         }
         let listed = world.cells_made("tnt", 60);
         (world, listed)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.random.next_bits() % bound
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        let place = self.below(from.len() as u64);
+        from[usize::try_from(place).expect("a place")]
     }
 
     /// One event; its id.
@@ -158,13 +150,13 @@ impl World {
         format!("{product}/L")
     }
 
-    fn cells_made(&mut self, maker: &'static str, cells: u64) -> Goods {
+    fn cells_made(&mut self, maker: &'static str, cells: u64) -> Cargo {
         let name = self.lot(maker, "cell");
         let made = self.say(
             maker,
             &format!("commissioned facility={maker} operator={maker} items={name}:{cells} certified"),
         );
-        Goods {
+        Cargo {
             name,
             holder: maker,
             pieces: cells,
@@ -177,7 +169,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, goods: &mut Goods, to: &'static str) {
+    fn send(&mut self, goods: &mut Cargo, to: &'static str) {
         let (from, item) = (goods.holder, item(goods));
         if from == to {
             return;
@@ -201,7 +193,7 @@ impl World {
     }
 
     /// Another number, after a step of some word that names all its inputs.
-    fn renumber(&mut self, goods: &mut Goods, word: &str, kind: &str, pieces: u64, in_two_events: bool) {
+    fn renumber(&mut self, goods: &mut Cargo, word: &str, kind: &str, pieces: u64, in_two_events: bool) {
         let holder = goods.holder;
         let (old, name) = (item(goods), self.lot(holder, kind));
         let step = format!("transformed step={word} facility={holder} operator={holder}");
@@ -225,7 +217,7 @@ impl World {
     }
 
     /// A number whose making is a lie: the cells came from elsewhere.
-    fn lie(&mut self, goods: &mut Goods, what: &dyn Fn(&str, &str, &str) -> String) {
+    fn lie(&mut self, goods: &mut Cargo, what: &dyn Fn(&str, &str, &str) -> String) {
         let holder = goods.holder;
         let name = self.lot(holder, "cell");
         let new = format!("{name}:{}", goods.cells);
@@ -238,40 +230,40 @@ impl World {
     }
 
     /// One trick.
-    fn play(&mut self, goods: &mut Goods) {
+    fn play(&mut self, goods: &mut Cargo) {
         let holder = goods.holder;
-        let trick = self.dice.below(17);
+        let trick = self.below(17);
         let played = match trick {
             0 | 1 => {
-                let to = self.dice.pick(&ACCOMPLICES);
+                let to = self.pick(&ACCOMPLICES);
                 self.send(goods, to);
                 "sent on"
             }
             2 => {
-                let word = self.dice.pick(&WORDS);
+                let word = self.pick(&WORDS);
                 let pieces = goods.pieces;
                 self.renumber(goods, word, "cell", pieces, false);
                 "another number by any word"
             }
             3 => {
-                let word = self.dice.pick(&WORDS);
+                let word = self.pick(&WORDS);
                 let pieces = goods.pieces;
                 self.renumber(goods, word, "cell", pieces, true);
                 "a run told in two events"
             }
             4 => {
-                let (kind, word) = (self.dice.pick(&KINDS), self.dice.pick(&WORDS));
-                let word = if self.dice.below(2) == 0 {
+                let (kind, word) = (self.pick(&KINDS), self.pick(&WORDS));
+                let word = if self.below(2) == 0 {
                     "assemble_module"
                 } else {
                     word
                 };
-                let pieces = goods.pieces.div_ceil(self.dice.pick(&[2, 10, 60]));
+                let pieces = goods.pieces.div_ceil(self.pick(&[2, 10, 60]));
                 self.renumber(goods, word, kind, pieces, false);
                 "modules declared as anything"
             }
             5 => {
-                let (kind, word) = (self.dice.pick(&KINDS), self.dice.pick(&COMPOSING));
+                let (kind, word) = (self.pick(&KINDS), self.pick(&COMPOSING));
                 let name = self.lot(holder, kind);
                 let parent = name.replace("/L", "#M");
                 let made = self.say(
@@ -305,7 +297,7 @@ impl World {
             10 => {
                 let name = self.lot(holder, "cell");
                 let (word, cells) = (
-                    self.dice.pick(&["opening_balance_declared", "stock_counted"]),
+                    self.pick(&["opening_balance_declared", "stock_counted"]),
                     goods.cells,
                 );
                 let said = self.say(
@@ -321,7 +313,7 @@ impl World {
                 let Some(owner) = owner else {
                     return self.played.push("nothing");
                 };
-                let kind = self.dice.pick(&KINDS);
+                let kind = self.pick(&KINDS);
                 self.say(
                     owner,
                     &format!("product_declared product={product} kind={kind} certified"),
@@ -381,12 +373,12 @@ impl World {
     }
 
     /// Mixed with clean cells of another maker; then drawn by number.
-    fn mix(&mut self, goods: &mut Goods) -> &'static str {
+    fn mix(&mut self, goods: &mut Cargo) -> &'static str {
         if goods.pieces != goods.cells {
             return "nothing";
         }
         let holder = goods.holder;
-        let clean = 10 + 10 * self.dice.below(8);
+        let clean = 10 + 10 * self.below(8);
         let mut bought = self.cells_made("cam", clean);
         self.send(&mut bought, holder);
         let name = self.lot(holder, "cell");
@@ -405,7 +397,7 @@ impl World {
     }
 
     /// The pack, of some of the goods and a board.
-    fn pack(&mut self, mut goods: Goods) -> Pack {
+    fn pack(&mut self, mut goods: Cargo) -> CheatedPack {
         self.send(&mut goods, "pack");
         let board = self.lot("pack", "bms");
         self.say(
@@ -413,7 +405,7 @@ impl World {
             &format!("transformed step=assemble_bms facility=pack operator=pack outputs={board}:1 inputs_complete=true certified"),
         );
         let pack = self.lot("pack", "pack").replace("/L", "#P");
-        let drawn = if goods.pieces > 1 && self.dice.below(3) == 0 {
+        let drawn = if goods.pieces > 1 && self.below(3) == 0 {
             goods.pieces.div_ceil(2)
         } else {
             goods.pieces
@@ -428,7 +420,7 @@ impl World {
         let cells = goods.cells * drawn / goods.pieces;
         // Of the parts that were drawn by number, any may be the listed maker's.
         let majority = |bad: u64| 2 * bad.min(cells) > cells + 1;
-        Pack {
+        CheatedPack {
             name: pack,
             must_not: majority(goods.listed),
             must_name: majority(goods.listed + goods.hidden),
@@ -438,12 +430,12 @@ impl World {
 }
 
 /// What the goods are called where they are moved or used.
-fn item(goods: &Goods) -> String {
+fn item(goods: &Cargo) -> String {
     format!("{}:{}", goods.name, goods.pieces)
 }
 
 /// What came of it.
-struct Pack {
+struct CheatedPack {
     name: String,
     /// Whether most of its parts may be the listed maker's by what is said.
     must_not: bool,
@@ -454,10 +446,10 @@ struct Pack {
 
 /// Plays a world; the tricks that were played, and whether the cheat got a verdict that names his lies.
 fn play(seed: u64) -> (Vec<&'static str>, bool) {
-    let (mut world, mut goods) = World::new(seed);
-    let to = world.dice.pick(&ACCOMPLICES);
+    let (mut world, mut goods) = Scheme::new(seed);
+    let to = world.pick(&ACCOMPLICES);
     world.send(&mut goods, to);
-    for _ in 0..=world.dice.below(4) {
+    for _ in 0..=world.below(4) {
         world.play(&mut goods);
     }
     let pack = world.pack(goods);

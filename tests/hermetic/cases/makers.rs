@@ -465,3 +465,42 @@ fn a_product_that_becomes_something_else() {
         "not compliant",
     );
 }
+
+/// A pack of cells of a listed maker and of another, by how many are drawn of a mix that the other sold.
+fn pack_of_a_mix(listed: u32, clean: u32, drawn: u32, verdict: &str) {
+    let (all, rest) = (listed + clean, "inputs_complete=true certified");
+    holds(
+        &format!(
+            "tnt  p  01-01 product_declared product=tnt1 kind=cell certified
+             tnt  o  01-01 ownership_declared party=tnt owners= ownership_complete=true certified
+             cell o  01-01 ownership_declared party=cell owners= ownership_complete=true certified
+             cell p1 01-01 product_declared product=cell1 kind=cell certified
+             cell p2 01-01 product_declared product=cell2 kind=cell certified
+             pack o  01-02 ownership_declared party=pack owners= ownership_complete=true certified
+             pack p1 01-02 product_declared product=pack1 kind=pack certified
+             pack p2 01-02 product_declared product=pack2 kind=bms certified
+             tnt  mk 03-01 commissioned facility=tnt operator=tnt items=tnt1/T:{listed} certified
+             cell mk 03-01 commissioned facility=cell operator=cell items=cell1/L:{clean} certified
+             tnt  sh 03-02 shipped items=tnt1/T:{listed} from_facility=tnt consignee=cell
+             cell rc 03-03 received items=tnt1/T:{listed} facility=cell consignor=tnt
+             cell tt 03-03 title_transferred seller=tnt buyer=cell items=tnt1/T:{listed} titles_complete=true certified
+             cell mg 03-04 merged from=tnt1/T:{listed},cell1/L:{clean} lot=cell2/MIX quantity={all} facility=cell certified
+             cell s2 03-05 shipped items=cell2/MIX:{all} from_facility=cell consignee=pack
+             pack rc 03-06 received items=cell2/MIX:{all} facility=pack consignor=cell
+             pack tt 03-06 title_transferred seller=cell buyer=pack items=cell2/MIX:{all} titles_complete=true certified
+             pack b  03-07 transformed step=assemble_bms facility=pack operator=pack outputs=pack2/B:1 {rest}
+             pack as 03-08 assembled step=assemble_pack parent=pack1#P items=cell2/MIX:{drawn},pack2/B:1 facility=pack operator=pack {rest}"
+        ),
+        &format!("verdict pack1#P = {verdict}"),
+    );
+}
+
+/// Of pieces nobody blends: any of those drawn may be the listed maker's, as many as there were.
+#[test]
+fn pieces_drawn_unnamed_are_no_average() {
+    pack_of_a_mix(60, 90, 10, "not compliant");
+    pack_of_a_mix(60, 90, 100, "not compliant");
+    pack_of_a_mix(60, 90, 150, "compliant");
+    pack_of_a_mix(6, 90, 10, "not compliant");
+    pack_of_a_mix(5, 90, 10, "compliant");
+}
