@@ -11,6 +11,7 @@ use std::{
 use time::Date;
 
 use super::{
+    leaf::contradiction_at,
     recall::Recall,
     rests::ASKER,
     verdict::{Ask, Missing},
@@ -165,7 +166,7 @@ impl Asking<'_, '_> {
                 format!("of what {thing} is made without going in a circle or beyond what is followed")
             }
             path => {
-                if let Some(code) = path.strip_prefix("contradiction.") {
+                if let Some(code) = contradiction_at(path) {
                     format!("how the contradiction {} at {thing} is resolved", in_words(code))
                 } else if let Some(input) = between(path, "step.inputs[", "].titles") {
                     format!(
@@ -289,7 +290,7 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> Option<&'t str> {
     text.strip_prefix(before)?.strip_suffix(after)
 }
 
-fn in_words(word: &str) -> String {
+pub(super) fn in_words(word: &str) -> String {
     word.replace(['_', '.'], " ")
 }
 

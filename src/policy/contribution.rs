@@ -32,7 +32,7 @@ pub(super) type DrawnFrom = (Rc<str>, String);
 
 /// How much of something a node is.
 #[derive(Clone)]
-struct Part {
+struct Portion {
     edges: BTreeSet<Edge>,
     /// On average, where it was drawn with others.
     amount: Measured,
@@ -42,10 +42,12 @@ struct Part {
     is_pieces: bool,
 }
 
-/// By node, and by the draw that it is part of.
-type Terms = BTreeMap<(Place, Option<DrawnFrom>), Part>;
+/// A node, and the draw that it is part of.
+type TermKey = (Place, Option<DrawnFrom>);
 
-impl Part {
+type Terms = BTreeMap<TermKey, Portion>;
+
+impl Portion {
     /// So much of it, where so much was drawn of what it is in: of what there was to draw, the same is there.
     fn scaled(&self, factor: &Measured, drawn: &Measured) -> Self {
         let amount = times(factor, &self.amount);
@@ -152,7 +154,7 @@ impl Grounder<'_> {
                 && !self.expands(select, &place, &kind)
                 && self.matches(select, &place, &kind)
             {
-                let itself = Part {
+                let itself = Portion {
                     edges: BTreeSet::clone(&start.edges),
                     amount: Ok(Exact::one()),
                     most: Some(Exact::one()),
@@ -168,14 +170,8 @@ impl Grounder<'_> {
             let share = self.share_of(&place);
             // With one start its own share of its step is the same factor in every term, and cancels out.
             let part = if alone { Ok(Exact::one()) } else { share.clone() };
-            let mut of_start = Terms::new();
-            for (key, amount) in below.iter() {
-                merge(&mut of_start, key.clone(), amount.scaled(&part, &share));
-            }
-            self.draw(&place.0, &share, &mut of_start);
-            for (key, amount) in of_start {
-                merge(&mut terms, key, amount);
-            }
+            let of_start = self.taken(&below, &part, &share, &place.0);
+            merge_all(&mut terms, of_start);
         }
         let mixed = sum.currencies.len() > 1;
         let parts = terms.into_iter().map(|((place, drawn), found)| {
@@ -267,7 +263,7 @@ impl Grounder<'_> {
                     } else {
                         amount.clone()
                     };
-                    let whole = Part {
+                    let whole = Portion {
                         edges,
                         amount: origin.proportion,
                         most: origin.most,
@@ -292,22 +288,24 @@ impl Grounder<'_> {
                 let share = self.share_of(&origin.place);
                 let drawn = times(&drawn, &share);
                 let factor = times(&times(&used, &origin.fraction), &share);
-                let mut of_origin = Terms::new();
-                for (key, amount) in further.iter() {
-                    merge(&mut of_origin, key.clone(), amount.scaled(&factor, &drawn));
-                }
-                self.draw(&origin.place.0, &drawn, &mut of_origin);
-                for (key, amount) in of_origin {
-                    merge(&mut of_item, key, amount);
-                }
+                let of_origin = self.taken(&further, &factor, &drawn, &origin.place.0);
+                merge_all(&mut of_item, of_origin);
             }
             self.draw(&item.lot.as_str().into(), &drawn, &mut of_item);
-            for (key, amount) in of_item {
-                merge(&mut terms, key, amount);
-            }
+            merge_all(&mut terms, of_item);
         }
         let terms = Rc::new(terms);
         sum.memo.insert(key, Some(Rc::clone(&terms)));
+        terms
+    }
+
+    /// So much of all of these, where so much was drawn of the lot that they are in.
+    fn taken(&mut self, whole: &Terms, factor: &Measured, drawn: &Measured, from: &Rc<str>) -> Terms {
+        let scaled = whole
+            .iter()
+            .map(|(key, portion)| (key.clone(), portion.scaled(factor, drawn)));
+        let mut terms = scaled.collect();
+        self.draw(from, drawn, &mut terms);
         terms
     }
 
@@ -317,7 +315,7 @@ impl Grounder<'_> {
         if matches!(part, Ok(part) if part.is_one()) {
             return;
         }
-        let mut of_kind: BTreeMap<String, Vec<(Place, Option<DrawnFrom>)>> = BTreeMap::new();
+        let mut of_kind: BTreeMap<String, Vec<TermKey>> = BTreeMap::new();
         for (key, _) in terms.iter().filter(|(_, amount)| amount.is_pieces) {
             let kind = self.kind(&key.0.0).unwrap_or_default();
             of_kind.entry(kind).or_default().push(key.clone());
@@ -365,16 +363,12 @@ impl Grounder<'_> {
         }
         // Against circles; a lot that comes out of itself is open anyway.
         self.memo.origins.insert(lot.to_owned(), Rc::default());
-        let mut merged: BTreeMap<(Place, Option<DrawnFrom>), Origin> = BTreeMap::new();
+        let mut merged: BTreeMap<TermKey, Origin> = BTreeMap::new();
         for origin in self.origins_of(lot, level) {
             let key = (origin.place.clone(), origin.drawn.clone());
             match merged.get_mut(&key) {
                 Some(earlier) => {
-                    earlier.most = earlier
-                        .most
-                        .take()
-                        .zip(origin.most)
-                        .map(|(most, more)| most + more);
+                    earlier.most = together(earlier.most.take(), origin.most);
                     earlier.proportion = plus(earlier.proportion.clone(), &origin.proportion);
                     earlier.fraction = plus(earlier.fraction.clone(), &origin.fraction);
                     earlier.edges.extend(origin.edges);
@@ -534,7 +528,18 @@ struct Sum<'s> {
     cut: bool,
 }
 
-fn merge(terms: &mut Terms, key: (Place, Option<DrawnFrom>), amount: Part) {
+/// The most that two may be together; not known if one is not.
+fn together(most: Option<Exact>, more: Option<Exact>) -> Option<Exact> {
+    Some(most? + more?)
+}
+
+fn merge_all(terms: &mut Terms, more: Terms) {
+    for (key, portion) in more {
+        merge(terms, key, portion);
+    }
+}
+
+fn merge(terms: &mut Terms, key: TermKey, amount: Portion) {
     use std::collections::btree_map::Entry;
     match terms.entry(key) {
         Entry::Vacant(place) => {
@@ -547,7 +552,7 @@ fn merge(terms: &mut Terms, key: (Place, Option<DrawnFrom>), amount: Part) {
                 std::mem::replace(&mut sum.amount, Ok(Exact::zero())),
                 &amount.amount,
             );
-            sum.most = sum.most.take().zip(amount.most).map(|(sum, more)| sum + more);
+            sum.most = together(sum.most.take(), amount.most);
             sum.is_pieces |= amount.is_pieces;
         }
     }

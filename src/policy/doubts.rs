@@ -25,12 +25,13 @@ use time::Date;
 use super::{
     ground::Grounder,
     leaf::FactRef,
+    makers::word_of,
     party::Who,
     truth::{F, any},
     view::StepFacts,
     walk::Node,
 };
-use crate::vocabulary::{Step, vocabulary};
+use crate::vocabulary::Step;
 
 /// Most parties among the owners of one, and theirs: beyond it nobody is apart from anybody.
 const OWNERS_MAX: usize = 1_000;
@@ -74,7 +75,7 @@ impl Grounder<'_> {
             }
         } else {
             let contested = facts.contradictions.iter().filter(|one| one.contested);
-            found.extend(contested.map(|one| contradiction(lot, &one.code)));
+            found.extend(contested.map(|one| FactRef::contradiction(lot, &one.code)));
         }
         let found: Doubts = Rc::new(found);
         self.memo.doubts.of_lot.insert(Rc::clone(lot), Rc::clone(&found));
@@ -128,7 +129,7 @@ impl Grounder<'_> {
                 facts
                     .contradictions
                     .iter()
-                    .map(|one| contradiction(&lot, &one.code)),
+                    .map(|one| FactRef::contradiction(&lot, &one.code)),
             );
             for step in &facts.productions {
                 for input in &step.inputs {
@@ -143,7 +144,7 @@ impl Grounder<'_> {
                         let given_out = self.lot(&used);
                         let all = given_out.contradictions.iter();
                         let reaching = all.filter(|one| one.opens_takers);
-                        found.extend(reaching.map(|one| contradiction(&used, &one.code)));
+                        found.extend(reaching.map(|one| FactRef::contradiction(&used, &one.code)));
                     }
                 }
             }
@@ -167,11 +168,7 @@ impl Grounder<'_> {
         let facts = self.lot(used);
         let principal = principal_of(step);
         facts.productions.iter().any(|making| {
-            let word = making
-                .step
-                .as_ref()
-                .and_then(|word| vocabulary().step(&word.value));
-            if word.is_some_and(Step::is_looked_through) {
+            if word_of(making).is_some_and(Step::is_looked_through) {
                 // Who only handled it says nothing of how it was made.
                 return true;
             }
@@ -238,10 +235,6 @@ impl Grounder<'_> {
         }
         Some(house)
     }
-}
-
-fn contradiction(lot: &str, code: &str) -> FactRef {
-    FactRef::lot(lot, format!("contradiction.{code}"))
 }
 
 fn operator_of(step: &StepFacts) -> Option<&str> {

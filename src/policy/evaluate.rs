@@ -18,16 +18,16 @@ use std::{
 use time::{Date, Duration};
 
 use super::{
-    asks::{asks, together},
+    asks::{asks, in_words, together},
     context::Context,
-    explain::explain,
+    explain::{explain, row},
     ground::{Clocks, Grounder, Memo, Strictness},
-    leaf::{FactRef, Record},
+    leaf::{FactRef, Record, contradiction_at},
     pack::{Effective, Pack, Rule, RuleTest, Trigger, Waiver},
     recall::Recall,
     rests::{merged, rests_on},
     settle::{GroundedRule, Settled, settle},
-    truth::{F, all, any, known, not},
+    truth::{F, Truth, all, any, known, not},
     verdict::{Basis, Because, ClocksUsed, EditionUsed, Missing, Outcome, RestsOn, Verdict, WaiverUsed},
     view::{Assurance, View, WaiverFacts},
 };
@@ -209,20 +209,15 @@ fn judge(
         Outcome::Compliant if by_facts => {
             let floored = judging.ground(&mut record, &waivers, |rule| (rule.min_assurance, false));
             let needs = pack.rules.iter().map(|rule| rule.min_assurance).max();
-            let again = settle(&floored, &record, needs);
+            let mut again = settle(&floored, &record, needs);
+            let mut note = assurance_note(needs.unwrap_or(Assurance::Reported));
             if again.outcome.is_unbarred() {
                 let doubted = judging.ground(&mut record, &waivers, |rule| (rule.min_assurance, true));
-                let again = settle(&doubted, &record, None);
-                if !again.outcome.is_unbarred() {
-                    because.push(contradiction_note(&again.missing));
-                    settled = Settled {
-                        outcome: Outcome::Indeterminate,
-                        bases: settled.bases,
-                        missing: again.missing,
-                    };
-                }
-            } else {
-                because.push(assurance_note(needs.unwrap_or(Assurance::Reported)));
+                again = settle(&doubted, &record, None);
+                note = contradiction_note(&again.missing);
+            }
+            if !again.outcome.is_unbarred() {
+                because.push(note);
                 settled = Settled {
                     outcome: Outcome::Indeterminate,
                     bases: settled.bases,
@@ -255,16 +250,11 @@ fn judge(
 
 fn assurance_note(needs: Assurance) -> Because {
     Because {
-        rule: String::new(),
-        test: "min_assurance".to_owned(),
-        value: super::truth::Truth::Unknown,
-        nodes: Vec::new(),
-        more_nodes: 0,
-        share: None,
         reason: Some(format!(
             "it does not stand on facts that are at least {}",
             needs.as_str()
         )),
+        ..row("", "min_assurance", Truth::Unknown)
     }
 }
 
@@ -272,17 +262,15 @@ fn assurance_note(needs: Assurance) -> Because {
 fn contradiction_note(missing: &[Missing]) -> Because {
     let kinds: BTreeSet<&str> = missing
         .iter()
-        .filter_map(|missing| missing.path.strip_prefix("contradiction."))
+        .filter_map(|missing| contradiction_at(&missing.path))
         .collect();
-    let kinds: Vec<String> = kinds.into_iter().map(|kind| kind.replace('_', " ")).collect();
+    let kinds: Vec<String> = kinds.into_iter().map(in_words).collect();
     Because {
-        rule: String::new(),
-        test: "contradictions".to_owned(),
         reason: Some(format!(
             "as stated it would be compliant, but statements about how it was made contradict each other: {}",
             kinds.join(", ")
         )),
-        ..assurance_note(Assurance::Reported)
+        ..row("", "contradictions", Truth::Unknown)
     }
 }
 

@@ -61,7 +61,8 @@ pub(super) fn explain(grounder: &mut Grounder<'_>, settled: &Settled) -> Vec<Bec
     because
 }
 
-fn row(rule: &str, test: &str, value: Truth) -> Because {
+/// A test of a rule and its value, and nothing more yet.
+pub(super) fn row(rule: &str, test: &str, value: Truth) -> Because {
     Because {
         rule: rule.to_owned(),
         test: test.to_owned(),

@@ -28,6 +28,11 @@ impl FactRef {
         }
     }
 
+    /// What does not fit at a lot, by the code of the anomaly.
+    pub(super) fn contradiction(lot: &str, code: &str) -> Self {
+        Self::lot(lot, format!("{CONTRADICTION}{code}"))
+    }
+
     pub(super) fn party(party: &str, path: impl Into<String>) -> Self {
         Self {
             subject: format!("party:{party}"),
@@ -48,6 +53,13 @@ impl FactRef {
             path: path.into(),
         }
     }
+}
+
+const CONTRADICTION: &str = "contradiction.";
+
+/// The code of the anomaly that the path of a fact names, if it does.
+pub(super) fn contradiction_at(path: &str) -> Option<&str> {
+    path.strip_prefix(CONTRADICTION)
 }
 
 /// One question left open.

@@ -15,6 +15,8 @@ use std::{
     rc::Rc,
 };
 
+use num_traits::Zero as _;
+
 use super::{
     ground::Grounder,
     leaf::FactRef,
@@ -22,8 +24,6 @@ use super::{
     view::{Exact, InputFacts, LotFacts, StepFacts},
     walk::{Edge, Node, Place},
 };
-use num_traits::Zero as _;
-
 use crate::vocabulary::{Stage, Step, vocabulary};
 
 /// The makings that count as a node's own.
@@ -124,10 +124,7 @@ impl Grounder<'_> {
     /// Whether who ran a step that was looked through is a maker all the same.
     fn is_passed_on(&self, edge: &Edge) -> bool {
         let facts = self.lot(&edge.lot);
-        let word = facts
-            .productions
-            .get(edge.production)
-            .and_then(|step| vocabulary().step(&step.step.as_ref()?.value));
+        let word = facts.productions.get(edge.production).and_then(word_of);
         word.is_some_and(|word| word.passes)
     }
 
@@ -320,6 +317,11 @@ impl Grounder<'_> {
 /// Whether a kind says nothing but that something is in it.
 pub(super) fn is_holder(kind: &str) -> bool {
     vocabulary().stage(kind) == Some(Stage::Holds)
+}
+
+/// The step, if its word is one of the vocabulary, no matter who says it.
+pub(super) fn word_of(step: &StepFacts) -> Option<Step> {
+    vocabulary().step(&step.step.as_ref()?.value)
 }
 
 /// The kind of a lot, whoever says it.

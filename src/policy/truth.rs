@@ -388,11 +388,6 @@ impl Draw {
 
     /// Of n drawn at least as many count as there were no others to draw, and at most as many as there were.
     fn settle(&self, low: &mut Side, high: &mut Side) {
-        let drawn = self.all.total.exact();
-        let most = |of: &Sum, and: &Sum| {
-            let unlimited = of.unknown || and.unknown;
-            (!unlimited).then(|| of.total.exact() + and.total.exact())
-        };
         if self.all.unknown {
             for side in [low, high] {
                 side.counted.unknown = true;
@@ -400,16 +395,18 @@ impl Draw {
             }
             return;
         }
-        let least_other = |counted: &Exact| &drawn - counted;
-        let others =
-            most(&self.other, &self.open).map_or_else(|| drawn.clone(), |most| most.min(drawn.clone()));
-        let at_least = &drawn - &others;
-        low.counted.total.add(&at_least);
-        low.other.total.add(&least_other(&at_least));
-        let at_most =
-            most(&self.counting, &self.open).map_or_else(|| drawn.clone(), |most| most.min(drawn.clone()));
-        high.counted.total.add(&at_most);
-        high.other.total.add(&least_other(&at_most));
+        let drawn = self.all.total.exact();
+        let up_to = |there: &Sum| {
+            if there.unknown || self.open.unknown {
+                return drawn.clone();
+            }
+            (there.total.exact() + self.open.total.exact()).min(drawn.clone())
+        };
+        let at_least = &drawn - up_to(&self.other);
+        for (side, counted) in [(low, at_least), (high, up_to(&self.counting))] {
+            side.counted.total.add(&counted);
+            side.other.total.add(&(&drawn - counted));
+        }
     }
 }
 

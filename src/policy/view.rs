@@ -173,6 +173,17 @@ pub struct Contradiction {
     pub opens_takers: bool,
 }
 
+impl Contradiction {
+    /// What an anomaly of this code opens at the lot where it is; what each kind does is told in `docs/anomalies.md`.
+    pub fn of(code: &str) -> Self {
+        Self {
+            code: code.to_owned(),
+            contested: matches!(code, "voided_after_use" | "conflicting_report"),
+            opens_takers: code == "consumed_more_than_made",
+        }
+    }
+}
+
 /// The value of a plain attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attribute {

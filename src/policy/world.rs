@@ -141,15 +141,6 @@ pub(super) struct World {
     pub(super) own_assurance: Assurance,
 }
 
-/// As the projection marks its kind.
-fn contradiction(code: &String) -> Contradiction {
-    Contradiction {
-        code: code.clone(),
-        contested: matches!(code.as_str(), "voided_after_use" | "conflicting_report"),
-        opens_takers: code == "consumed_more_than_made",
-    }
-}
-
 /// Numbers of events from here on are parties' declarations; below, three a lot: how it was made, what it is, who sold
 /// what went in.
 const PARTIES: u32 = 1_000_000;
@@ -262,7 +253,11 @@ impl View for World {
             kind: said(&row.kind),
             produced,
             productions,
-            contradictions: row.contradictions.iter().map(contradiction).collect(),
+            contradictions: row
+                .contradictions
+                .iter()
+                .map(|code| Contradiction::of(code))
+                .collect(),
             ..LotFacts::default()
         }))
     }

@@ -305,10 +305,13 @@ impl Concluded<'_> {
             .into_iter()
             // Found at an input of a step, it weighs on what came out.
             .filter(|anomaly| anomaly.lot != lot || anomaly.weighs_on == Weight::Lot)
-            .map(|anomaly| Contradiction {
-                code: anomaly.kind.as_str().to_owned(),
-                contested: anomaly.kind.is_contested(),
-                opens_takers: anomaly.lot == lot && anomaly.kind.opens_takers(),
+            .map(|anomaly| {
+                let of_kind = Contradiction::of(anomaly.kind.as_str());
+                Contradiction {
+                    // What its maker took too much of was another lot.
+                    opens_takers: of_kind.opens_takers && anomaly.lot == lot,
+                    ..of_kind
+                }
             })
             .collect();
         found.sort();

@@ -116,8 +116,7 @@ impl LotKind {
 
 impl Simulation {
     /// The stories at the fixed places: lot 0 is honest, 1 tainted, 2 lacks a tier, 3 cheats, 4 has a rival, 5 is of
-    /// material spent twice. A
-    /// simulation of fewer lots tells fewer.
+    /// material spent twice. A simulation of fewer lots tells fewer.
     pub fn stories(&self) -> Vec<Story> {
         (0_u32..)
             .zip(FIRST)

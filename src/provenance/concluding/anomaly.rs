@@ -66,18 +66,6 @@ impl AnomalyKind {
     }
 }
 
-impl AnomalyKind {
-    /// Whether several versions of one statement stand beside each other: then none of them can be relied on.
-    pub const fn is_contested(self) -> bool {
-        matches!(self, Self::VoidedAfterUse | Self::ConflictingReport)
-    }
-
-    /// Whether it opens whatever anybody made of the lot, as nobody can say whose part came out of nothing.
-    pub const fn opens_takers(self) -> bool {
-        matches!(self, Self::ConsumedMoreThanMade)
-    }
-}
-
 /// On whom an anomaly weighs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
